@@ -1,0 +1,35 @@
+"""One call at the same time as the rest."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Background(Generic[T]):
+    """Runs ``call`` in a thread that never holds the process back: an interrupt need not wait for a slow server."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._values: list[T] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._values.append(self._call())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+            self._error = error
+
+    def result(self) -> T:
+        """What the call returned, waiting for it; raises what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._values[0]

@@ -1,0 +1,164 @@
+"""argv to request, error to exit status. The only place that knows typer or exits."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubectl_nsexec import request as requests
+from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
+from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
+from kubectl_nsexec.interrupts import Interrupts, SignalReceived
+
+_EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE, as a command that the reader left."""
+
+_HELP = """\
+Run a command in a container of a pod, off its isolated CPUs.
+
+Like `oc exec`, but the command runs on the node's reserved CPUs, inside every
+namespace of the container and with its identity. A privileged helper pod on the
+node starts it; when the command or this client ends, nothing of it stays.
+"""
+
+_EPILOG = """\
+\b
+Examples:
+  oc nsexec du-0 -- ps aux
+  oc nsexec du-0 -n ran -c dpdk -- cat /proc/self/status
+  tar c . | oc nsexec -i du-0 -- tar x -C /tmp
+  oc nsexec du-0 --verify
+\b
+Exit status:
+  the command's own; 128+n when signal n ended it
+  126 not executable, 127 not found
+  125 nsexec itself failed; 130 interrupted before the command started
+  1   bad input, or the API server's own answer
+"""
+
+
+def main(argv: list[str], console: Console | None = None) -> int:
+    """Runs the command line ``argv`` (``argv[0]`` is how we were called) and returns the exit status."""
+    console = console or Console()
+    interrupts = Interrupts()
+    before, after = requests.split_at_dashes(argv[1:])
+    try:
+        with interrupts.as_exceptions():
+            return _run(before, after, _program_name(argv[0]), console, interrupts)
+    except SignalReceived as received:
+        return 128 + received.number
+    except OutputClosedError:
+        return _EXIT_BROKEN_PIPE
+    except NsexecError as error:
+        console.say(error.rendered())
+        return error.exit_status
+
+
+def _program_name(called: str) -> str:
+    """``oc nsexec`` or ``kubectl nsexec``, as the user called us (plugins are executables OC-NAME)."""
+    name = Path(called).name
+    return "kubectl nsexec" if name.startswith("kubectl") else "oc nsexec"
+
+
+def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
+    made: list[requests.Request] = []
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.command(help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    def nsexec(
+        pod: Annotated[
+            list[str] | None, typer.Argument(metavar="POD", help="The pod, as NAME or pod/NAME.", show_default=False)
+        ] = None,
+        namespace: Annotated[
+            str | None, typer.Option("-n", "--namespace", help="The pod's namespace (else the context's).")
+        ] = None,
+        container: Annotated[
+            str | None,
+            typer.Option("-c", "--container", help="The container (else the pod's default one)."),
+        ] = None,
+        *,
+        stdin: Annotated[bool, typer.Option("-i", "--stdin", help="Pass stdin to the command.")] = False,
+        tty: Annotated[bool, typer.Option("-t", "--tty", help="Accepted, but no terminal is given yet.")] = False,
+        quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the command's own output.")] = False,
+        verify: Annotated[
+            bool, typer.Option("--verify", help="Print the proof of the pin; without a command only check.")
+        ] = False,
+        cpus: Annotated[
+            str | None,
+            typer.Option("--cpus", metavar="LIST", help="Run on these CPUs (else the reserved ones)."),
+        ] = None,
+        timeout: Annotated[
+            str, typer.Option("--timeout", metavar="DURATION", help="How long it may take to start the command.")
+        ] = requests.DEFAULT_TIMEOUT,
+        image: Annotated[
+            str | None,
+            typer.Option("--image", envvar="NSEXEC_IMAGE", help="Image with util-linux, for nodes without it."),
+        ] = None,
+        helper_namespace: Annotated[
+            str, typer.Option("--helper-namespace", envvar="NSEXEC_NAMESPACE", help="Where the helper pod runs.")
+        ] = requests.DEFAULT_HELPER_NAMESPACE,
+        dry_run: Annotated[
+            str, typer.Option("--dry-run", metavar="none|client", help="client: only print the helper pod.")
+        ] = "none",
+        output: Annotated[str | None, typer.Option("-o", "--output", metavar="yaml", help="With --dry-run.")] = None,
+        kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", help="Path of a kubeconfig.")] = None,
+        context: Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig.")] = None,
+        version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    ) -> None:
+        from kubectl_nsexec.deadline import parse_duration  # noqa: PLC0415 - not for --help
+
+        if version:
+            from kubectl_nsexec import __version__  # noqa: PLC0415 - as above
+
+            console.print(f"{program} {__version__}")
+            return
+        if dry_run not in ("none", "client"):
+            raise UsageError(f'--dry-run: "{dry_run}" is neither none nor client')
+        if output not in (None, "yaml"):
+            raise UsageError(f'-o: "{output}" is not supported; only yaml is')
+        if output and dry_run == "none":
+            raise UsageError("-o yaml goes with --dry-run=client")
+        wanted = requests.Request(
+            pod=requests.pod_name(pod or [], program),
+            command=tuple(os.fsencode(word) for word in after or []),
+            namespace=namespace,
+            container=container,
+            kubeconfig=kubeconfig,
+            context=context,
+            stdin=stdin,
+            tty=tty,
+            quiet=quiet,
+            cpus=cpus,
+            image=image,
+            helper_namespace=helper_namespace,
+            timeout_seconds=parse_duration(timeout, "--timeout"),
+            verify=verify,
+            dry_run=dry_run == "client",
+            program=program,
+        )
+        requests.check(wanted)
+        made.append(wanted)
+
+    try:
+        app(args=before, prog_name=program, standalone_mode=False)
+    except typer.TyperException as error:
+        raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
+    if not made:
+        return 0
+    from kubectl_nsexec import session  # noqa: PLC0415 - the Kubernetes client is not needed for --help
+
+    return session.run(made[0], with_quiet(console, made[0].quiet), interrupts)
+
+
+def unexpected(error: BaseException, console: Console) -> int:
+    """A mistake of ours: one sentence with what to report, instead of a traceback at 3 a.m."""
+    if os.environ.get("NSEXEC_TRACEBACK"):
+        raise error
+    console.say(
+        f"error: nsexec has a defect ({type(error).__name__}: {error}); "
+        "please report it with the output of the same command under NSEXEC_TRACEBACK=1"
+    )
+    return EXIT_OWN_FAILURE

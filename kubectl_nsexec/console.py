@@ -1,0 +1,67 @@
+"""The user's side of the wire: bytes of the command on stdout, our own words on stderr."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+class OutputClosedError(Exception):
+    """The reader of our stdout or stderr went away (EPIPE), as ``| head -1`` does."""
+
+
+@dataclass(frozen=True)
+class Console:
+    """Three descriptors, and whether notices are wanted. Passed in, never read from globals."""
+
+    stdin_fd: int = 0
+    stdout_fd: int = 1
+    stderr_fd: int = 2
+    quiet: bool = False
+
+    def write_stdout(self, data: bytes | bytearray | memoryview) -> None:
+        """All of ``data`` to stdout, unchanged. Raises OutputClosedError."""
+        _write_all(self.stdout_fd, data)
+
+    def write_stderr(self, data: bytes | bytearray | memoryview) -> None:
+        """All of ``data`` to stderr, unchanged. Raises OutputClosedError."""
+        _write_all(self.stderr_fd, data)
+
+    def say(self, line: str) -> None:
+        """One line for the user; ``--quiet`` does not hide it. Never fails: there may be nobody to hear it."""
+        with suppress(OutputClosedError):
+            self.write_stderr(f"{line}\n".encode(errors="backslashreplace"))
+
+    def notice(self, line: str) -> None:
+        """One line that ``--quiet`` hides."""
+        if not self.quiet:
+            self.say(line)
+
+    def print(self, text: str) -> None:
+        """A result of our own (a table, a manifest) on stdout. Raises OutputClosedError."""
+        self.write_stdout(f"{text}\n".encode(errors="backslashreplace"))
+
+
+def with_quiet(console: Console, quiet: bool) -> Console:  # noqa: FBT001 - a setting handed through
+    """The same console with notices on or off."""
+    return Console(console.stdin_fd, console.stdout_fd, console.stderr_fd, quiet)
+
+
+def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[_write_some(fd, view) :]
+
+
+def _write_some(fd: int, view: memoryview) -> int:
+    """How many bytes were taken. Raises OutputClosedError."""
+    try:
+        return os.write(fd, view)
+    except BlockingIOError:  # somebody else made the shared descriptor non-blocking
+        import select  # noqa: PLC0415 - rare path
+
+        select.select([], [fd], [])
+        return 0
+    except OSError as error:
+        raise OutputClosedError(str(error)) from error

@@ -1,0 +1,148 @@
+"""The way into the target through a running helper pod: the lease, the checks, the command's start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec import agent, identity, streams, verdict
+from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.deadline import Deadline
+from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
+from kubectl_nsexec.helper_manifest import CONTAINER, HelperSpec, new_id
+from kubectl_nsexec.results import AgentFailure, Held, Proof, Started, TargetFacts
+from kubectl_nsexec.streams import Links, RemoteStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubectl_nsexec.cluster import Cluster
+    from kubectl_nsexec.cpuset import CpuSet
+    from kubectl_nsexec.plan import Plan
+    from kubectl_nsexec.request import Request
+
+_SHOWN_CHARACTERS = 2000
+_LAST_WORDS_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class StartedCommand:
+    """CMD, about to run: its stream, and the proof of where it stands."""
+
+    stream: RemoteStream
+    proof: Proof
+
+
+class Entry:
+    """One helper pod and one target. Every method raises the NsexecError family."""
+
+    def __init__(
+        self, request: Request, cluster: Cluster, plan: Plan, helper: HelperSpec, links: Links, deadline: Deadline
+    ) -> None:
+        self.request = request
+        self.links = links
+        self._cluster = cluster
+        self._plan = plan
+        self._helper = helper
+        self._deadline = deadline
+
+    def hold_lease(self) -> None:
+        """Attaches to the helper's main process: it lives as long as this stream, and all of ours with it.
+
+        Hands it the last link, and waits until it stands on its CPUs.
+        """
+        self.lease = self._open("attach", [])
+        if self.request.stdin and self.lease.connection.protocol != streams.V5_PROTOCOL:
+            raise HelperPodError(
+                "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
+                "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
+            )
+        self.lease.send_stdin(self._plan.last_link)
+        event = self._next_event(self.lease)
+        if not isinstance(event, Held):
+            raise AgentError(f"the helper's main process answered {type(event).__name__} instead of Held")
+
+    def start_command(self) -> StartedCommand:
+        """Enters the target and stops just after CMD has been started."""
+        stream, facts = self._enter(self._plan.policy.reserved)
+        if outside := verdict.outside_target(self._plan.policy, facts):
+            stream.connection.close()  # the agent sees no "go" and ends
+            stream, facts = self._enter(outside)
+        checked = verdict.check_on_node(self._plan.policy, facts)
+        who = identity.of_target(facts)
+        records = identity.encode(
+            who,
+            self.request.command,
+            stdin=self.request.stdin,
+            verify=not self.request.command,
+        )
+        stream.send_stdin(agent.go_line(len(records)) + records)
+        started = self._next_event(stream)
+        if not isinstance(started, Started):
+            raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
+        verdict.check_started(facts, started)
+        return StartedCommand(stream, self._proof(facts, started, checked))
+
+    def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
+        plan = self._plan
+        command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, shell=plan.shell)
+        stream = self._open("exec", [("command", word) for word in command])
+        facts = self._next_event(stream)
+        if not isinstance(facts, TargetFacts):
+            raise AgentError(f"the agent answered {type(facts).__name__} instead of TargetFacts")
+        return stream, facts
+
+    def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
+        channels = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), *query]
+        path = pod_path(self._helper.namespace, self._helper.name, subresource)
+        timeout = max(0.1, self._deadline.remaining_seconds())
+        stream = RemoteStream(self._cluster.open_stream(path, channels, timeout_seconds=timeout))
+        self.links.add(stream)
+        return stream
+
+    def _next_event(self, stream: RemoteStream) -> Held | TargetFacts | Started:
+        """The agent's next event; lines that are not the agent's are kept for the error."""
+        strays: list[bytes] = []
+        while (line := self.links.wait_for_line(stream, self._deadline)) is not None:
+            event = agent.parse_event(line, self._plan.nonce)
+            if isinstance(event, AgentFailure):
+                raise agent.to_error(event, self._context())
+            if event is not None:
+                return event
+            strays.append(line)
+        raise self._silence(stream, strays)
+
+    def _silence(self, stream: RemoteStream, strays: list[bytes]) -> NsexecError:
+        if self._deadline.expired():
+            return HelperPodError(
+                f"the node did not start the command within {self._deadline.allowed_seconds:g}s; "
+                "nothing was started; give it longer by --timeout"
+            )
+        self.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
+        words = b"\n".join([*strays, bytes(stream.stdout), bytes(stream.stderr)]).decode(errors="backslashreplace")
+        status = stream.status.message if stream.status else "the connection was closed"
+        found = "; ".join(part for part in (status, words.strip()[-_SHOWN_CHARACTERS:]) if part)
+        return AgentError(f"the agent on node {self._helper.node} ended before the command started: {found}")
+
+    def _context(self) -> agent.FailureContext:
+        target, policy = self._plan.target, self._plan.policy
+        return agent.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)
+
+    def _proof(self, facts: TargetFacts, started: Started, checked: verdict.Verdict) -> Proof:
+        target, policy = self._plan.target, self._plan.policy
+        return Proof(
+            namespace=target.namespace,
+            pod=target.pod,
+            container=target.container,
+            node=target.node,
+            reserved=facts.mask if policy.nothing_exclusive else policy.reserved,
+            source=policy.source,
+            target_mask=facts.target_mask,
+            exclusive=checked.exclusive,
+            cmd_mask=started.mask,
+            pin=facts.pin,
+            cgroup=facts.cgroup,
+            pid=started.pid,
+            verdict=checked.summary,
+            warnings=checked.warnings,
+        )

@@ -1,0 +1,109 @@
+"""Everything that can go wrong, as one family.
+
+Each error carries a stable ``code`` (for scripts and JSON), the sentence for the user, and the
+process exit status that the command line gives it. Only the command line prints or exits.
+"""
+
+from __future__ import annotations
+
+EXIT_USAGE = 1
+"""What kubectl gives for bad input and for the API server's own answers."""
+EXIT_OWN_FAILURE = 125
+"""nsexec itself failed; the command was not started, or its result is unknown."""
+EXIT_NOT_EXECUTABLE = 126
+EXIT_NOT_FOUND = 127
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT: interrupted before the command started."""
+
+
+class NsexecError(Exception):
+    """Base of the family: our own failure, exit status 125.
+
+    ``message`` is one sentence or a few lines: what was asked, what was found, what to do next.
+    """
+
+    code = "nsexec"
+    exit_status = EXIT_OWN_FAILURE
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+    def rendered(self) -> str:
+        """The line for stderr, in kubectl's form."""
+        return f"error: {self.message}"
+
+
+class UsageError(NsexecError):
+    """The request itself cannot be understood or makes no sense."""
+
+    code = "usage"
+    exit_status = EXIT_USAGE
+
+
+class TargetError(NsexecError):
+    """The pod or container asked for cannot be entered (same words as ``oc exec``)."""
+
+    code = "target"
+    exit_status = EXIT_USAGE
+
+
+class ApiError(NsexecError):
+    """The API server answered with a Status (metav1.Status), or could not be asked (status 0).
+
+    ``reason`` is the Status' reason (``NotFound``, ``Forbidden`` …), ``status`` the HTTP status.
+    """
+
+    code = "api"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, message: str, *, reason: str = "", status: int = 0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+
+    def rendered(self) -> str:
+        """As kubectl shows the server's answers; a server that gave none is an ordinary error."""
+        if self.status == 0:
+            return f"error: {self.message}"
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"Error from server{reason}: {self.message}"
+
+
+class CpuPolicyError(NsexecError):
+    """It is not certain which CPUs the command may use."""
+
+    code = "cpu-policy"
+
+
+class PlacementError(NsexecError):
+    """The node did not put us on the CPUs that were asked for."""
+
+    code = "placement"
+
+
+class HelperPodError(NsexecError):
+    """The helper pod could not be created, started or kept."""
+
+    code = "helper-pod"
+
+
+class AgentError(NsexecError):
+    """The agent on the node refused or failed; ``code`` is the one that it sent."""
+
+    code = "agent"
+
+
+class ConnectionLostError(NsexecError):
+    """A stream broke: what became of the command is unknown."""
+
+    code = "connection-lost"
+
+
+class InterruptedByUserError(NsexecError):
+    """A signal arrived before the command started."""
+
+    code = "interrupted"
+    exit_status = EXIT_INTERRUPTED

@@ -1,0 +1,177 @@
+"""The helper pod's life on the target's node, from creation to deletion."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
+from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubectl_nsexec.cluster import Cluster
+    from kubectl_nsexec.deadline import Deadline
+    from kubectl_nsexec.interrupts import Interrupts
+
+Json = dict[str, Any]
+
+_DELETE_SECONDS = 10.0
+_NOT_FOUND = 404
+
+_IMAGE_FAILURES = {"ErrImageNeverPull", "ErrImagePull", "ImageInspectError", "ImagePullBackOff", "InvalidImageName"}
+_START_FAILURES = _IMAGE_FAILURES | {
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+}
+
+
+class HelperImageError(HelperPodError):
+    """The node cannot use the image: another one may do."""
+
+
+@contextmanager
+def running(cluster: Cluster, spec: HelperSpec, deadline: Deadline, interrupts: Interrupts) -> Iterator[Json]:
+    """The pod, created and running; deleted on every way out. Yields it as the API server shows it.
+
+    Raises ApiError when it is refused, HelperPodError when it does not start or is not BestEffort.
+    """
+    may_exist = False
+    try:
+        with interrupts.deferred():  # a signal between the request and its answer would leave the pod behind
+            try:
+                pod = _create(cluster, spec, deadline)
+            except ApiError as error:
+                may_exist = error.status == 0  # no answer: it may have been created all the same
+                raise
+            may_exist = True
+        _check_best_effort(pod)
+        yield _wait_until_running(cluster, pod, deadline)
+    except BaseException as first:
+        with interrupts.deferred():
+            try:
+                if may_exist:
+                    delete(cluster, spec.namespace, spec.name)
+            except HelperPodError as second:
+                if not isinstance(first, NsexecError):
+                    raise
+                first.message += f"\n{second.rendered()}"
+        raise
+    with interrupts.deferred():
+        delete(cluster, spec.namespace, spec.name)
+
+
+def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
+    """Creates the pod, and its namespace first where that is missing. Raises ApiError."""
+    path, body = pod_path(spec.namespace), manifest(spec)
+    try:
+        return cluster.request("POST", path, body=body)
+    except ApiError as error:
+        if error.reason == "NotFound" and f'namespaces "{spec.namespace}" not found' in error.message:
+            _create_namespace(cluster, spec.namespace)
+        elif error.reason != "Forbidden" or 'serviceaccount "default" not found' not in error.message:
+            raise
+    # A namespace is a moment older than its service account, without which no pod is admitted.
+    accounts = f"/api/v1/namespaces/{spec.namespace}/serviceaccounts"
+    for _ in cluster.watch(accounts, [("fieldSelector", "metadata.name=default")], timeout_seconds=_left(deadline)):
+        break
+    return cluster.request("POST", path, body=body)
+
+
+def _create_namespace(cluster: Cluster, name: str) -> None:
+    try:
+        cluster.request("POST", "/api/v1/namespaces", body=namespace_manifest(name))
+    except ApiError as error:
+        if error.reason != "AlreadyExists":
+            raise
+
+
+def delete(cluster: Cluster, namespace: str, name: str) -> None:
+    """Deletes the helper pod at once; that it is gone already is fine. Raises HelperPodError naming what stays."""
+    body = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
+    try:
+        cluster.request("DELETE", pod_path(namespace, name), body=body, timeout_seconds=_DELETE_SECONDS)
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            return
+        raise HelperPodError(
+            f"the helper pod could not be deleted: {error.message}; it ends by itself now that we are gone; "
+            f"then delete what is left of it: kubectl delete pod {name} -n {namespace}"
+        ) from error
+
+
+def _check_best_effort(pod: Json) -> None:
+    found = (pod.get("status") or {}).get("qosClass")
+    if found != "BestEffort":  # a LimitRange or webhook: a Guaranteed helper would take isolated CPUs
+        namespace = pod["metadata"]["namespace"]
+        raise HelperPodError(
+            f"the helper pod became {found} instead of BestEffort, which could take CPUs from the workloads; "
+            f'a LimitRange or webhook in namespace "{namespace}" gives it resources: '
+            "remove it there or choose another namespace by --helper-namespace"
+        )
+
+
+def start_failure(pod: Json) -> str | None:
+    """Why the pod will never run, in the node's own words, or None while it may still."""
+    status = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp"):
+        return "it was deleted"
+    if status.get("phase") in ("Failed", "Succeeded"):
+        words = [status.get("reason"), status.get("message")]
+        for container in status.get("containerStatuses") or []:
+            ended = (container.get("state") or {}).get("terminated") or {}
+            words += [ended.get("reason"), f"exit code {ended['exitCode']}" if "exitCode" in ended else None]
+        return ": ".join(word for word in words if word) or f"its phase is {status['phase']}"
+    for container in status.get("containerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in _START_FAILURES:
+            return f"{waiting['reason']}: {waiting.get('message') or 'no message'}"
+    return None
+
+
+def is_running(pod: Json) -> bool:
+    """Whether the helper's container runs."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return bool(statuses) and all("running" in (status.get("state") or {}) for status in statuses)
+
+
+def _wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    query = [("fieldSelector", f"metadata.name={name}"), ("resourceVersion", pod["metadata"]["resourceVersion"])]
+    while not deadline.expired():
+        for event in cluster.watch(pod_path(namespace), query, timeout_seconds=_left(deadline)):
+            if event["type"] == "DELETED":
+                raise HelperPodError(f'the helper pod "{name}" was deleted before it ran')
+            if event["type"] == "ERROR":  # e.g. the resource version is too old: begin anew
+                query = query[:1]
+                break
+            pod = event["object"]
+            if is_running(pod):
+                return pod
+            if failure := start_failure(pod):
+                kind = HelperImageError if failure.partition(":")[0] in _IMAGE_FAILURES else HelperPodError
+                raise kind(f'the helper pod "{name}" cannot run on node {pod["spec"]["nodeName"]}: {failure}')
+    raise HelperPodError(
+        f'the helper pod "{name}" did not run within {deadline.allowed_seconds:g}s; '
+        f"last event: {_last_event(cluster, namespace, name)}; give it longer by --timeout"
+    )
+
+
+def _last_event(cluster: Cluster, namespace: str, name: str) -> str:
+    query = [("fieldSelector", f"involvedObject.name={name}")]
+    try:
+        items = cluster.request("GET", f"/api/v1/namespaces/{namespace}/events", query, timeout_seconds=5)["items"]
+    except NsexecError as error:
+        return f"none could be read ({error.message})"
+    if not items:
+        return "none"
+    last = max(items, key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or ""))
+    return f"{last.get('reason')}: {last.get('message')}"
+
+
+def _left(deadline: Deadline) -> float:
+    return max(0.1, deadline.remaining_seconds())

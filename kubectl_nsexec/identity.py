@@ -1,0 +1,197 @@
+"""Who the command is: ids, capabilities, limits, environment, directory, as the runtime's own exec would set them.
+
+The runtime's exec (kubelet → CRI → runc or crun) takes ``process`` of the container's config.json with other args,
+so that file is the authority. The sets are those that it puts in place right before execve(2); the kernel then
+derives the final ones itself (capabilities(7)), e.g. empty permitted and effective sets for a non-root user.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec.errors import AgentError
+from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubectl_nsexec.results import TargetFacts
+
+DEFAULT_UMASK = 0o022
+"""What runc and crun set where the spec has no user.umask."""
+SOURCE_SPEC = "the runtime's config.json"
+SOURCE_PROC = "the init process in /proc"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Everything that the last link sets before execve. Capability sets are bit masks (bit n is capability n)."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    bounding: int
+    permitted: int
+    effective: int
+    inheritable: int
+    ambient: int
+    no_new_privs: bool
+    umask: int
+    cwd: bytes
+    rlimits: tuple[tuple[int, int, int], ...]
+    """(RLIMIT_ number, soft, hard), ascending; 2**64-1 is infinity."""
+    env: tuple[bytes, ...]
+    """``KEY=VALUE``, no key twice."""
+    source: str
+
+
+def of_target(facts: TargetFacts) -> Identity:
+    """The identity by the runtime's spec, else by the container's init. Raises AgentError (code ``identity``)."""
+    if not facts.spec:
+        return from_proc(facts.status, facts.environ, facts.limits, facts.cwd)
+    try:
+        config = json.loads(facts.spec)
+    except ValueError as error:
+        raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
+    return from_spec(config, init_environ=facts.environ, init_limits=facts.limits)
+
+
+def from_spec(config: dict[str, Any], *, init_environ: bytes = b"", init_limits: bytes = b"") -> Identity:
+    """The identity by ``process`` of an OCI runtime config.json.
+
+    ``init_environ`` (/proc/PID/environ) gives HOME where the spec has none, for the runtime takes it from the
+    container's /etc/passwd, for its init and for an exec alike; ``init_limits`` (/proc/PID/limits) gives the limits
+    that the spec leaves to the runtime's own. Raises AgentError (code ``identity``) for what is not understood.
+    """
+    try:
+        process = config["process"]
+        user = process["user"]
+        sets = {str(name): _mask(caps) for name, caps in (process.get("capabilities") or {}).items()}
+        limits = parse_limits(init_limits) | dict(map(_rlimit, process.get("rlimits") or []))
+        permitted, inheritable = sets.get("permitted", 0), sets.get("inheritable", 0)
+        return Identity(
+            uid=int(user["uid"]),
+            gid=int(user["gid"]),
+            groups=tuple(sorted({int(group) for group in user.get("additionalGids") or []})),
+            bounding=sets.get("bounding", 0),
+            permitted=permitted,
+            effective=sets.get("effective", 0),
+            inheritable=inheritable,
+            # The kernel refuses to raise any other (prctl(2), PR_CAP_AMBIENT_RAISE), and runtimes ignore that.
+            ambient=sets.get("ambient", 0) & permitted & inheritable,
+            no_new_privs=bool(process.get("noNewPrivileges")),
+            umask=int(user["umask"]) if user.get("umask") is not None else DEFAULT_UMASK,
+            cwd=_bytes(process.get("cwd") or "/"),
+            rlimits=_triples(limits),
+            env=_environment([_bytes(pair) for pair in process.get("env") or []], init_environ),
+            source=SOURCE_SPEC,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _doubt(f"the runtime's config.json cannot be understood: {error!r}") from error
+
+
+def from_proc(status: bytes, environ: bytes, limits: bytes, cwd: bytes) -> Identity:
+    """The identity by the container's init: /proc/PID/{status,environ,limits} and its cwd (readlink).
+
+    Second best: an init that has changed its own ids since it started shows the changed ones. Raises AgentError
+    (code ``identity``) for what is missing.
+    """
+    directory = cwd.removesuffix(b"\n").removesuffix(b" (deleted)")
+    if not directory.startswith(b"/"):
+        raise _doubt(f"the working directory of the container's init is {directory!r}")
+    try:
+        fields = parse_status(status)
+        rlimits = _triples(parse_limits(limits))
+        return Identity(
+            uid=int(fields["Uid"].split()[1]),
+            gid=int(fields["Gid"].split()[1]),
+            groups=tuple(sorted({int(group) for group in fields["Groups"].split()})),
+            bounding=int(fields["CapBnd"], 16),
+            permitted=int(fields["CapPrm"], 16),
+            effective=int(fields["CapEff"], 16),
+            inheritable=int(fields["CapInh"], 16),
+            ambient=int(fields["CapAmb"], 16),
+            no_new_privs=fields["NoNewPrivs"] == "1",
+            umask=int(fields["Umask"], 8) if "Umask" in fields else DEFAULT_UMASK,
+            cwd=directory,
+            rlimits=rlimits,
+            env=tuple(parse_environ(environ).values()),
+            source=SOURCE_PROC,
+        )
+    except (KeyError, IndexError, ValueError) as error:
+        # No default for anything that is missing: a wrong guess here would be too many rights.
+        raise _doubt(f"the container's init cannot be understood by /proc: {error!r}") from error
+
+
+def encode(identity: Identity, argv: Sequence[bytes], *, stdin: bool, verify: bool) -> bytes:
+    """NUL-terminated ``key=value`` records for the last link; ``argv`` may be empty only with ``verify``.
+
+    Raises AgentError (code ``identity``) for a value that would break the records.
+    """
+    records: list[tuple[str, bytes]] = [
+        ("uid", b"%d" % identity.uid),
+        ("gid", b"%d" % identity.gid),
+        ("groups", b",".join(b"%d" % group for group in identity.groups)),
+    ]
+    sets = ("bounding", "permitted", "effective", "inheritable", "ambient")
+    records += [(name, b"%016x" % getattr(identity, name)) for name in sets]
+    records += [
+        ("no_new_privs", b"%d" % identity.no_new_privs),
+        ("umask", b"%04o" % identity.umask),
+        ("cwd", identity.cwd),
+    ]
+    records += [("rlimit", b"%d:%d:%d" % limit) for limit in identity.rlimits]
+    records += [("env", pair) for pair in identity.env]
+    records += [("arg", word) for word in argv]
+    records += [("stdin", b"%d" % stdin), ("verify", b"%d" % verify)]
+    if not argv and not verify:
+        raise _doubt("there is no command")
+    for key, value in records:
+        if b"\0" in value:
+            raise _doubt(f"a NUL byte in {key} cannot be passed on")
+    return b"".join(key.encode() + b"=" + value + b"\0" for key, value in records)
+
+
+def _environment(pairs: list[bytes], init_environ: bytes) -> tuple[bytes, ...]:
+    """The last one of equal keys wins, as in runc (libcontainer/env.go)."""
+    env: dict[bytes, bytes] = {}
+    for pair in pairs:
+        key, separator, _ = pair.partition(b"=")
+        if not key or not separator:
+            raise ValueError(f"{pair!r} is not an environment variable")
+        env[key] = pair
+    init_home = parse_environ(init_environ).get(b"HOME")
+    if env.get(b"HOME", b"HOME=") == b"HOME=":
+        # runc's own fallback is "/", for a user without an entry in /etc/passwd.
+        env[b"HOME"] = init_home or env.get(b"HOME", b"HOME=/")
+    return tuple(env.values())
+
+
+def _mask(names: list[str] | None) -> int:
+    mask = 0
+    for name in names or []:
+        if name not in CAPABILITY_NUMBERS:
+            raise ValueError(f"unknown capability {name}")
+        mask |= 1 << CAPABILITY_NUMBERS[name]
+    return mask
+
+
+def _rlimit(entry: dict[str, Any]) -> tuple[int, tuple[int, int]]:
+    kind = str(entry["type"])
+    if kind not in RLIMIT_NUMBERS:
+        raise ValueError(f"unknown resource limit {kind}")
+    return RLIMIT_NUMBERS[kind], (int(entry["soft"]), int(entry["hard"]))
+
+
+def _triples(limits: dict[int, tuple[int, int]]) -> tuple[tuple[int, int, int], ...]:
+    return tuple((number, soft, hard) for number, (soft, hard) in sorted(limits.items()))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _doubt(message: str) -> AgentError:
+    return AgentError(f"{message}; nothing was started", code="identity")

@@ -1,0 +1,33 @@
+"""What runs on the node, as package data: the sh agent and the last link."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from kubectl_nsexec.errors import HelperPodError
+
+_AGENT_PARTS = ("agent-base.sh", "agent.sh")
+
+
+def agent_script() -> str:
+    """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter …`` on the node."""
+    folder = files(__name__)
+    return "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
+
+
+def last_link(architecture: str) -> bytes:
+    """The last link, a static ELF program, for a node of this architecture.
+
+    ``architecture`` is the node's own word for it (label ``kubernetes.io/arch``): ``amd64``, ``arm64`` …
+    Raises HelperPodError when this copy of nsexec has none for it.
+    """
+    folder = files(__name__).joinpath("bin")
+    program = folder.joinpath(f"last-link-{architecture}")
+    if architecture.isalnum() and program.is_file():
+        return program.read_bytes()
+    present = folder.iterdir() if folder.is_dir() else ()
+    built = sorted(entry.name.removeprefix("last-link-") for entry in present)
+    raise HelperPodError(
+        f"the node's architecture is {architecture!r}, and this copy of nsexec has a program for "
+        f"{', '.join(built) or 'none'}: install a release that has it, or build it with `python hatch_build.py`"
+    )

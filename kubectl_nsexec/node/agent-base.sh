@@ -1,0 +1,134 @@
+#!/bin/sh
+# First half of the agent, joined with agent.sh by the package: CPU lists, processes and cgroup folders.
+# The roots of the proc and cgroup trees are parameters, for the tests.
+# shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
+set -u
+export LC_ALL=C
+: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST:=/host}" "${NSEXEC_RUN:=/nsexec}"
+: "${NSEXEC_CGROUP:=$NSEXEC_HOST/sys/fs/cgroup}"
+nonce='' unread=0
+
+say() { printf '%s {%s}\n' "$nonce" "$1"; }
+
+fail() { # $1: code, $2: one sentence
+  # The reader of our first words is there once it has sent the link: until then they would be lost.
+  [ "$unread" -eq 0 ] || head -c "$unread" >/dev/null
+  say "\"event\":\"error\",\"code\":\"$1\",\"message\":\"$(printf %s "$2" | tr -c ' !#-[]-~' '?')\""
+  exit 125
+}
+
+named() { # $1: a word from outside; true when it is safe as one component of a path
+  case $1 in '' | .* | *[!A-Za-z0-9._-]*) return 1 ;; esac
+}
+
+counted() { # $1: a word from outside; true when it is a decimal number above 0 that any shell can hold
+  case $1 in '' | 0* | *[!0-9]* | ?????????*) return 1 ;; esac
+}
+
+# --- CPU lists, in the kernel's syntax, compared as sets (cpuset(7), "List format") ---
+
+expand() { # $1: "0-2,8" → $cpus: " 0 1 2 8 "; false when it is not a list of CPUs up to 8191
+  cpus=' ' rest=${1:+$1,}
+  while [ -n "$rest" ]; do
+    part=${rest%%,*} rest=${rest#*,}
+    first=${part%-*} last=${part#*-}
+    case $first,$last in *[!0-9,]* | ,* | *, | 0[0-9]* | *,0[0-9]* | ?????,* | *,?????*) return 1 ;; esac
+    [ "$first" -le "$last" ] && [ "$last" -le 8191 ] || return 1
+    while [ "$first" -le "$last" ]; do
+      cpus="$cpus$first " first=$((first + 1))
+    done
+  done
+}
+
+meet() { # $1, $2: lists → $met: what they share, as the kernel prints it; false when one of them is no list
+  expand "$2" || return 1
+  others=$cpus met='' run='' previous=-2
+  expand "$1" || return 1
+  for cpu in $cpus; do
+    case $others in *" $cpu "*) ;; *) continue ;; esac
+    if [ "$cpu" -ne $((previous + 1)) ]; then
+      met=$met${run:+${met:+,}$run} run=$cpu
+    else
+      run=${run%-*}-$cpu
+    fi
+    previous=$cpu
+  done
+  met=$met${run:+${met:+,}$run}
+}
+
+within() { # $1, $2: lists; true when the first is not empty and inside the second
+  meet "$1" "$1" && [ -n "$met" ] || return 1
+  whole=$met
+  meet "$1" "$2" && [ "$met" = "$whole" ]
+}
+
+# --- processes and cgroup folders ---
+
+look() { # $1: folder of a process → $state $parent $pids $mask from its status; false when it is gone
+  state='' parent='' pids='' mask=''
+  while read -r key value; do
+    case $key in
+    State:) state=${value%% *} ;;
+    PPid:) parent=$value ;;
+    NSpid:) pids=$value ;;
+    Cpus_allowed_list:) mask=$value ;;
+    esac
+  done 2>/dev/null <"$1/status"
+  [ -n "$state" ]
+}
+
+own_mask() { look "$NSEXEC_PROC/self" || fail node "cannot read $NSEXEC_PROC/self/status"; }
+
+find_hierarchy() { # → $version, $base: where cpusets are, $own: our path there, $above and $slices: what precedes kubepods
+  version=v1 base=$NSEXEC_CGROUP/cpuset own=''
+  [ ! -e "$NSEXEC_CGROUP/cgroup.controllers" ] || version=v2 base=$NSEXEC_CGROUP
+  while IFS=: read -r _ controllers path; do
+    case $version,$controllers, in v2,, | v1,cpuset,* | v1,*,cpuset,*) own=$path ;; esac
+  done 2>/dev/null <"$NSEXEC_PROC/self/cgroup"
+  above=${own%%kubepods*}
+  # From inside a cgroup namespace the path says nothing about what is above it.
+  case $own in */../* | */..) above='' ;; *kubepods*) ;; *) above='' ;; esac
+  slices=${above##*/} above=${above%/*}
+}
+
+find_pod() { # $1: pod UID → $pod: its cgroup folder; false when there is none
+  escaped=$1
+  while [ "$escaped" != "${escaped#*-}" ]; do escaped=${escaped%%-*}_${escaped#*-}; done
+  for qos in '' burstable besteffort; do
+    leaf=${slices}kubepods${qos:+-$qos}
+    for pod in "$base$above/${slices}kubepods.slice/${qos:+$leaf.slice/}$leaf-pod$escaped.slice" \
+      "$base$above/kubepods/${qos:+$qos/}pod$1"; do
+      [ ! -d "$pod" ] || return 0
+    done
+  done
+  return 1
+}
+
+put() { echo "$1" 2>/dev/null >"$2"; } # $1: text, $2: kernel file
+
+cut_to_online() { # → $reserved (checked), $online, $cut: reserved CPUs that are online
+  expand "$reserved" && [ -n "$reserved" ] || fail placement "the reserved CPUs '$reserved' are not a CPU list"
+  online=''
+  read -r online 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/online"
+  meet "$reserved" "$online" || fail node "the node's list of online CPUs is unreadable: '$online'"
+  [ -n "$met" ] || fail placement "none of the reserved CPUs $reserved is online (online: $online)"
+  cut=$met
+}
+
+make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own pod's folder
+  folder=$pod/nsexec-$1
+  mkdir "$folder" 2>/dev/null || fail placement "cannot make the cgroup folder $folder"
+  if [ "$version" = v1 ]; then
+    read -r mems <"$pod/cpuset.mems" && put "$mems" "$folder/cpuset.mems"
+  elif [ ! -e "$folder/cpuset.cpus" ]; then
+    put +cpuset "$pod/cgroup.subtree_control"
+  fi
+  put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
+}
+
+find_home() { # the start of both parts: $version $base $pod (ours) $online $cut
+  named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
+  cut_to_online
+  find_hierarchy
+  find_pod "$NSEXEC_POD_UID" || fail placement "no cgroup folder of the helper pod $NSEXEC_POD_UID below $base$above"
+}

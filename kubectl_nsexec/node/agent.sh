@@ -1,0 +1,210 @@
+#!/bin/sh
+# What nsexec runs on the node, as root, in the helper container (POSIX sh: dash, bash and BusyBox ash).
+#
+#   hold NONCE RESERVED LINK_BYTES LINK_SHA256   the helper's main process: narrows its own container to the
+#                                                reserved CPUs, takes the last link from stdin, holds the lease
+#   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED
+#                                                one session: pins itself, finds the target, hands over to nsenter
+#
+# It speaks in lines "NONCE {json}" on stdout. Whatever goes wrong before the command starts ends in
+# {"event":"error"} and exit status 125.
+# shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
+
+# --- the helper's main process ---
+
+hold() {
+  reserved=$1 unread=$2 sum=$3
+  find_home
+  leaf=''
+  # Twice: on cgroup v1 a child must fit its parent, so the outer one may be refused before the inner one.
+  for _ in 1 2; do
+    for container in "$pod"/*/*/ "$pod"/*/; do
+      container=${container%/}
+      case $container in "$pod"/nsexec-*) continue ;; esac
+      [ ! -e "$container/cpuset.cpus" ] || put "$cut" "$container/cpuset.cpus"
+      case $own in "${container#"$base"}") leaf=$container ;; esac
+      [ -n "$leaf" ] || ! grep -qx "$$" "$container/cgroup.procs" 2>/dev/null || leaf=$container
+    done
+  done
+  own_mask
+  within "$mask" "$reserved" || fail placement "asked for CPUs $cut, the helper container got '$mask'"
+  [ -n "$leaf" ] || fail placement "the helper container's own cgroup folder is not in $pod"
+
+  link=$NSEXEC_RUN/last-link
+  head -c "$unread" >"$link" || fail last-link "cannot write $link"
+  unread=0
+  got=$(sha256sum "$link") || fail last-link "cannot read $link back"
+  [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
+  chmod 0500 "$link" || fail last-link "cannot make $link executable"
+
+  make_folder keep
+  outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
+  set -- "$outer/cpuset.cpus"
+  [ "$leaf" = "$outer" ] || [ ! -e "$leaf/cpuset.cpus" ] || set -- "$@" "$leaf/cpuset.cpus"
+  mkfifo -m 0600 "$NSEXEC_RUN/keep" "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
+  (put 0 "$folder/cgroup.procs" && exec "$link" keep "$$" "$cut" "$@") </dev/null >"$NSEXEC_RUN/keep" 2>/dev/null &
+  read -r word <"$NSEXEC_RUN/keep" && [ "$word" = ready ] || fail node "cannot watch over the CPUs of $outer"
+
+  # Nobody but this shell has the lease open for writing: when it ends, however it ends, every session sees it.
+  exec 9<>"$NSEXEC_RUN/lease"
+  say "\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
+  while read -r _; do :; done
+  exit 0
+}
+
+# --- one session ---
+
+find_container() { # $1: container ID → $container: its cgroup folder; exact names only, for conmon's carries the ID too
+  for name in "crio-$1.scope" "cri-containerd-$1.scope" "docker-$1.scope" "$1" "crio-$1"; do
+    container=$pod/$name
+    [ ! -d "$container" ] || return 0
+  done
+  return 1
+}
+
+age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22); its name may hold blanks and newlines
+  stat=''
+  while read -r line || [ -n "$line" ]; do stat="$stat $line"; done 2>/dev/null <"$NSEXEC_PROC/$1/stat"
+  # shellcheck disable=SC2086 # the fields are what is wanted
+  set -- ${stat##*)}
+  started=${20:-}
+  [ -n "$started" ]
+}
+
+find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process; false when there is none
+  pid='' oldest=''
+  for procs in "$container"/cgroup.procs "$container"/*/cgroup.procs "$container"/*/*/cgroup.procs \
+    "$container"/*/*/*/cgroup.procs; do
+    [ -r "$procs" ] || continue
+    while read -r candidate; do
+      look "$NSEXEC_PROC/$candidate" || continue
+      case $state in Z | X) continue ;; esac
+      if [ "$1" = 1 ]; then
+        age "$candidate" || continue
+        [ -z "$oldest" ] || [ "$started" -lt "$oldest" ] || continue
+        oldest=$started pid=$candidate
+      else
+        # Two numbers, ours and 1: three would be the first process of a container inside the container.
+        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate && return 0 ;; esac
+      fi
+    done <"$procs"
+  done
+  [ -n "$pid" ]
+}
+
+still_there() { # in the target's /proc folder; true when it lives, in the container's cgroup
+  look . || return 1
+  case $state in Z | X) return 1 ;; esac
+  while read -r line; do
+    case $line/ in *"/${pod##*/}/${container##*/}/"*) return 0 ;; esac
+  done 2>/dev/null <cgroup
+  return 1
+}
+
+# shellcheck disable=SC3013 # -ef: POSIX since 2024, and in every shell named above
+same() { [ "$1" -ef "$2" ]; }
+
+check_namespaces() { # in the target's /proc folder
+  [ -e ns/mnt ] && [ -e ns/user ] && [ -e root/. ] && [ -e "$NSEXEC_HOST/." ] && [ -e "$NSEXEC_PROC/self/ns/mnt" ] ||
+    fail node "cannot compare the namespaces and root of process $pid with the node's"
+  # The root tells also where PID 1 cannot be read, or where the kubelet has a mount namespace of its own (kubens).
+  same root/. "$NSEXEC_HOST/." || same ns/mnt "$NSEXEC_PROC/1/ns/mnt" &&
+    fail host-namespace "process $pid sees the node's own file systems, not a container's"
+  same ns/mnt "$NSEXEC_PROC/self/ns/mnt" && fail host-namespace "process $pid is in the helper's mount namespace"
+  same ns/user "$NSEXEC_PROC/self/ns/user" ||
+    fail user-namespace "the container has a user namespace of its own (hostUsers: false)"
+}
+
+find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
+  kubelet_state=$NSEXEC_HOST/var/lib/kubelet/cpu_manager_state
+  [ ! -e "$kubelet_state" ] || return 0
+  mounted=$(grep -F "/pods/$NSEXEC_POD_UID/volumes/" "$NSEXEC_PROC/self/mountinfo" 2>/dev/null)
+  # shellcheck disable=SC2086 # field 5 is the mount point (proc(5)), a volume of ours under the kubelet's root
+  set -- $mounted
+  case ${5:-} in "$NSEXEC_HOST"/*) kubelet_state=${5%%/pods/*}/cpu_manager_state ;; esac
+}
+
+check_cpus() { # what the target shares with us must be of the kubelet's shared pool, which nobody owns
+  meet "$1" "$2" || fail node "the CPU masks '$1' and '$2' cannot be compared"
+  [ -n "$met" ] && [ -e "$kubelet_state" ] || return 0
+  both=$met
+  grep -q '"policyName":"none"' "$kubelet_state" && return 0
+  within "$both" "$(sed -n 's/.*"defaultCpuSet":"\([0-9,-]*\)".*/\1/p' "$kubelet_state")" ||
+    fail overlap "CPUs $both belong to both the target ($1) and the reserved CPUs ($2)"
+}
+
+find_spec() { # $1: container ID, $2: parent of its first process → $spec: the runtime's config.json
+  shim=$(readlink "$NSEXEC_PROC/$2/cwd" 2>/dev/null)
+  case $shim in /*) shim=$NSEXEC_HOST$shim ;; *) shim=$NSEXEC_HOST/nonexistent ;; esac
+  beside=$shim/config.json
+  case $shim/ in *"/$1/"*) ;; *) beside=$shim/../$1/config.json ;; esac
+  for spec in "$NSEXEC_HOST/run/containerd/io.containerd.runtime.v2.task/k8s.io/$1/config.json" \
+    "$NSEXEC_HOST/run/containers/storage/overlay-containers/$1/userdata/config.json" \
+    "$NSEXEC_HOST/var/lib/containers/storage/overlay-containers/$1/userdata/config.json" "$beside"; do
+    [ ! -r "$spec" ] || return 0
+  done
+}
+
+find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would take its own, which knows no cgroup namespace
+  places=$PATH:
+  while [ -n "$places" ]; do
+    nsenter=${places%%:*}/nsenter places=${places#*:}
+    [ ! -x "$nsenter" ] || return 0
+  done
+  return 1
+}
+
+coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable
+
+enter() {
+  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5
+  own_mask
+  entry_mask=$mask
+  case $id in ????? | ??????*) named "$id" ;; *) false ;; esac || fail node "'$id' is no session name"
+  named "$pod_uid" && named "$container_id" || fail node "'$pod_uid' or '$container_id' is no name of a cgroup"
+  find_home
+  make_folder "$id"
+  put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
+  own_mask
+  pinned=$mask
+  within "$pinned" "$cut" || fail placement "asked for CPUs $cut, got '$pinned' in $folder"
+
+  find_pod "$pod_uid" || fail no-target "no cgroup folder of pod $pod_uid below $base$above"
+  find_container "$container_id" || fail no-target "no cgroup folder of container $container_id in $pod"
+  find_init "$host_pid" || fail no-target "no live first process of container $container_id in $container"
+  cd "$NSEXEC_PROC/$pid" 2>/dev/null && still_there || fail no-target "the container's process $pid has just ended"
+  target_mask=$mask
+  check_namespaces
+  find_kubelet_state
+  check_cpus "$target_mask" "$pinned"
+  find_spec "$container_id" "$parent"
+  find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
+  set -- -F
+  for kind in ipc uts net pid cgroup; do
+    [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
+  done
+  say "$(printf '"event":"target","pid":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s","online":"%s",' \
+    "$pid" "$entry_mask" "$pinned" "$target_mask" "$online"
+  printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
+    "$version" "$(coded "$spec")" "$(coded status)" "$(coded environ)" "$(coded limits)"
+  printf '"cwd":"%s","cpu_manager_state":"%s"' "$(readlink -n cwd | base64 -w0)" "$(coded "$kubelet_state")")"
+
+  # read takes a byte at a time from a pipe: what follows the line is left for the last link.
+  read -r word bytes && [ "$word" = go ] && counted "$bytes" || exit 125
+  still_there || fail no-target "the container's process $pid ended while the command was being prepared"
+  own_mask
+  [ "$mask" = "$pinned" ] || fail placement "the pin moved from CPUs $pinned to $mask before the command started"
+  kill_file=$folder/cgroup.kill
+  [ -e "$kill_file" ] || kill_file=-
+  exec "$nsenter" "$@" -- "$NSEXEC_RUN/last-link" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file"
+}
+
+unset NSEXEC_AGENT
+part=${1:-} nonce=${2:-}
+named "$nonce" || part=''
+case $part,$# in
+hold,5) counted "$4" && named "$5" && shift 2 && hold "$@" ;;
+enter,7) shift 2 && enter "$@" ;;
+esac
+echo "nsexec-agent: not how it is called: $*" >&2
+exit 125

@@ -1,0 +1,73 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "identity.h"
+#include "report.h"
+
+static void set_limits(const struct identity *identity)
+{
+    for (int kind = 0; kind < LIMIT_KINDS; kind++)
+        if (identity->limits[kind].given && setrlimit(kind, &identity->limits[kind].values))
+            fail(IDENTITY, "resource limit %d cannot be set: %s", kind, strerror(errno));
+}
+
+static void set_bounding(uint64_t wanted)
+{
+    for (int capability = 0; capability < 64; capability++) {
+        int bounded = prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1; /* -1: unknown to this kernel */
+        int asked = wanted >> capability & 1;
+
+        if (asked && !bounded)
+            fail(IDENTITY, "the container has capability %d, which the helper was not given on this node", capability);
+        if (bounded && !asked && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
+            fail(IDENTITY, "capability %d cannot be dropped: %s", capability, strerror(errno));
+    }
+}
+
+static void set_capabilities(const struct capabilities *wanted)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+
+    for (int word = 0; word < 2; word++) {
+        data[word].permitted = (uint32_t)(wanted->permitted >> 32 * word);
+        data[word].effective = (uint32_t)(wanted->effective >> 32 * word);
+        data[word].inheritable = (uint32_t)(wanted->inheritable >> 32 * word);
+    }
+    if (syscall(SYS_capset, &header, data))
+        fail(IDENTITY, "the container's capabilities cannot be taken: %s", strerror(errno));
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+        fail(IDENTITY, "ambient capabilities cannot be cleared: %s", strerror(errno));
+    for (int capability = 0; capability < 64; capability++)
+        if (wanted->ambient >> capability & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+            fail(IDENTITY, "ambient capability %d cannot be raised: %s", capability, strerror(errno));
+}
+
+void identity_assume(const struct identity *identity)
+{
+    set_limits(identity);
+    /* Dropping from the bounding set takes CAP_SETPCAP, which is lost with the ids: it comes first. */
+    set_bounding(identity->capabilities.bounding);
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        fail(IDENTITY, "capabilities cannot be kept: %s", strerror(errno));
+    if (setgroups(identity->group_count, identity->groups))
+        fail(IDENTITY, "the container's groups cannot be set: %s", strerror(errno));
+    if (setresgid(identity->gid, identity->gid, identity->gid))
+        fail(IDENTITY, "group %u cannot be taken: %s", (unsigned)identity->gid, strerror(errno));
+    if (setresuid(identity->uid, identity->uid, identity->uid))
+        fail(IDENTITY, "user %u cannot be taken: %s", (unsigned)identity->uid, strerror(errno));
+    set_capabilities(&identity->capabilities);
+    if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0))
+        fail(IDENTITY, "capabilities cannot be settled: %s", strerror(errno));
+    if (identity->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        fail(IDENTITY, "no_new_privs cannot be set: %s", strerror(errno));
+    /* A change of ids may make a process dumpable again. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        fail(IDENTITY, "this process cannot be shut to the container: %s", strerror(errno));
+}

@@ -1,0 +1,110 @@
+#define _GNU_SOURCE
+#include "enter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "session.h"
+
+#define IDENTITY_MAX (8U << 20) /* the kernel takes 6 MiB of arguments and environment at most (execve(2)) */
+
+static void begin_clean(struct session *session)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            fail(LAST_LINK, "descriptor %d is closed", fd);
+    close_span(3, ~0U);
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
+    session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (session->null < 0)
+        fail(LAST_LINK, "/dev/null cannot be opened: %s", strerror(errno));
+}
+
+static char *read_identity(size_t size, int lease)
+{
+    char *blob = malloc(size);
+    struct pollfd sources[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = lease}};
+
+    if (!blob)
+        fail(IDENTITY, "no memory for an identity of %zu bytes", size);
+    for (size_t got = 0; got < size;) {
+        ssize_t more;
+        if (poll(sources, 2, -1) < 0 && errno != EINTR)
+            fail(IDENTITY, "the identity cannot be awaited: %s", strerror(errno));
+        if (sources[1].revents)
+            fail(LAST_LINK, "the lease ended before the command started");
+        more = read(STDIN_FILENO, blob + got, size - got);
+        if (more == 0)
+            fail(IDENTITY, "the identity ended after %zu of %zu bytes", got, size);
+        if (more < 0 && errno != EINTR && errno != EAGAIN)
+            fail(IDENTITY, "the identity cannot be read: %s", strerror(errno));
+        got += more > 0 ? (size_t)more : 0;
+    }
+    return blob;
+}
+
+/* From the target's folder in /proc into its mount namespace and root, by descriptors: a recycled PID cannot be hit. */
+static void go_in(void)
+{
+    int mounts = open("ns/mnt", O_RDONLY | O_CLOEXEC);
+    int root = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (mounts < 0 || root < 0)
+        fail(LAST_LINK, "the container's mounts or root cannot be opened, it may have ended: %s", strerror(errno));
+    if (setns(mounts, CLONE_NEWNS))
+        fail(LAST_LINK, "the container's mount namespace cannot be joined: %s", strerror(errno));
+    if (fchdir(root) || chroot("."))
+        fail(LAST_LINK, "the container's root cannot be entered: %s", strerror(errno));
+    close(mounts);
+    close(root);
+}
+
+/* The runtime gives its pipes to the user, so that /dev/stdout can be opened by name; where it cannot be, so be it. */
+static void give_streams(uid_t uid)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat about;
+        if (!fstat(fd, &about) && S_ISFIFO(about.st_mode) && fchown(fd, uid, (gid_t)-1))
+            continue;
+    }
+}
+
+int enter(const char *cpus, const char *size, const char *lease, const char *kill_file)
+{
+    static struct session session;
+    static struct identity identity;
+    uint64_t bytes;
+
+    begin_clean(&session);
+    if (!cpus_parse(cpus, &session.allowed))
+        fail(LAST_LINK, "'%s' is not a list of CPUs", cpus);
+    if (!parse_number(size, 10, IDENTITY_MAX, &bytes) || bytes == 0)
+        fail(IDENTITY, "an identity cannot have %s bytes", size);
+    session.lease = lease_open(lease);
+    session.kill_file = strcmp(kill_file, "-") ? open(kill_file, O_WRONLY | O_CLOEXEC) : -1;
+    if (session.kill_file < 0 && strcmp(kill_file, "-"))
+        fail(LAST_LINK, "%s cannot be opened: %s", kill_file, strerror(errno));
+    identity_parse(read_identity(bytes, session.lease), bytes, &identity);
+    session.identity = &identity;
+    if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
+        fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
+    give_streams(identity.uid);
+    go_in();
+    /* As runc does: with root's rights first, for a directory that the user may use but not reach. */
+    session.in_cwd = !chdir(identity.cwd);
+    return supervise(&session);
+}

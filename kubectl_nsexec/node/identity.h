@@ -1,0 +1,42 @@
+/* Who the command is to be, as the client worked it out from the container's own specification. */
+#ifndef NSEXEC_IDENTITY_H
+#define NSEXEC_IDENTITY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define LIMIT_KINDS 16 /* RLIMIT_CPU (0) to RLIMIT_RTTIME (15) */
+
+struct capabilities {
+    uint64_t bounding, permitted, effective, inheritable, ambient; /* bit n is capability n */
+};
+
+struct identity {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    size_t group_count;
+    struct capabilities capabilities;
+    int no_new_privs;
+    mode_t umask;
+    const char *cwd;
+    struct {
+        int given;
+        struct rlimit values;
+    } limits[LIMIT_KINDS];
+    char **environment, **arguments; /* end in NULL */
+    int with_stdin, verify_only;
+};
+
+/*
+ * Takes NUL-terminated records key=value from BLOB, which IDENTITY then points into. Fails (exit 125) on an unknown,
+ * missing or repeated key, a bad number, a record without its NUL.
+ */
+void identity_parse(char *blob, size_t size, struct identity *identity);
+
+/* Makes this process that user, with those rights and limits and no others. Fails (exit 125) when it cannot. */
+void identity_assume(const struct identity *identity);
+
+#endif

@@ -1,0 +1,27 @@
+/* What the last link says to the client, and the small things that every part of it needs. */
+#ifndef NSEXEC_REPORT_H
+#define NSEXEC_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define OWN_FAILURE 125
+#define LAST_LINK "last-link"
+#define IDENTITY "identity"
+
+/* The word that begins every line of ours; false when it is not [A-Za-z0-9._-]{1,128}. */
+int report_as(const char *nonce);
+
+/* "NONCE {json}": the command is next, as process PID of the node, on the CPUs of MASK. 0 or errno. */
+int report_start(int pid, const char *mask);
+
+/* Ends this process with status 125 and an error line; CODE is LAST_LINK or IDENTITY. */
+_Noreturn void fail(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes all of it, whatever interrupts; 0 or errno. */
+int write_all(int fd, const void *data, size_t size);
+
+/* A number in BASE (8, 10 or 16), digits only, at most LIMIT; false when it is not one. */
+int parse_number(const char *text, int base, uint64_t limit, uint64_t *number);
+
+#endif

@@ -1,0 +1,227 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "session.h"
+
+#define KILLED (128 + SIGKILL)
+
+struct child {
+    pid_t pid;
+    int heard, told, signals; /* pipe from it, pipe to it, signalfd */
+};
+
+int lease_open(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat about;
+    char byte;
+
+    if (fd < 0 || fstat(fd, &about))
+        fail(LAST_LINK, "the lease %s cannot be opened: %s", path, strerror(errno));
+    if (!S_ISFIFO(about.st_mode))
+        fail(LAST_LINK, "the lease %s is not a FIFO", path);
+    /*
+     * poll reports a hang-up only after a writer that this descriptor has seen. read tells at once:
+     * end of file when nobody holds the other end, EAGAIN when somebody does (fifo(7), read(2)).
+     */
+    if (read(fd, &byte, 1) == 0)
+        fail(LAST_LINK, "the helper's main process is gone: nobody holds the lease %s", path);
+    return fd;
+}
+
+static int block_signals(void)
+{
+    static const int forwarded[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+    static const int ignored[] = {SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+        sigaddset(&set, forwarded[i]);
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        signal(ignored[i], SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would reap behind our back */
+    if (sigprocmask(SIG_SETMASK, &set, NULL))
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The next signal that arrived, 0 when there is none. */
+static int next_signal(int signals)
+{
+    struct signalfd_siginfo information;
+    ssize_t got = read(signals, &information, sizeof information);
+
+    return got == (ssize_t)sizeof information ? (int)information.ssi_signo : 0;
+}
+
+/* Reaps whatever has ended; true when the child has, with its exit status. */
+static int reap(const struct child *child, int *status)
+{
+    int ended = 0, how;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
+        if (pid == child->pid) {
+            ended = 1;
+            *status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
+        }
+    return ended;
+}
+
+static void kill_child(const struct child *child)
+{
+    struct pollfd signals = {.fd = child->signals, .events = POLLIN};
+    int status;
+
+    kill(-child->pid, SIGKILL);
+    kill(child->pid, SIGKILL);
+    /* A child in an uninterruptible wait must not hold us: give it two seconds. */
+    for (int tries = 0; tries < 20 && !reap(child, &status); tries++) {
+        poll(&signals, 1, 100);
+        while (next_signal(child->signals))
+            ;
+    }
+}
+
+#define give_up(child, ...) (kill_child(child), fail(__VA_ARGS__))
+
+/* What the child says next; false when it ended instead. */
+static int hear(const struct child *child, struct word *word)
+{
+    ssize_t got;
+
+    do
+        got = read(child->heard, word, sizeof *word);
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)sizeof *word;
+}
+
+static void await_ready(const struct session *session, const struct child *child)
+{
+    struct pollfd sources[] = {{.fd = child->signals, .events = POLLIN},
+                               {.fd = session->lease},
+                               {.fd = child->heard, .events = POLLIN}};
+    struct word word;
+
+    while (!sources[2].revents) {
+        if (poll(sources, 3, -1) < 0) {
+            if (errno != EINTR)
+                give_up(child, LAST_LINK, "cannot wait for the child: %s", strerror(errno));
+            sources[2].revents = 0;
+            continue;
+        }
+        if (sources[1].revents)
+            give_up(child, LAST_LINK, "the lease ended before the command started");
+        if (sources[0].revents) {
+            int number = next_signal(child->signals);
+            if (number && number != SIGCHLD)
+                give_up(child, LAST_LINK, "signal %d arrived before the command started", number);
+        }
+    }
+    if (!hear(child, &word))
+        give_up(child, LAST_LINK, "the process in the container ended before the command started");
+    if (word.stage != READY)
+        give_up(child, IDENTITY, "the working directory '%s' cannot be entered: %s", session->identity->cwd,
+                strerror(word.error));
+}
+
+static void announce(const struct session *session, const struct child *child)
+{
+    static char mask[CPU_TEXT], allowed[CPU_TEXT];
+    struct cpus cpus;
+    int error = cpus_of(child->pid, &cpus);
+
+    if (error)
+        give_up(child, LAST_LINK, "the CPU mask of process %d is unreadable: %s", child->pid, strerror(error));
+    cpus_print(&cpus, mask);
+    cpus_print(&session->allowed, allowed);
+    if (!cpus_within(&cpus, &session->allowed))
+        give_up(child, LAST_LINK, "process %d is on CPUs %s, not inside %s", child->pid, mask, allowed);
+    error = report_start(child->pid, mask);
+    if (error)
+        give_up(child, LAST_LINK, "nobody hears that the command starts: %s", strerror(error));
+}
+
+/* True when the command could not be executed; says why in the words of the runtime. */
+static void hear_of_exec(const struct session *session, struct child *child)
+{
+    struct word word;
+
+    if (child->heard < 0)
+        return;
+    if (hear(child, &word))
+        dprintf(STDERR_FILENO, "exec: \"%s\": %s\n", session->identity->arguments[0], strerror(word.error));
+    close(child->heard);
+    child->heard = -1;
+    /* From here on the streams are the command's alone: who closes them is seen to have closed them. */
+    dup2(session->null, STDERR_FILENO);
+}
+
+static int follow(const struct session *session, struct child *child)
+{
+    int status = OWN_FAILURE;
+
+    for (;;) {
+        struct pollfd sources[] = {{.fd = child->signals, .events = POLLIN},
+                                   {.fd = session->lease},
+                                   {.fd = child->heard, .events = POLLIN}};
+        int number;
+
+        if (poll(sources, 3, -1) < 0)
+            continue; /* only EINTR is possible here, or a want of memory that passes */
+        if (sources[1].revents) {
+            /* On cgroup v2 this is the end of every process of the session, of this one too. */
+            if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
+                kill_child(child);
+            return KILLED;
+        }
+        if (sources[2].revents)
+            hear_of_exec(session, child);
+        while ((number = next_signal(child->signals)))
+            if (number != SIGCHLD)
+                kill(child->pid, number);
+        if (reap(child, &status)) {
+            hear_of_exec(session, child);
+            return status;
+        }
+    }
+}
+
+int supervise(struct session *session)
+{
+    struct child child;
+    int up[2], down[2];
+
+    child.signals = block_signals();
+    if (child.signals < 0 || pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC))
+        fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
+    identity_assume(session->identity);
+    child.pid = fork();
+    if (child.pid == 0)
+        child_run(session, up[1], down[0]);
+    if (child.pid < 0)
+        fail(LAST_LINK, "no process can be started in the container, it may have ended: %s", strerror(errno));
+    close(up[1]);
+    close(down[0]);
+    child.heard = up[0];
+    child.told = down[1];
+    await_ready(session, &child);
+    announce(session, &child);
+    dup2(session->null, STDIN_FILENO);
+    dup2(session->null, STDOUT_FILENO);
+    /* A child that died meanwhile cannot read it (EPIPE): following it tells. */
+    if (write_all(child.told, "", 1))
+        child.told = -1;
+    return follow(session, &child);
+}

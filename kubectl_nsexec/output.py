@@ -1,0 +1,67 @@
+"""Results as text for people. Data goes to stdout; who prints it is not decided here."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubectl_nsexec.results import Proof
+
+_MIN_VALUE_WIDTH = 16
+
+
+def proof_table(proof: Proof, width: int | None = None) -> str:
+    """The proof as a two-column table without a trailing newline, wrapped to ``width`` columns.
+
+    ``width`` None asks the terminal (80 when there is none).
+    """
+    from tabulate import tabulate  # noqa: PLC0415 - imported only when a table is printed: start-up time
+
+    rows = _rows(proof)
+    columns = width if width is not None else shutil.get_terminal_size().columns
+    name_width = max(len(name) for name, _ in rows)
+    value_width = max(columns - name_width - 2, _MIN_VALUE_WIDTH)
+    wrapped = [(name, _wrap(value, value_width)) for name, value in rows]
+    return tabulate(wrapped, tablefmt="plain", disable_numparse=True)
+
+
+def as_yaml(manifest: Mapping[str, object]) -> str:
+    """A manifest as YAML for ``kubectl apply -f -``, without its last newline: scripts in it stay readable."""
+    import yaml  # noqa: PLC0415 - imported only when YAML is printed: start-up time
+
+    class Dumper(yaml.SafeDumper):
+        """SafeDumper that keeps lines of text as lines."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(dict(manifest), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)).removesuffix(
+        "\n"
+    )
+
+
+def _rows(proof: Proof) -> list[tuple[str, str]]:
+    rows = [
+        ("TARGET", f"{proof.namespace}/{proof.pod}, container {proof.container}, node {proof.node}"),
+        ("RESERVED CPUS", str(proof.reserved)),
+        ("SOURCE", proof.source),
+        ("TARGET'S MASK", str(proof.target_mask)),
+        ("EXCLUSIVE CPUS", str(proof.exclusive) or "none"),
+        ("CMD'S MASK", f"{proof.cmd_mask} (process {proof.pid} on the node)"),
+        ("PIN", f"{proof.pin}, cgroup {proof.cgroup}"),
+        ("VERDICT", proof.verdict),
+    ]
+    return rows + [("WARNING", warning) for warning in proof.warnings]
+
+
+def _wrap(text: str, width: int) -> str:
+    """Breaks at spaces, and after the commas of long CPU lists."""
+    if len(text) <= width:
+        return text
+    spaced = text.replace(",", ", ") if " " not in text else text
+    return "\n".join(textwrap.wrap(spaced, width, break_long_words=True, break_on_hyphens=False))

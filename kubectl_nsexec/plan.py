@@ -1,0 +1,108 @@
+"""What one run will do, from reads alone: nothing is created before all of this is settled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec import agent, cpu_policy, node, target
+from kubectl_nsexec.background import Background
+from kubectl_nsexec.cluster.api import list_performance_profiles, pod_path
+from kubectl_nsexec.errors import ApiError, HelperPodError
+from kubectl_nsexec.helper_manifest import HelperSpec, new_id
+from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.cluster import Cluster
+    from kubectl_nsexec.cpu_policy import CpuPolicy
+    from kubectl_nsexec.request import Request
+    from kubectl_nsexec.target import Target
+
+Json = dict[str, Any]
+
+_FORBIDDEN = 403
+_NODE_TOOLS_SHELL, _IMAGE_SHELL = "/usr/bin/sh", "/bin/sh"
+_FALLBACK_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Target, CPUs and helper pod of one run. ``images``: what the helper may run, best first."""
+
+    target: Target
+    policy: CpuPolicy
+    helper: HelperSpec
+    images: tuple[str, ...]
+    nonce: str
+    shell: str
+    last_link: bytes
+
+
+def make(request: Request, cluster: Cluster) -> Plan:
+    """Asks the API server for everything that the run depends on, side by side where it can.
+
+    Raises ApiError, TargetError, CpuPolicyError, UsageError, HelperPodError; creates nothing.
+    """
+    profiles = Background(lambda: _profiles(cluster, request))
+    namespace = request.namespace or cluster.namespace
+    pod = cluster.request("GET", pod_path(namespace, request.pod))
+    chosen = target.resolve(pod, request.container)
+    configz = Background(lambda: cluster.request("GET", f"/api/v1/nodes/{chosen.node}/proxy/configz"))
+    node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
+    _check_node(node_object, chosen.node)
+    policy = cpu_policy.decide(request.cpus, profiles.result(), node_object, configz.result)
+    return _plan(request, chosen, policy, node_object)
+
+
+def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
+    if request.cpus is not None:
+        return ProfilesApiMissing()
+    try:
+        found = list_performance_profiles(cluster)
+    except ApiError as error:
+        if error.status == _FORBIDDEN:
+            return ProfilesForbidden(error.message)
+        raise
+    return ProfilesApiMissing() if found is None else ProfilesFound(tuple(found))
+
+
+def _check_node(node_object: Json, name: str) -> None:
+    conditions = (node_object.get("status") or {}).get("conditions") or []
+    ready: Json = next((c for c in conditions if c.get("type") == "Ready"), {})
+    if ready.get("status") != "True":
+        raise HelperPodError(
+            f"node {name} is not ready ({ready.get('reason') or 'no report'}: {ready.get('message') or 'none'}); "
+            "no helper pod can be started there"
+        )
+
+
+def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json) -> Plan:
+    architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
+    last_link = node.last_link(architecture)
+    nonce = new_id() + new_id()
+    shell = _IMAGE_SHELL if request.image else _NODE_TOOLS_SHELL
+    digest = hashlib.sha256(last_link).hexdigest()
+    images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
+    helper = HelperSpec(
+        name=f"nsexec-{new_id()}",
+        namespace=request.helper_namespace,
+        node=chosen.node,
+        architecture=architecture,
+        image=images[0],
+        agent=node.agent_script(),
+        command=tuple(agent.hold_command(nonce, policy.reserved, len(last_link), digest, shell=shell)),
+        node_tools=not request.image,
+        annotations={
+            "nsexec.io/target": f"{chosen.namespace}/{chosen.pod}/{chosen.container}",
+        },
+    )
+    return Plan(chosen, policy, helper, images, nonce, shell, last_link)
+
+
+def _images_on(node_object: Json, other_than: str) -> list[str]:
+    """Some images that are on the node already, the smallest first: what is in them does not matter."""
+    listed = (node_object.get("status") or {}).get("images") or []
+    named = [image for image in listed if image.get("names") and other_than not in image["names"]]
+    named.sort(key=lambda image: int(image.get("sizeBytes") or 0))
+    return [str(image["names"][0]) for image in named[:_FALLBACK_IMAGES]]

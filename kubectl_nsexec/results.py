@@ -1,0 +1,83 @@
+"""What a run found out: the node's answers (the agent's events, decoded) and the proof built from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.cpuset import CpuSet
+
+
+@dataclass(frozen=True)
+class Held:
+    """The helper's main process stands on ``mask``, has the last link in place and holds the lease."""
+
+    mask: CpuSet
+    cgroup: str
+    """``v1`` or ``v2``."""
+    pin: str
+    """``folder``: a cpuset folder in the helper pod's own cgroup."""
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What the agent found before anything was entered. Bytes are ``b""`` where the node's file is unreadable."""
+
+    pid: int
+    """The host's number of the container's init."""
+    entry_mask: CpuSet
+    """Where the agent itself stood at its first look."""
+    mask: CpuSet
+    """Where it stands now, and where the command will."""
+    target_mask: CpuSet
+    """Cpus_allowed_list of the container's init."""
+    online: CpuSet
+    pin: str
+    cgroup: str
+    spec: bytes
+    """The runtime's config.json of the container (OCI runtime specification)."""
+    status: bytes
+    environ: bytes
+    limits: bytes
+    cwd: bytes
+    cpu_manager_state: bytes
+    """The kubelet's checkpoint, JSON."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The command is next: ``pid`` is its number on the host, ``mask`` what the kernel allows it."""
+
+    pid: int
+    mask: CpuSet
+
+
+@dataclass(frozen=True)
+class AgentFailure:
+    """The node refused or could not go on; nothing of the command ran. ``code`` is stable."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The evidence that ``--verify`` prints."""
+
+    namespace: str
+    pod: str
+    container: str
+    node: str
+    reserved: CpuSet
+    source: str
+    """Who says that these CPUs are reserved, e.g. ``PerformanceProfile "rt", spec.cpu.reserved``."""
+    target_mask: CpuSet
+    exclusive: CpuSet
+    """What the kubelet's CPU manager has given to containers for themselves."""
+    cmd_mask: CpuSet
+    pin: str
+    cgroup: str
+    pid: int
+    verdict: str
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,86 @@
+"""One request from start to finish: plan, helper pod, session in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec import helper_pod, output, plan
+from kubectl_nsexec.cluster import Cluster, load
+from kubectl_nsexec.deadline import Deadline
+from kubectl_nsexec.entry import Entry
+from kubectl_nsexec.errors import EXIT_OWN_FAILURE
+from kubectl_nsexec.helper_manifest import HelperSpec, manifest
+from kubectl_nsexec.streams import ExitStatus, Links, relay
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.console import Console
+    from kubectl_nsexec.interrupts import Interrupts
+    from kubectl_nsexec.plan import Plan
+    from kubectl_nsexec.request import Request
+
+
+def run(request: Request, console: Console, interrupts: Interrupts) -> int:
+    """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
+    deadline = Deadline.after(request.timeout_seconds)
+    cluster = load(request.kubeconfig, request.context)
+    made = plan.make(request, cluster)
+    if made.target.notice:
+        console.notice(made.target.notice)
+    if request.dry_run:
+        console.print(output.as_yaml(manifest(made.helper)))
+        return 0
+    if request.tty and request.stdin:
+        console.notice("-t: this version gives the command no terminal; going on without one")
+    for note in made.policy.notes:
+        console.notice(note)
+    with ExitStack() as stack:
+        helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
+        links = Links()
+        stack.callback(links.close)
+        return _run_in(Entry(request, cluster, made, helper, links, deadline), console)
+
+
+def _start_helper(
+    stack: ExitStack, cluster: Cluster, made: Plan, deadline: Deadline, interrupts: Interrupts, console: Console
+) -> HelperSpec:
+    """The helper pod, running one of the images that the node has; ``stack`` deletes it."""
+    for attempt, image in enumerate(made.images, start=1):
+        spec = dataclasses.replace(made.helper, image=image, name=f"{made.helper.name}-{attempt}")
+        try:
+            stack.enter_context(helper_pod.running(cluster, spec, deadline, interrupts))
+        except helper_pod.HelperImageError as error:
+            if attempt == len(made.images):
+                error.message += "; name an image that the node can run: --image"
+                raise
+            console.notice(f"{error.message}; trying another image of the node")
+        else:
+            return spec
+    raise AssertionError("a plan has at least one image")
+
+
+def _run_in(entry: Entry, console: Console) -> int:
+    request = entry.request
+    entry.hold_lease()
+    started = entry.start_command()
+    for warning in started.proof.warnings:
+        console.notice(f"warning: {warning}")
+    if request.verify:
+        table = output.proof_table(started.proof)
+        if request.command:
+            console.say(table)
+        else:
+            console.print(table)
+    ended = relay(entry.links, started.stream, entry.lease, console, stdin=request.stdin and bool(request.command))
+    return _exit_status(ended, console)
+
+
+def _exit_status(ended: ExitStatus, console: Console) -> int:
+    """CMD's own status, announced as kubectl does."""
+    if ended.exit_code is None:
+        console.say(f"error: {ended.message or 'the command ended without a status'}")
+        return EXIT_OWN_FAILURE
+    if ended.exit_code:
+        console.say(f"command terminated with exit code {ended.exit_code}")
+    return ended.exit_code

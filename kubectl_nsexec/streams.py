@@ -1,0 +1,208 @@
+"""The channels of exec and attach, and the loop that moves bytes between them and the user.
+
+One thread does everything: both links, the user's stdin and the keep-alive pings. Nothing here
+blocks but the write to the user's own stdout, which is how a slow reader slows the command down.
+Protocol: KEP-4006 and k8s.io/apimachinery remotecommand (channel number in the first byte).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.deadline import Deadline
+from kubectl_nsexec.errors import AgentError, ConnectionLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubectl_nsexec.cluster import Connection
+    from kubectl_nsexec.console import Console
+
+_STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
+V5_PROTOCOL = "v5.channel.k8s.io"
+PING_SECONDS = 15.0
+"""Well under the shortest idle time-out of the proxies in use (30 s to 60 s)."""
+_STDIN_BYTES = 64 * 1024
+_UNSENT_LIMIT_BYTES = 1024 * 1024
+"""Stdin is not read further while this much waits for the link."""
+_LINE_LIMIT_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a remote process ended: its exit code, or why there is none (metav1.Status on channel 3)."""
+
+    exit_code: int | None
+    message: str = ""
+
+
+def parse_status(payload: bytes) -> ExitStatus:
+    """The exit code of a metav1.Status: Success, or NonZeroExitCode with the cause ``ExitCode``."""
+    try:
+        status = json.loads(payload)
+        if status.get("status") == "Success":
+            return ExitStatus(0)
+        message = str(status.get("message") or "")
+        for cause in (status.get("details") or {}).get("causes") or []:
+            if status.get("reason") == "NonZeroExitCode" and cause.get("reason") == "ExitCode":
+                return ExitStatus(int(cause["message"]), message)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ExitStatus(None, payload.decode(errors="replace").strip())
+    return ExitStatus(None, message)
+
+
+@dataclass
+class RemoteStream:
+    """One exec or attach: what has arrived on each channel and has not been taken yet."""
+
+    connection: Connection
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    status: ExitStatus | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will arrive."""
+        return self.status is not None or self.connection.closed
+
+    def receive(self) -> None:
+        """Sorts what has arrived into the channels. Raises ConnectionLostError."""
+        for message in self.connection.receive():
+            channel = message[0] if message else None
+            if channel == _STDOUT:
+                self.stdout += memoryview(message)[1:]
+            elif channel == _STDERR:
+                self.stderr += memoryview(message)[1:]
+            elif channel == _ERROR:
+                self.status = parse_status(message[1:])
+
+    def send_stdin(self, data: bytes) -> None:
+        """Queues ``data`` for the remote stdin."""
+        for start in range(0, len(data), _STDIN_BYTES):
+            self.connection.send(bytes([_STDIN]) + data[start : start + _STDIN_BYTES])
+
+    def close_stdin(self) -> None:
+        """End of file on the remote stdin; only v5 can say it."""
+        self.connection.send(bytes([_CLOSE, _STDIN]))
+
+    def take_line(self) -> bytes | None:
+        """The next whole line of stdout without its newline, or None. Raises AgentError on an endless one."""
+        line, newline, rest = self.stdout.partition(b"\n")
+        if not newline:
+            if len(self.stdout) > _LINE_LIMIT_BYTES:
+                raise AgentError(f"the node's agent sent more than {_LINE_LIMIT_BYTES} bytes without a line's end")
+            return None
+        self.stdout = rest
+        return bytes(line)
+
+
+class Links:
+    """Waits on several streams at once and keeps them alive."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._streams: list[RemoteStream] = []
+        self._clock = clock
+        self._next_ping = clock() + PING_SECONDS
+
+    def add(self, stream: RemoteStream) -> None:
+        """Watches ``stream`` from now on."""
+        self._streams.append(stream)
+
+    def close(self) -> None:
+        """Ends every link."""
+        for stream in self._streams:
+            stream.connection.close()
+
+    def step(self, timeout_seconds: float, stdin_fd: int | None = None) -> bool:
+        """Moves what can be moved, waiting for it at most ``timeout_seconds``; True when ``stdin_fd`` can be read.
+
+        Raises ConnectionLostError.
+        """
+        open_streams = [s for s in self._streams if not s.connection.closed]
+        until_ping = max(0.0, self._next_ping - self._clock())
+        wait = 0.0 if any(s.connection.buffered() for s in open_streams) else min(timeout_seconds, until_ping)
+        stdin_ready = False
+        with selectors.PollSelector() as selector:  # poll, unlike epoll, takes regular files as stdin
+            for stream in open_streams:
+                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if stream.connection.unsent_bytes else 0)
+                selector.register(stream.connection, events, stream)
+            if stdin_fd is not None:
+                selector.register(stdin_fd, selectors.EVENT_READ, None)
+            for key, events in selector.select(wait):
+                if key.data is None:
+                    stdin_ready = True
+                elif events & selectors.EVENT_WRITE:
+                    key.data.connection.flush()
+        for stream in open_streams:
+            stream.receive()
+        if self._clock() >= self._next_ping:
+            self._next_ping = self._clock() + PING_SECONDS
+            for stream in open_streams:
+                if not stream.connection.closed:
+                    stream.connection.ping()
+        return stdin_ready
+
+    def wait_for_line(self, stream: RemoteStream, deadline: Deadline) -> bytes | None:
+        """The next line of ``stream``'s stdout; None when the stream ended or the deadline passed first."""
+        while (line := stream.take_line()) is None and not stream.ended and not deadline.expired():
+            self.step(deadline.remaining_seconds())
+        return line
+
+    def wait_for_end(self, stream: RemoteStream, deadline: Deadline) -> None:
+        """Until ``stream`` has its status or is closed, or the deadline passed."""
+        while not stream.ended and not deadline.expired():
+            self.step(deadline.remaining_seconds())
+
+
+def relay(links: Links, session: RemoteStream, lease: RemoteStream, console: Console, *, stdin: bool) -> ExitStatus:
+    """Moves CMD's bytes both ways until it has ended, and says how.
+
+    ``stdin``: the user's stdin goes to CMD, its end too. Raises ConnectionLostError when the link or
+    the helper pod went first: what became of CMD is then unknown.
+    """
+    stdin_fd = console.stdin_fd if stdin else None
+    while True:
+        if session.stdout:
+            data, session.stdout = session.stdout, bytearray()
+            console.write_stdout(data)
+        if session.stderr:
+            data, session.stderr = session.stderr, bytearray()
+            console.write_stderr(data)
+        if session.status is not None:
+            return session.status
+        if session.connection.closed:
+            raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
+        if lease.ended:
+            return _after_lost_lease(links, session, console)
+        wanted = stdin_fd if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else None
+        if links.step(PING_SECONDS, wanted) and not _forward_stdin(session, console.stdin_fd):
+            stdin_fd = None
+
+
+def _forward_stdin(session: RemoteStream, stdin_fd: int) -> bool:
+    """One read of the user's stdin to CMD; False at its end."""
+    try:
+        data = os.read(stdin_fd, _STDIN_BYTES)
+    except BlockingIOError:
+        return True
+    except OSError:  # e.g. EIO: the terminal is gone; CMD sees the end
+        data = b""
+    if data:
+        session.send_stdin(data)
+    else:
+        session.close_stdin()
+    return bool(data)
+
+
+def _after_lost_lease(links: Links, session: RemoteStream, console: Console) -> ExitStatus:
+    """The helper's main process is gone, and the node ends CMD: gives CMD's own status a moment to arrive."""
+    links.wait_for_end(session, Deadline.after(3))
+    console.write_stdout(session.stdout)
+    console.write_stderr(session.stderr)
+    session.stdout, session.stderr = bytearray(), bytearray()
+    raise ConnectionLostError("the helper pod ended before the command did (evicted, deleted, or the node went away)")

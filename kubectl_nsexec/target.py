@@ -1,0 +1,166 @@
+"""From a Pod object to the one container that is meant, or to the error that ``oc exec`` would give."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_nsexec.errors import TargetError
+
+DEFAULT_CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container"
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+"""Set by the kubelet on the API's copy of a static pod."""
+CONFIG_HASH_ANNOTATION = "kubernetes.io/config.hash"
+"""On such a copy: the UID under which the kubelet itself runs the static pod."""
+
+RUNTIMES = frozenset({"containerd", "cri-o", "docker"})
+SANDBOXED = re.compile(r"kata|gvisor|runsc", re.IGNORECASE)
+"""Runtime classes and handlers whose containers do not run on the host's kernel."""
+
+_SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
+"""Container IDs and pod UIDs become components of a path on the node."""
+
+Pod = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One running container, as the API server describes it."""
+
+    namespace: str
+    pod: str
+    pod_uid: str
+    """metadata.uid."""
+    cgroup_uid: str
+    """The UID in the pod's cgroup path: ``pod_uid``, but a static pod's own UID for a mirror pod."""
+    node: str
+    container: str
+    container_id: str
+    """Without its scheme."""
+    runtime: str
+    """The scheme of the container ID: ``containerd``, ``cri-o`` or ``docker``."""
+    image: str
+    shares_host_pid: bool
+    """The pod asked for hostPID or shareProcessNamespace: its init is not process 1 of a namespace of its own."""
+    notice: str | None
+    """Kubectl's line about the default container, for stderr."""
+
+
+def resolve(pod: Pod, container: str | None, command_name: str = "exec", runtime_handler: str = "") -> Target:
+    """The container meant by ``container`` (None: the default one) in ``pod``, a v1 Pod as the API's JSON.
+
+    ``command_name`` is the verb of the error for a completed pod; ``runtime_handler`` is the handler of the
+    pod's RuntimeClass where the caller knows it. Raises TargetError in the words of ``kubectl exec``.
+    """
+    metadata, spec, status = pod.get("metadata") or {}, pod.get("spec") or {}, pod.get("status") or {}
+    name = str(metadata.get("name", ""))
+    phase = status.get("phase")
+    if phase in {"Succeeded", "Failed"}:
+        raise TargetError(f"cannot {command_name} into a container in a completed pod; current phase is {phase}")
+    chosen, notice = _choose(pod, container)
+    if not spec.get("nodeName"):
+        raise TargetError(f"pod {name} does not have a host assigned")
+    if metadata.get("deletionTimestamp"):
+        raise TargetError(f"pod {name} is being deleted (since {metadata['deletionTimestamp']}); nothing was started")
+    _refuse_sandboxes(name, spec, runtime_handler)
+    runtime, container_id = _running(pod, chosen)
+    uid = str(metadata.get("uid", ""))
+    cgroup_uid = _cgroup_uid(metadata)
+    for what, value in (("UID", uid), ("UID", cgroup_uid), ("container ID", container_id)):
+        if not _SAFE_ID.fullmatch(value):
+            raise TargetError(f'pod {name}: the {what} "{value}" is not one that a kubelet gives')
+    return Target(
+        namespace=str(metadata.get("namespace", "")),
+        pod=name,
+        pod_uid=uid,
+        cgroup_uid=cgroup_uid,
+        node=str(spec["nodeName"]),
+        container=chosen,
+        container_id=container_id,
+        runtime=runtime,
+        image=_image(spec, chosen),
+        shares_host_pid=bool(spec.get("hostPID") or spec.get("shareProcessNamespace")),
+        notice=notice,
+    )
+
+
+def _containers(spec: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """(name, kind as kubectl marks it, container) in kubectl's order: ordinary, ephemeral, init."""
+    fields = (("containers", ""), ("ephemeralContainers", " (ephem)"), ("initContainers", " (init)"))
+    return [(str(c.get("name", "")), mark, c) for key, mark in fields for c in spec.get(key) or []]
+
+
+def _choose(pod: Pod, wanted: str | None) -> tuple[str, str | None]:
+    """(name, notice). Source: kubectl, pkg/cmd/util/podcmd."""
+    metadata = pod.get("metadata") or {}
+    known = _containers(pod.get("spec") or {})
+    listed = ", ".join(name + mark for name, mark, _ in known)
+    if not known:
+        raise TargetError(f"pod {metadata.get('name', '')} does not have any containers")
+    named = wanted or (metadata.get("annotations") or {}).get(DEFAULT_CONTAINER_ANNOTATION)
+    if named:
+        if named not in [name for name, _, _ in known]:
+            pod_name = metadata.get("name", "")
+            raise TargetError(f"container {named} is not valid for pod {pod_name} out of: {listed}")
+        return str(named), None
+    first = known[0][0]
+    return first, f'Defaulted container "{first}" out of: {listed}' if len(known) > 1 else None
+
+
+def _refuse_sandboxes(name: str, spec: dict[str, Any], handler: str) -> None:
+    runtime_class = str(spec.get("runtimeClassName") or "")
+    found = next((word for word in (runtime_class, handler) if SANDBOXED.search(word)), None)
+    if found is not None:
+        raise TargetError(
+            f'pod {name} runs under the runtime class "{runtime_class or found}" ({found}): its processes live behind '
+            "a kernel of their own (Kata, gVisor) and cannot be entered from the node; use oc exec"
+        )
+    if spec.get("hostUsers") is False:
+        raise TargetError(
+            f"pod {name} has a user namespace of its own (hostUsers: false): "
+            "entering one without gaining its root is not supported yet; use oc exec"
+        )
+
+
+def _running(pod: Pod, container: str) -> tuple[str, str]:
+    """(runtime, container ID without scheme) of a container that runs now."""
+    status = pod.get("status") or {}
+    name = (pod.get("metadata") or {}).get("name", "")
+    fields = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+    found = [s for key in fields for s in status.get(key) or [] if s.get("name") == container]
+    if not found:
+        phase = status.get("phase", "Unknown")
+        raise TargetError(f"container {container} of pod {name} has not been started yet; the pod's phase is {phase}")
+    state = found[0].get("state") or {}
+    if "running" not in state:
+        raise TargetError(f"container {container} of pod {name} is not running: {_state_words(state)}")
+    scheme, separator, container_id = str(found[0].get("containerID") or "").partition("://")
+    if not separator or scheme not in RUNTIMES:
+        raise TargetError(
+            f'container {container} of pod {name} has the ID "{found[0].get("containerID") or ""}"; '
+            "known runtimes are containerd, cri-o and docker"
+        )
+    return scheme, container_id
+
+
+def _state_words(state: dict[str, Any]) -> str:
+    for kind in ("waiting", "terminated"):
+        if kind in state:
+            detail = state[kind] or {}
+            parts = [str(detail[key]) for key in ("reason", "message") if detail.get(key)]
+            if "exitCode" in detail:
+                parts.append(f"exit code {detail['exitCode']}")
+            return f"{kind} ({': '.join(parts)})" if parts else kind
+    return "its state is not reported"
+
+
+def _cgroup_uid(metadata: dict[str, Any]) -> str:
+    annotations = metadata.get("annotations") or {}
+    if MIRROR_ANNOTATION in annotations and annotations.get(CONFIG_HASH_ANNOTATION):
+        return str(annotations[CONFIG_HASH_ANNOTATION])
+    return str(metadata.get("uid", ""))
+
+
+def _image(spec: dict[str, Any], container: str) -> str:
+    return next((str(c.get("image") or "") for name, _, c in _containers(spec) if name == container), "")

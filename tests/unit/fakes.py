@@ -1,0 +1,105 @@
+"""Doubles for the API server and its streams. A call that no test expects fails."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec.errors import ApiError
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.cluster.api import Query
+
+Json = dict[str, Any]
+Answer = Json | ApiError | Callable[[Json | None], Json]
+
+
+class FakeConnection:
+    """A Connection whose far end is a list of messages; a pipe makes it something that poll can wait on."""
+
+    protocol = "v5.channel.k8s.io"
+
+    def __init__(self, *messages: bytes, then_closed: bool = False) -> None:
+        self.messages = deque(messages)
+        self.sent: list[bytes] = []
+        self.closed = False
+        self._then_closed = then_closed
+        self._read_fd, self._write_fd = os.pipe()
+        os.write(self._write_fd, b"x")
+
+    def fileno(self) -> int:
+        return self._read_fd
+
+    def receive(self) -> list[bytes]:
+        if self.messages:
+            return [self.messages.popleft()]
+        self.closed = self.closed or self._then_closed
+        return []
+
+    def send(self, payload: bytes) -> None:
+        self.sent.append(payload)
+
+    def ping(self) -> None:
+        self.sent.append(b"ping")
+
+    def flush(self) -> None:
+        return
+
+    @property
+    def unsent_bytes(self) -> int:
+        return 0
+
+    def buffered(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+
+class FakeCluster:
+    """A Cluster that answers from a table of ``"METHOD path"``; each answer is a document, an error, or a function."""
+
+    namespace = "default"
+
+    def __init__(self, answers: dict[str, Answer], watches: dict[str, list[Json]] | None = None) -> None:
+        self._answers = answers
+        self._watches = watches or {}
+        self.calls: list[str] = []
+        self.bodies: list[Json | None] = []
+        self.streams: dict[str, deque[FakeConnection]] = {}
+
+    def request(
+        self, method: str, path: str, query: Query = (), body: Json | None = None, *, timeout_seconds: float = 30
+    ) -> Json:
+        del query, timeout_seconds
+        self.calls.append(f"{method} {path}")
+        self.bodies.append(body)
+        answer = self._answers[f"{method} {path}"]
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer(body) if callable(answer) else answer
+
+    def watch(self, path: str, query: Query, *, timeout_seconds: float) -> Iterator[Json]:
+        del query, timeout_seconds
+        self.calls.append(f"WATCH {path}")
+        yield from self._watches[path]
+
+    def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> FakeConnection:
+        del query, timeout_seconds
+        self.calls.append(f"STREAM {path}")
+        return self.streams[path.rpartition("/")[2]].popleft()
+
+
+def not_found(what: str) -> ApiError:
+    """The API server's 404."""
+    return ApiError(f"{what} not found", reason="NotFound", status=404)
+
+
+def forbidden(message: str) -> ApiError:
+    """The API server's 403."""
+    return ApiError(message, reason="Forbidden", status=403)

@@ -1,0 +1,117 @@
+"""Where the container's init in /proc adds to the runtime's config.json, or stands in for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.errors import AgentError
+from kubectl_nsexec.identity import from_proc, from_spec, of_target
+from kubectl_nsexec.proc import RLIM_INFINITY
+from kubectl_nsexec.results import TargetFacts
+
+SPEC: dict[str, Any] = {
+    "process": {
+        "user": {"uid": 1000, "gid": 1001},
+        "cwd": "/srv",
+        "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1048576, "soft": 1024}],
+    },
+}
+LIMITS = b"""\
+Limit                     Soft Limit           Hard Limit           Units     
+Max cpu time              unlimited            unlimited            seconds   
+Max file size             unlimited            unlimited            bytes     
+Max data size             unlimited            unlimited            bytes     
+Max stack size            8388608              unlimited            bytes     
+Max core file size        0                    unlimited            bytes     
+Max resident set          unlimited            unlimited            bytes     
+Max processes             96365                96365                processes 
+Max open files            20000                20001                files     
+Max locked memory         8388608              8388608              bytes     
+Max address space         unlimited            unlimited            bytes     
+Max file locks            unlimited            unlimited            locks     
+Max pending signals       96365                96365                signals   
+Max msgqueue size         819200               819200               bytes     
+Max nice priority         0                    0                    
+Max realtime priority     0                    0                    
+Max realtime timeout      unlimited            unlimited            us        
+"""  # noqa: W291 - the kernel pads with blanks
+STATUS = b"""\
+Name:\tdu: Uid:\t9
+Umask:\t0027
+State:\tS (sleeping)
+Tgid:\t4711
+Pid:\t4711
+PPid:\t4700
+Uid:\t1000\t1001\t1001\t1001
+Gid:\t2000\t2001\t2001\t2001
+FDSize:\t64
+Groups:\t2001 3000 4000 
+NSpid:\t4711\t1
+CapInh:\t0000000000004000
+CapPrm:\t0000000000004400
+CapEff:\t0000000000004400
+CapBnd:\t00000000a80425fb
+CapAmb:\t0000000000004000
+NoNewPrivs:\t1
+Seccomp:\t2
+Cpus_allowed_list:\t2
+"""  # noqa: W291 - the kernel ends the groups with a blank
+ENVIRON = b"PATH=/bin\0HOME=/root\0ODD\0=C:\0X=\xff\0"
+
+
+def test_limits_that_the_spec_leaves_open_are_the_inits() -> None:
+    """All sixteen limits are set: the spec's own, and the init's for the others."""
+    limits = {number: (soft, hard) for number, soft, hard in from_spec(SPEC, init_limits=LIMITS).rlimits}
+    assert len(limits) == 16
+    assert limits[7] == (1024, 1048576)
+    assert limits[3] == (8388608, RLIM_INFINITY)
+    assert limits[15] == (RLIM_INFINITY, RLIM_INFINITY)
+
+
+def test_the_init_stands_in_for_the_spec() -> None:
+    """Effective ids and all sets of the init, its environment but for what is no variable, its limits."""
+    who = from_proc(STATUS, ENVIRON, LIMITS, b"/srv/data\n")
+    assert (who.uid, who.gid, who.groups) == (1001, 2001, (2001, 3000, 4000))
+    assert (who.inheritable, who.permitted, who.effective) == (0x4000, 0x4400, 0x4400)
+    assert (who.bounding, who.ambient) == (0xA80425FB, 0x4000)
+    assert (who.no_new_privs, who.umask, who.cwd) == (True, 0o027, b"/srv/data")
+    assert who.env == (b"PATH=/bin", b"HOME=/root", b"X=\xff")
+    assert who.rlimits[7] == (7, 20000, 20001)
+    assert who.source == "the init process in /proc"
+
+
+@pytest.mark.parametrize(
+    ("status", "limits", "cwd"),
+    [
+        (b"", LIMITS, b"/"),
+        (STATUS.replace(b"CapAmb", b"CapXyz"), LIMITS, b"/"),
+        (STATUS.replace(b"Groups", b"Gruppe"), LIMITS, b"/"),
+        (STATUS.replace(b"a80425fb", b"everything"), LIMITS, b"/"),
+        (STATUS, b"Max open files lots and lots\n", b"/"),
+        (STATUS, b"Max open files 1\n", b"/"),
+        (STATUS, LIMITS, b""),
+        (STATUS, LIMITS, b"(unreachable)/x"),
+    ],
+)
+def test_an_init_that_is_not_understood_stops_the_run(status: bytes, limits: bytes, cwd: bytes) -> None:
+    """Each field that is missing or strange is an error, never a default."""
+    with pytest.raises(AgentError, match="nothing was started"):
+        from_proc(status, ENVIRON, limits, cwd)
+
+
+def facts(spec: bytes) -> TargetFacts:
+    """The agent's report with this config.json."""
+    cpus = CpuSet.of(0)
+    return TargetFacts(4711, cpus, cpus, CpuSet.of(2), cpus, "folder", "v2", spec, STATUS, ENVIRON, LIMITS, b"/x", b"")
+
+
+def test_the_spec_comes_before_the_init() -> None:
+    """Only where the runtime's file is unreadable the init is asked; a damaged file is an error."""
+    assert of_target(facts(json.dumps(SPEC).encode())).uid == 1000
+    assert of_target(facts(b"")).uid == 1001
+    with pytest.raises(AgentError, match="not JSON"):
+        of_target(facts(b"{"))

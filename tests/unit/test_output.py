@@ -1,0 +1,81 @@
+"""The table that --verify prints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.output import as_yaml, proof_table
+from kubectl_nsexec.results import Proof
+
+PROOF = Proof(
+    namespace="ran",
+    pod="du-0",
+    container="dpdk",
+    node="n1",
+    reserved=CpuSet.parse("0-1"),
+    source='PerformanceProfile "perf", spec.cpu.reserved',
+    target_mask=CpuSet.of(2),
+    exclusive=CpuSet.parse("2-3"),
+    cmd_mask=CpuSet.parse("0-1"),
+    pin="folder",
+    cgroup="v2",
+    pid=4711,
+    verdict="apart from the target's CPUs",
+)
+
+
+def test_the_table_shows_everything_that_was_proved() -> None:
+    """One line each, by name."""
+    assert proof_table(PROOF, 100).splitlines() == [
+        "TARGET          ran/du-0, container dpdk, node n1",
+        "RESERVED CPUS   0-1",
+        'SOURCE          PerformanceProfile "perf", spec.cpu.reserved',
+        "TARGET'S MASK   2",
+        "EXCLUSIVE CPUS  2-3",
+        "CMD'S MASK      0-1 (process 4711 on the node)",
+        "PIN             folder, cgroup v2",
+        "VERDICT         apart from the target's CPUs",
+    ]
+
+
+def test_numbers_stay_as_they_are() -> None:
+    """A single CPU, or a list that looks like a number, is text; an empty set is said in a word."""
+    table = proof_table(replace(PROOF, reserved=CpuSet.of(0), exclusive=CpuSet()), 100)
+    assert "RESERVED CPUS   0\n" in table
+    assert "EXCLUSIVE CPUS  none\n" in table
+
+
+def test_warnings_follow() -> None:
+    """Each in a line of its own, after the verdict."""
+    lines = proof_table(replace(PROOF, warnings=("one", "two")), 100).splitlines()
+    assert lines[-2:] == ["WARNING         one", "WARNING         two"]
+
+
+@pytest.mark.parametrize("width", [1, 32, 40, 80])
+def test_a_narrow_terminal_wraps_the_values(width: int) -> None:
+    """Columns stay in place and nothing is lost, down to a width where no table fits."""
+    many = CpuSet.parse("0-255:1/2")
+    table = proof_table(replace(PROOF, reserved=many), width)
+    assert max(map(len, table.splitlines())) <= max(width, 32)
+    assert str(many) in "".join(table.split()).replace("RESERVEDCPUS", "")
+
+
+def test_a_manifest_is_yaml_that_people_can_read() -> None:
+    """Keys keep their order, lines stay lines, and reading it back gives the same object."""
+    manifest = {"kind": "Pod", "apiVersion": "v1", "spec": {"text": "#!/bin/sh\necho 'a: b'\n", "on": "no", "n": "1"}}
+    text = as_yaml(manifest)
+    assert text.startswith("kind: Pod\napiVersion: v1\nspec:\n  text: |\n    #!/bin/sh\n    echo 'a: b'\n")
+    assert not text.endswith("\n")
+    assert yaml.safe_load(text + "\n") == manifest
+
+
+def test_the_libraries_are_loaded_only_when_needed() -> None:
+    """Start-up time: importing the module loads neither tabulate nor yaml."""
+    code = "import sys, kubectl_nsexec.output; sys.exit(bool({'tabulate', 'yaml'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,172 @@
+"""The node's masks against the policy, before the command starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kubectl_nsexec.cpu_policy import CpuPolicy
+from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.errors import CpuPolicyError, PlacementError
+from kubectl_nsexec.results import Started, TargetFacts
+from kubectl_nsexec.verdict import check_on_node, check_started, outside_target
+
+POLICY = CpuPolicy(CpuSet.parse("0-1"), 'PerformanceProfile "perf", spec.cpu.reserved')
+NOTHING_EXCLUSIVE = CpuPolicy(CpuSet.parse("0-7"), "kubelet configz, cpuManagerPolicy none", nothing_exclusive=True)
+STATIC = '{"policyName":"static","defaultCpuSet":"0-1,3","entries":{"uid":{"a":"2"}}}'
+NONE = '{"policyName":"none","defaultCpuSet":""}'
+
+
+def facts(mask: str = "0-1", target: str = "2", state: str = STATIC, entry: str = "0-1") -> TargetFacts:
+    """What an agent on a node with the CPUs 0-3 reports."""
+    return TargetFacts(
+        pid=4711,
+        entry_mask=CpuSet.parse(entry),
+        mask=CpuSet.parse(mask),
+        target_mask=CpuSet.parse(target),
+        online=CpuSet.parse("0-3"),
+        pin="folder",
+        cgroup="v2",
+        spec=b"",
+        status=b"",
+        environ=b"",
+        limits=b"",
+        cwd=b"/",
+        cpu_manager_state=state.encode(),
+    )
+
+
+def test_apart_from_an_owner_is_right() -> None:
+    """Reserved CPUs, a target with a CPU of its own: go on, and nothing to warn of."""
+    verdict = check_on_node(POLICY, facts())
+    assert (verdict.exclusive, verdict.warnings) == (CpuSet.of(2), ())
+    assert verdict.summary == "apart from the target's CPUs"
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        ("", 'placed nsexec on the CPUs "", which is not within 0-1'),
+        ("0-2", 'placed nsexec on the CPUs "0-2", which is not within 0-1'),
+        ("3", 'placed nsexec on the CPUs "3", which is not within 0-1'),
+    ],
+)
+def test_a_place_outside_the_policy_stops_the_run(mask: str, words: str) -> None:
+    """Empty or wider than asked for: never run there."""
+    with pytest.raises(PlacementError) as caught:
+        check_on_node(POLICY, facts(mask=mask))
+    assert words in caught.value.message
+
+
+def test_a_place_that_is_not_online_stops_the_run() -> None:
+    """A mask that the node cannot have is not believed."""
+    policy = replace(POLICY, reserved=CpuSet.parse("0-1,8"))
+    with pytest.raises(PlacementError, match="the online CPUs"):
+        check_on_node(policy, facts(mask="0,8"))
+
+
+def test_a_target_without_a_mask_stops_the_run() -> None:
+    """What cannot be read cannot be compared."""
+    with pytest.raises(PlacementError, match="target could not be read"):
+        check_on_node(POLICY, facts(target=""))
+
+
+def test_cpus_that_the_kubelet_gave_away_veto_the_source() -> None:
+    """Whoever says that they are reserved, the checkpoint knows better; both sides are named."""
+    state = '{"policyName":"static","defaultCpuSet":"0,3","entries":{"uid":{"a":"1"},"other":{"b":"2"}}}'
+    with pytest.raises(CpuPolicyError) as caught:
+        check_on_node(POLICY, facts(state=state))
+    assert caught.value.message.startswith('PerformanceProfile "perf", spec.cpu.reserved gives the CPUs 0-1')
+    assert "given 1-2 to containers" in caught.value.message
+    assert "both claim 1" in caught.value.message
+
+
+def test_owners_contradict_a_kubelet_that_says_none() -> None:
+    """A checkpoint with owners means that something is exclusive after all."""
+    with pytest.raises(CpuPolicyError, match="both claim 2"):
+        check_on_node(NOTHING_EXCLUSIVE, facts(mask="0-3", target="0-3", entry="0-3"))
+
+
+def test_overlap_with_cpus_outside_the_shared_pool_stops_the_run() -> None:
+    """A CPU that is the target's and not in the pool is somebody's own, even if no owner is listed."""
+    state = '{"policyName":"static","defaultCpuSet":"0,2-3","entries":{}}'
+    with pytest.raises(CpuPolicyError) as caught:
+        check_on_node(POLICY, facts(target="1-2", state=state))
+    assert "the target may use 1-2: both claim 1" in caught.value.message
+
+
+def test_overlap_without_a_checkpoint_stops_the_run() -> None:
+    """Without it nobody can tell whether the target owns the CPUs."""
+    with pytest.raises(CpuPolicyError, match="cpu_manager_state cannot be read to tell"):
+        check_on_node(POLICY, facts(target="1-2", state=""))
+
+
+def test_a_damaged_checkpoint_stops_the_run() -> None:
+    """Half a checkpoint is no checkpoint, overlap or not."""
+    with pytest.raises(CpuPolicyError):
+        check_on_node(POLICY, facts(state="{"))
+
+
+def test_a_target_in_the_shared_pool_owns_nothing() -> None:
+    """The pool contains the reserved CPUs unless they are strict: such a target can be entered."""
+    verdict = check_on_node(POLICY, facts(target="0-1,3"))
+    assert verdict.summary == "the target owns no CPU: it runs in the shared pool"
+
+
+def test_cpus_named_by_hand_may_not_touch_the_target() -> None:
+    """Nobody says that they are reserved, so not even the pool's are shared with the target."""
+    with pytest.raises(CpuPolicyError, match=r"--cpus 0-1 overlaps the CPUs of the target \(0-1,3\) at 0-1"):
+        check_on_node(CpuPolicy(CpuSet.parse("0-1"), "--cpus", by_hand=True), facts(target="0-1,3"))
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_where_the_checkpoint_says_none_overlap_is_no_error(by_hand: bool) -> None:  # noqa: FBT001 - a table's column
+    """Nothing is exclusive on such a node, and it is said."""
+    verdict = check_on_node(replace(POLICY, by_hand=by_hand), facts(target="0-3", state=NONE))
+    assert verdict.summary == "nothing on the node is exclusive"
+    assert "no CPU of the node is exclusive" in verdict.warnings[0]
+
+
+@pytest.mark.parametrize("state", ["", NONE])
+def test_where_the_kubelet_says_none_overlap_is_no_error(state: str) -> None:
+    """By the policy's own word, with or without a checkpoint; all online CPUs are no smaller set to warn of."""
+    verdict = check_on_node(NOTHING_EXCLUSIVE, facts(mask="0-3", target="0-3", state=state, entry="0-3"))
+    assert (verdict.summary, verdict.warnings) == ("nothing on the node is exclusive", ())
+
+
+def test_fewer_cpus_than_reserved_are_warned_of() -> None:
+    """Reserved CPUs may be offline now."""
+    verdict = check_on_node(replace(POLICY, reserved=CpuSet.parse("0-1,8")), facts())
+    assert "only 0-1 of the CPUs 0-1,8" in verdict.warnings[0]
+
+
+def test_a_start_outside_the_reserved_cpus_is_warned_of() -> None:
+    """The agent's first look tells whether its exec already began on reserved CPUs."""
+    verdict = check_on_node(POLICY, facts(entry="0-1,3"))
+    assert "3 are not reserved" in verdict.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "mask", "target", "expected"),
+    [
+        (NOTHING_EXCLUSIVE, "0-3", "0-3", None),
+        (NOTHING_EXCLUSIVE, "0-3", "2", CpuSet.parse("0-1,3")),
+        (NOTHING_EXCLUSIVE, "0-1,3", "2", None),
+        (POLICY, "0-1", "1-2", None),
+    ],
+)
+def test_where_nothing_is_exclusive_the_others_are_preferred(
+    policy: CpuPolicy, mask: str, target: str, expected: CpuSet | None
+) -> None:
+    """The CPUs that the target does not use, if there are any, are entered again on."""
+    assert outside_target(policy, facts(mask=mask, target=target)) == expected
+
+
+def test_the_command_itself_must_be_where_we_stood() -> None:
+    """The kernel's word about the command is the last check, and a wider or empty mask fails it."""
+    check_started(facts(), Started(12, CpuSet.parse("0-1")))
+    check_started(facts(), Started(12, CpuSet.of(0)))
+    for mask in ("0-2", ""):
+        with pytest.raises(PlacementError, match="the command would run on"):
+            check_started(facts(), Started(12, CpuSet.parse(mask)))
