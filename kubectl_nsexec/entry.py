@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import agent, identity, streams, verdict
+from kubectl_nsexec import agent, identity, verdict
 from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.cluster.connection import V5_PROTOCOL
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import CONTAINER, HelperSpec, new_id
@@ -52,7 +53,7 @@ class Entry:
         Hands it the last link, and waits until it stands on its CPUs.
         """
         self.lease = self._open("attach", [])
-        if self.request.stdin and self.lease.connection.protocol != streams.V5_PROTOCOL:
+        if self.request.stdin and self.lease.connection.protocol != V5_PROTOCOL:
             raise HelperPodError(
                 "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"

@@ -55,21 +55,21 @@ def of_target(facts: TargetFacts) -> Identity:
         config = json.loads(facts.spec)
     except ValueError as error:
         raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
-    return from_spec(config, init_environ=facts.environ, init_limits=facts.limits)
+    return from_spec(config, runtime_limits=facts.limits)
 
 
-def from_spec(config: dict[str, Any], *, init_environ: bytes = b"", init_limits: bytes = b"") -> Identity:
+def from_spec(config: dict[str, Any], *, runtime_limits: bytes = b"") -> Identity:
     """The identity by ``process`` of an OCI runtime config.json.
 
-    ``init_environ`` (/proc/PID/environ) gives HOME where the spec has none, for the runtime takes it from the
-    container's /etc/passwd, for its init and for an exec alike; ``init_limits`` (/proc/PID/limits) gives the limits
-    that the spec leaves to the runtime's own. Raises AgentError (code ``identity``) for what is not understood.
+    ``runtime_limits`` (/proc/PID/limits of the runtime's process, the parent of the container's first one) gives what
+    the spec leaves open, for that is what an exec inherits. HOME is not in every spec: the last link takes it from
+    the container's /etc/passwd, as the runtime does. Raises AgentError (code ``identity``) for what is not understood.
     """
     try:
         process = config["process"]
         user = process["user"]
         sets = {str(name): _mask(caps) for name, caps in (process.get("capabilities") or {}).items()}
-        limits = parse_limits(init_limits) | dict(map(_rlimit, process.get("rlimits") or []))
+        limits = parse_limits(runtime_limits) | dict(map(_rlimit, process.get("rlimits") or []))
         permitted, inheritable = sets.get("permitted", 0), sets.get("inheritable", 0)
         return Identity(
             uid=int(user["uid"]),
@@ -85,7 +85,7 @@ def from_spec(config: dict[str, Any], *, init_environ: bytes = b"", init_limits:
             umask=int(user["umask"]) if user.get("umask") is not None else DEFAULT_UMASK,
             cwd=_bytes(process.get("cwd") or "/"),
             rlimits=_triples(limits),
-            env=_environment([_bytes(pair) for pair in process.get("env") or []], init_environ),
+            env=_environment([_bytes(pair) for pair in process.get("env") or []]),
             source=SOURCE_SPEC,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -154,7 +154,7 @@ def encode(identity: Identity, argv: Sequence[bytes], *, stdin: bool, verify: bo
     return b"".join(key.encode() + b"=" + value + b"\0" for key, value in records)
 
 
-def _environment(pairs: list[bytes], init_environ: bytes) -> tuple[bytes, ...]:
+def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:
     """The last one of equal keys wins, as in runc (libcontainer/env.go)."""
     env: dict[bytes, bytes] = {}
     for pair in pairs:
@@ -162,10 +162,6 @@ def _environment(pairs: list[bytes], init_environ: bytes) -> tuple[bytes, ...]:
         if not key or not separator:
             raise ValueError(f"{pair!r} is not an environment variable")
         env[key] = pair
-    init_home = parse_environ(init_environ).get(b"HOME")
-    if env.get(b"HOME", b"HOME=") == b"HOME=":
-        # runc's own fallback is "/", for a user without an entry in /etc/passwd.
-        env[b"HOME"] = init_home or env.get(b"HOME", b"HOME=/")
     return tuple(env.values())
 
 

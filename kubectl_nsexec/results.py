@@ -40,6 +40,7 @@ class TargetFacts:
     status: bytes
     environ: bytes
     limits: bytes
+    """/proc/PID/limits of the first process's parent, the runtime's own."""
     cwd: bytes
     cpu_manager_state: bytes
     """The kubelet's checkpoint, JSON."""

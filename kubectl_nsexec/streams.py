@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from kubectl_nsexec.console import Console
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
-V5_PROTOCOL = "v5.channel.k8s.io"
 PING_SECONDS = 15.0
 """Well under the shortest idle time-out of the proxies in use (30 s to 60 s)."""
 _STDIN_BYTES = 64 * 1024
 _UNSENT_LIMIT_BYTES = 1024 * 1024
 """Stdin is not read further while this much waits for the link."""
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _LINE_LIMIT_BYTES = 8 * 1024 * 1024
 
 
@@ -108,6 +108,8 @@ class Links:
         self._streams: list[RemoteStream] = []
         self._clock = clock
         self._next_ping = clock() + PING_SECONDS
+        self._poll = selectors.PollSelector()  # poll, unlike epoll, takes regular files as stdin
+        self._waited_for: dict[int, int] = {}
 
     def add(self, stream: RemoteStream) -> None:
         """Watches ``stream`` from now on."""
@@ -126,26 +128,35 @@ class Links:
         open_streams = [s for s in self._streams if not s.connection.closed]
         until_ping = max(0.0, self._next_ping - self._clock())
         wait = 0.0 if any(s.connection.buffered() for s in open_streams) else min(timeout_seconds, until_ping)
-        stdin_ready = False
-        with selectors.PollSelector() as selector:  # poll, unlike epoll, takes regular files as stdin
-            for stream in open_streams:
-                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if stream.connection.unsent_bytes else 0)
-                selector.register(stream.connection, events, stream)
-            if stdin_fd is not None:
-                selector.register(stdin_fd, selectors.EVENT_READ, None)
-            for key, events in selector.select(wait):
-                if key.data is None:
-                    stdin_ready = True
-                elif events & selectors.EVENT_WRITE:
-                    key.data.connection.flush()
+        wanted = {
+            stream.connection.fileno(): _READ | (_WRITE if stream.connection.unsent_bytes else 0)
+            for stream in open_streams
+        }
+        if stdin_fd is not None:
+            wanted[stdin_fd] = _READ
+        ready = self._wait(wanted, wait)
         for stream in open_streams:
-            stream.receive()
+            events = ready.get(stream.connection.fileno(), 0)
+            if events & _WRITE:
+                stream.connection.flush()
+            if events & _READ or stream.connection.buffered():
+                stream.receive()
         if self._clock() >= self._next_ping:
             self._next_ping = self._clock() + PING_SECONDS
             for stream in open_streams:
                 if not stream.connection.closed:
                     stream.connection.ping()
-        return stdin_ready
+        return stdin_fd in ready
+
+    def _wait(self, wanted: dict[int, int], timeout_seconds: float) -> dict[int, int]:
+        """The events of each descriptor, once there are any. The selector is kept while the question is the same."""
+        if wanted != self._waited_for:
+            self._poll.close()
+            self._poll = selectors.PollSelector()
+            for descriptor, events in wanted.items():
+                self._poll.register(descriptor, events)
+            self._waited_for = wanted
+        return {key.fd: events for key, events in self._poll.select(timeout_seconds)}
 
     def wait_for_line(self, stream: RemoteStream, deadline: Deadline) -> bytes | None:
         """The next line of ``stream``'s stdout; None when the stream ended or the deadline passed first."""

@@ -1,13 +1,12 @@
 """One WebSocket of an exec or attach subresource, non-blocking in both directions.
 
-The kubernetes client opens it (TLS, proxies, credentials); the frames are websocket-client's. Only
-the loop is ours: the client's own reads a channel at a time and copies everything it has so far.
+The kubernetes client opens it (TLS, proxies, credentials), websocket-client makes the frames that are sent. Reading is
+ours: the client's own reads a channel at a time and copies everything it has so far.
 """
 
 from __future__ import annotations
 
 import ssl
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from kubectl_nsexec.cluster.answers import api_error, unreachable
@@ -20,7 +19,16 @@ if TYPE_CHECKING:
 
 V5_PROTOCOL = "v5.channel.k8s.io"
 V4_PROTOCOL = "v4.channel.k8s.io"
-_RECEIVE_BYTES = 256 * 1024
+_TLS_RECORD_BYTES = 16 * 1024
+"""What TLS sends and receives at a time at the most: a longer buffer is only copied more often."""
+_RECEIVE_CALLS = 32
+"""Records that are taken at once when they are there, so that the work around them is done once for all."""
+_BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
+_OPCODES = {0, 1, _BINARY, _CLOSE, _PING, _PONG}
+_FIN = 0x80
+_SHORT_LENGTH = 125
+_FRAME_LIMIT_BYTES = 64 * 1024 * 1024
+"""Far above what a server sends (32 KiB); what is longer is no frame."""
 
 
 class Connection(Protocol):
@@ -47,7 +55,7 @@ class Connection(Protocol):
         ...
 
     def flush(self) -> None:
-        """Writes what the link takes now. Raises ConnectionLostError."""
+        """Writes what the link takes now. That it takes nothing any more shows in ``receive``."""
         ...
 
     @property
@@ -64,50 +72,55 @@ class Connection(Protocol):
         ...
 
 
-class _NothingYet(Exception):  # noqa: N818 - a signal between the two classes below
-    """More bytes are needed for a frame."""
-
-
 class FrameReader:
-    """WebSocket messages out of bytes that are fed in any cut (RFC 6455); does no I/O."""
+    """WebSocket messages out of bytes that are fed in any cut (RFC 6455, 5.2); does no I/O.
+
+    websocket-client's own reader costs more time than everything else that is done to a frame.
+    """
 
     def __init__(self) -> None:
-        from websocket._abnf import frame_buffer  # noqa: PLC0415 - see cluster.config.load
-
         self._bytes = bytearray()
-        self._frames = frame_buffer(self._take, skip_utf8_validation=True)
         self._message = bytearray()
 
-    def _take(self, count: int) -> bytes:
-        if not self._bytes:
-            raise _NothingYet
-        taken = bytes(self._bytes[:count])
-        del self._bytes[:count]
-        return taken
-
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+    def feed(self, data: bytes | bytearray) -> list[tuple[int, bytes]]:
         """``(opcode, payload)`` of each message that ``data`` completes. Raises ConnectionLostError on nonsense."""
-        from websocket import ABNF, WebSocketException  # noqa: PLC0415 - as above
-
         self._bytes += data
         messages: list[tuple[int, bytes]] = []
-        while True:
-            try:
-                frame = self._frames.recv_frame()
-            except _NothingYet:
-                return messages
-            except WebSocketException as error:
-                raise ConnectionLostError(f"the server sent a broken WebSocket frame: {error}") from error
-            if frame.opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY, ABNF.OPCODE_CONT):
-                if frame.fin and not self._message:
-                    messages.append((ABNF.OPCODE_BINARY, bytes(frame.data)))
-                    continue
-                self._message += frame.data
-                if frame.fin:
-                    messages.append((ABNF.OPCODE_BINARY, bytes(self._message)))
-                    self._message.clear()
-            else:
-                messages.append((frame.opcode, bytes(frame.data)))
+        at = 0
+        with memoryview(self._bytes) as view:
+            while frame := _frame_at(view, at):
+                first, begin, at = frame
+                payload, opcode = bytes(view[begin:at]), first & 0x0F
+                if opcode > _BINARY:
+                    messages.append((opcode, payload))
+                elif first & _FIN and not self._message:
+                    messages.append((_BINARY, payload))
+                else:
+                    self._message += payload
+                    if first & _FIN:
+                        messages.append((_BINARY, bytes(self._message)))
+                        self._message.clear()
+        del self._bytes[:at]
+        return messages
+
+
+def _frame_at(view: memoryview, at: int) -> tuple[int, int, int] | None:
+    """First byte, begin and end of the payload of the frame that begins at ``at``; None while it is not whole."""
+    if len(view) < at + 2:
+        return None
+    first, length, begin = view[at], view[at + 1], at + 2
+    if first & 0x70 or first & 0x0F not in _OPCODES or length & 0x80:
+        raise ConnectionLostError(
+            f"the server sent a broken WebSocket frame, which begins with {view[at : at + 2].hex()}"
+        )
+    if length > _SHORT_LENGTH:
+        begin += 2 if length == _SHORT_LENGTH + 1 else 8
+        if len(view) < begin:
+            return None
+        length = int.from_bytes(view[at + 2 : begin], "big")
+        if length > _FRAME_LIMIT_BYTES:
+            raise ConnectionLostError(f"the server sent a WebSocket frame of {length} bytes")
+    return None if len(view) < begin + length else (first, begin, begin + length)
 
 
 class WebSocketConnection:
@@ -120,6 +133,8 @@ class WebSocketConnection:
         self._out = bytearray()
         self.protocol = protocol
         self.closed = False
+        # The server takes no more, e.g. as the command ended without reading its stdin: its last words are yet to come.
+        self._deaf = False
 
     def fileno(self) -> int:
         """See Connection."""
@@ -137,65 +152,61 @@ class WebSocketConnection:
 
     def receive(self) -> list[bytes]:
         """See Connection."""
-        from websocket import ABNF  # noqa: PLC0415 - as above
-
+        data = bytearray()
         try:
-            data = self._socket.recv(_RECEIVE_BYTES)
+            for _ in range(_RECEIVE_CALLS):
+                data += (record := self._socket.recv(_TLS_RECORD_BYTES))
+                if not record:
+                    self.closed = True
+                    break
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return []
+            pass
         except OSError as error:
             self.closed = True
-            raise ConnectionLostError(f"the connection to the API server broke: {error}") from error
-        if not data:
-            self.closed = True
-            return []
+            if not data:  # what has arrived comes first, and `closed` says the rest
+                raise ConnectionLostError(f"the connection to the API server broke: {error}") from error
         payloads = []
         for opcode, payload in self._reader.feed(data):
-            if opcode == ABNF.OPCODE_BINARY:
+            if opcode == _BINARY:
                 payloads.append(payload)
-            elif opcode == ABNF.OPCODE_PING:
-                self._queue(payload, ABNF.OPCODE_PONG)
-            elif opcode == ABNF.OPCODE_CLOSE:
+            elif opcode == _PING:
+                self._queue(payload, _PONG)
+            elif opcode == _CLOSE:
                 self.closed = True
         return payloads
 
     def _queue(self, payload: bytes, opcode: int) -> None:
-        from websocket import ABNF  # noqa: PLC0415 - as above
+        from websocket import ABNF  # noqa: PLC0415 - see cluster.config.load
 
-        self._out += ABNF.create_frame(payload, opcode).format()
-        self.flush()
+        if not self._deaf:
+            self._out += ABNF.create_frame(payload, opcode).format()
+            self.flush()
 
     def send(self, payload: bytes) -> None:
         """See Connection."""
-        from websocket import ABNF  # noqa: PLC0415 - as above
-
-        self._queue(payload, ABNF.OPCODE_BINARY)
+        self._queue(payload, _BINARY)
 
     def ping(self) -> None:
         """See Connection."""
-        from websocket import ABNF  # noqa: PLC0415 - as above
-
-        self._queue(b"", ABNF.OPCODE_PING)
+        self._queue(b"", _PING)
 
     def flush(self) -> None:
         """See Connection."""
         while self._out and not self.closed:
             try:
-                sent = self._socket.send(memoryview(self._out)[:_RECEIVE_BYTES].tobytes())
+                sent = self._socket.send(self._out[:_TLS_RECORD_BYTES])
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
-            except OSError as error:
-                self.closed = True
-                raise ConnectionLostError(f"the connection to the API server broke: {error}") from error
+            except OSError:
+                self._deaf = True
+                self._out.clear()
+                return
             del self._out[:sent]
 
     def close(self) -> None:
         """See Connection."""
-        from websocket import ABNF  # noqa: PLC0415 - as above
-
         if not self.closed:
-            with suppress(ConnectionLostError):
-                self._queue(b"\x03\xe8", ABNF.OPCODE_CLOSE)
+            self._queue(b"\x03\xe8", _CLOSE)
         self.closed = True
         self._socket.close()
 
@@ -217,4 +228,4 @@ def connect(
         raise api_error(error.status_code, error.resp_body) from error
     except (websocket.WebSocketException, OSError) as error:
         raise unreachable(str(configuration.host), error) from error
-    return WebSocketConnection(link.sock, str(link.getsubprotocol() or ""))
+    return WebSocketConnection(link.sock, str(link.getheaders().get("sec-websocket-protocol") or ""))

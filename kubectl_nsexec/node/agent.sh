@@ -185,8 +185,9 @@ enter() {
   done
   say "$(printf '"event":"target","pid":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s","online":"%s",' \
     "$pid" "$entry_mask" "$pinned" "$target_mask" "$online"
+  # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
   printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
-    "$version" "$(coded "$spec")" "$(coded status)" "$(coded environ)" "$(coded limits)"
+    "$version" "$(coded "$spec")" "$(coded status)" "$(coded environ)" "$(coded "$NSEXEC_PROC/$parent/limits")"
   printf '"cwd":"%s","cpu_manager_state":"%s"' "$(readlink -n cwd | base64 -w0)" "$(coded "$kubelet_state")")"
 
   # read takes a byte at a time from a pipe: what follows the line is left for the last link.

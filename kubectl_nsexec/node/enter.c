@@ -10,11 +10,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "report.h"
 #include "session.h"
 
+#define PIDFD_OPEN_CALL 434 /* pidfd_open(2), the same number everywhere */
 #define IDENTITY_MAX (8U << 20) /* the kernel takes 6 MiB of arguments and environment at most (execve(2)) */
 
 static void begin_clean(struct session *session)
@@ -57,7 +59,22 @@ static char *read_identity(size_t size, int lease)
     return blob;
 }
 
-/* From the target's folder in /proc into its mount namespace and root, by descriptors: a recycled PID cannot be hit. */
+/* The target, by the name of its folder in /proc; -1 on kernels without pidfds (before 5.3). */
+static int watch_target(void)
+{
+    char folder[64];
+    const char *name = getcwd(folder, sizeof folder) ? strrchr(folder, '/') : NULL;
+    uint64_t pid;
+
+    if (!name || !parse_number(name + 1, 10, INT32_MAX, &pid))
+        fail(LAST_LINK, "the working directory is not a process in /proc");
+    return (int)syscall(PIDFD_OPEN_CALL, (pid_t)pid, 0);
+}
+
+/*
+ * From the target's folder in /proc into its mount namespace and root, by descriptors: a recycled PID cannot be hit,
+ * and since they open, the target was still alive when its pidfd was opened.
+ */
 static void go_in(void)
 {
     int mounts = open("ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -103,7 +120,9 @@ int enter(const char *cpus, const char *size, const char *lease, const char *kil
     if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
     give_streams(identity.uid);
+    session.target = watch_target();
     go_in();
+    identity_complete_home(&identity);
     /* As runc does: with root's rights first, for a directory that the user may use but not reach. */
     session.in_cwd = !chdir(identity.cwd);
     return supervise(&session);

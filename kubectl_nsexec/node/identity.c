@@ -124,7 +124,7 @@ void identity_parse(char *blob, size_t size, struct identity *identity)
         fail(IDENTITY, "the identity does not end in NUL");
     for (size_t i = 0; i < size; i++)
         records += !blob[i];
-    identity->environment = room_for(records + 1, sizeof(char *));
+    identity->environment = room_for(records + 2, sizeof(char *)); /* one more for HOME */
     identity->arguments = room_for(records + 1, sizeof(char *));
     for (char *record = blob, *next; record < blob + size; record = next) {
         char *value = NULL;

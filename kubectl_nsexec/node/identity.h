@@ -36,6 +36,9 @@ struct identity {
  */
 void identity_parse(char *blob, size_t size, struct identity *identity);
 
+/* Inside the container's root: gives an environment without HOME the one of the container's /etc/passwd. */
+void identity_complete_home(struct identity *identity);
+
 /* Makes this process that user, with those rights and limits and no others. Fails (exit 125) when it cannot. */
 void identity_assume(const struct identity *identity);
 

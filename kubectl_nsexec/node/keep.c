@@ -17,25 +17,36 @@
 
 #define RETRY_MS 1000
 
-/* 0 when FILE holds WANTED, now or after a write; else errno. */
-static int put_right(const char *file, const char *text, const struct cpus *wanted)
+/* 0 when FILE holds WANTED, EBUSY when it holds something else, else errno. */
+static int check(const char *file, const struct cpus *wanted)
 {
     static char found[CPU_TEXT];
     struct cpus now;
-    ssize_t got;
-    int error, fd = open(file, O_RDWR | O_CLOEXEC);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, found, sizeof found - 1);
+    int error = errno;
 
+    if (fd >= 0)
+        close(fd);
+    if (got < 0)
+        return error;
+    found[got] = 0;
+    return cpus_parse(found, &now) && cpus_equal(&now, wanted) ? 0 : EBUSY;
+}
+
+/* 0 when FILE holds WANTED, now or after a write; else errno. */
+static int put_right(const char *file, const char *text, const struct cpus *wanted)
+{
+    int error = check(file, wanted), fd;
+
+    if (error != EBUSY)
+        return error;
+    fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
     if (fd < 0)
         return errno;
-    got = read(fd, found, sizeof found - 1);
-    if (got < 0) {
-        error = errno;
-    } else {
-        found[got] = 0;
-        error = cpus_parse(found, &now) && cpus_equal(&now, wanted) ? 0 : write_all(fd, text, strlen(text));
-    }
+    error = write_all(fd, text, strlen(text));
     close(fd);
-    return error;
+    return error ? error : check(file, wanted);
 }
 
 /* The worst outcome over all files: ENOENT or ENODEV when one is gone. */
@@ -87,11 +98,11 @@ int keep(const char *holder, const char *cpus, char **files)
     if (error || say_ready())
         return OWN_FAILURE;
     while (error != ENOENT && error != ENODEV) {
-        /* Without inotify, or after a write that the kernel refused, look again each second. */
         struct pollfd source = {.fd = events, .events = POLLIN};
         char buffer[4096] __attribute__((aligned(8)));
 
-        poll(&source, 1, events < 0 || error ? RETRY_MS : -1);
+        /* Without inotify look each second; after a write that came to nothing, too, whatever its own event says. */
+        poll(&source, error ? 0 : 1, events < 0 || error ? RETRY_MS : -1);
         while (events >= 0 && read(events, buffer, sizeof buffer) > 0)
             ;
         error = put_all_right(files, cpus, &wanted);

@@ -13,6 +13,7 @@ struct session {
     int in_cwd;    /* the working directory is entered already */
     int null;      /* the node's /dev/null */
     int lease;     /* hangs up when the helper's main process ends */
+    int target;    /* pidfd of the container's first process, or -1 on kernels without */
     int kill_file; /* cgroup.kill of the session's folder, or -1 */
 };
 

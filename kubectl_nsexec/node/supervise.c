@@ -107,27 +107,35 @@ static int hear(const struct child *child, struct word *word)
     return got == (ssize_t)sizeof *word;
 }
 
+enum source { SIGNALS, LEASE, TARGET, CHILD, SOURCES };
+
+/* Waits for news; descriptors of -1 have none. False when nothing came of it (EINTR, or a want of memory that passes). */
+static int await(const struct session *session, const struct child *child, struct pollfd *sources)
+{
+    sources[SIGNALS] = (struct pollfd){.fd = child->signals, .events = POLLIN};
+    sources[LEASE] = (struct pollfd){.fd = session->lease};
+    sources[TARGET] = (struct pollfd){.fd = session->target, .events = POLLIN};
+    sources[CHILD] = (struct pollfd){.fd = child->heard, .events = POLLIN};
+    return poll(sources, SOURCES, -1) > 0;
+}
+
 static void await_ready(const struct session *session, const struct child *child)
 {
-    struct pollfd sources[] = {{.fd = child->signals, .events = POLLIN},
-                               {.fd = session->lease},
-                               {.fd = child->heard, .events = POLLIN}};
+    struct pollfd sources[SOURCES] = {0};
     struct word word;
 
-    while (!sources[2].revents) {
-        if (poll(sources, 3, -1) < 0) {
-            if (errno != EINTR)
-                give_up(child, LAST_LINK, "cannot wait for the child: %s", strerror(errno));
-            sources[2].revents = 0;
+    while (!sources[CHILD].revents) {
+        int number;
+
+        if (!await(session, child, sources))
             continue;
-        }
-        if (sources[1].revents)
+        if (sources[LEASE].revents)
             give_up(child, LAST_LINK, "the lease ended before the command started");
-        if (sources[0].revents) {
-            int number = next_signal(child->signals);
-            if (number && number != SIGCHLD)
-                give_up(child, LAST_LINK, "signal %d arrived before the command started", number);
-        }
+        if (sources[TARGET].revents)
+            give_up(child, LAST_LINK, "the container ended before the command started");
+        number = next_signal(child->signals);
+        if (number && number != SIGCHLD)
+            give_up(child, LAST_LINK, "signal %d arrived before the command started", number);
     }
     if (!hear(child, &word))
         give_up(child, LAST_LINK, "the process in the container ended before the command started");
@@ -173,20 +181,12 @@ static int follow(const struct session *session, struct child *child)
     int status = OWN_FAILURE;
 
     for (;;) {
-        struct pollfd sources[] = {{.fd = child->signals, .events = POLLIN},
-                                   {.fd = session->lease},
-                                   {.fd = child->heard, .events = POLLIN}};
+        struct pollfd sources[SOURCES];
         int number;
 
-        if (poll(sources, 3, -1) < 0)
-            continue; /* only EINTR is possible here, or a want of memory that passes */
-        if (sources[1].revents) {
-            /* On cgroup v2 this is the end of every process of the session, of this one too. */
-            if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
-                kill_child(child);
-            return KILLED;
-        }
-        if (sources[2].revents)
+        if (!await(session, child, sources))
+            continue;
+        if (sources[CHILD].revents)
             hear_of_exec(session, child);
         while ((number = next_signal(child->signals)))
             if (number != SIGCHLD)
@@ -194,6 +194,13 @@ static int follow(const struct session *session, struct child *child)
         if (reap(child, &status)) {
             hear_of_exec(session, child);
             return status;
+        }
+        /* Where the container has no PID namespace of its own, its end would leave the command running. */
+        if (sources[LEASE].revents || sources[TARGET].revents) {
+            /* On cgroup v2 this is the end of every process of the session, of this one too. */
+            if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
+                kill_child(child);
+            return KILLED;
         }
     }
 }

@@ -67,8 +67,8 @@ def changed(spec: dict[str, Any], **process: Any) -> dict[str, Any]:  # noqa: AN
 
 
 def test_a_root_container_of_containerd() -> None:
-    """Ids, default umask, capabilities as numbers, last of equal variables, HOME as the init has it."""
-    assert from_spec(CONTAINERD_ROOT, init_environ=b"HOME=/root\0") == Identity(
+    """Ids, default umask, capabilities as numbers, last of equal variables."""
+    assert from_spec(CONTAINERD_ROOT) == Identity(
         uid=0,
         gid=0,
         groups=(0, 1, 10),
@@ -81,7 +81,7 @@ def test_a_root_container_of_containerd() -> None:
         umask=0o022,
         cwd=b"/",
         rlimits=(),
-        env=(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin", b"HOSTNAME=du-0", b"MODE=b=c", b"EMPTY=", b"HOME=/root"),
+        env=(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin", b"HOSTNAME=du-0", b"MODE=b=c", b"EMPTY="),
         source="the runtime's config.json",
     )
 
@@ -96,22 +96,6 @@ def test_a_non_root_container_of_crio() -> None:
     assert who.no_new_privs
     assert who.cwd == b"/srv"
     assert who.rlimits == ((7, 1024, 1048576), (8, RLIM_INFINITY, RLIM_INFINITY))
-
-
-@pytest.mark.parametrize(
-    ("in_spec", "in_init", "expected"),
-    [
-        (["HOME=/a"], b"HOME=/b\0", [b"HOME=/a"]),
-        ([], b"HOME=/b\0", [b"HOME=/b"]),
-        ([], b"", [b"HOME=/"]),
-        (["HOME="], b"HOME=/b\0", [b"HOME=/b"]),
-        (["HOME="], b"HOME=\0", [b"HOME="]),
-        (None, b"", [b"HOME=/"]),
-    ],
-)
-def test_home_is_what_the_runtime_makes_it(in_spec: list[str] | None, in_init: bytes, expected: list[bytes]) -> None:
-    """The runtime looks it up in the container's /etc/passwd only where the spec gives none."""
-    assert list(from_spec(changed(CRIO_USER, env=in_spec), init_environ=in_init).env) == expected
 
 
 def test_no_capabilities_in_the_spec_are_no_capabilities() -> None:
@@ -149,7 +133,7 @@ def test_a_spec_that_is_not_understood_stops_the_run(spec: Any) -> None:  # noqa
 
 def test_the_records_of_the_last_link() -> None:
     """Every record ends in NUL; numbers are in the bases that the last link reads."""
-    who = from_spec(CRIO_USER, init_environ=b"")
+    who = from_spec(CRIO_USER)
     assert encode(who, [b"ls", b"-l", b""], stdin=True, verify=False).split(b"\0") == [
         b"uid=1000",
         b"gid=1001",

@@ -65,7 +65,7 @@ ENVIRON = b"PATH=/bin\0HOME=/root\0ODD\0=C:\0X=\xff\0"
 
 def test_limits_that_the_spec_leaves_open_are_the_inits() -> None:
     """All sixteen limits are set: the spec's own, and the init's for the others."""
-    limits = {number: (soft, hard) for number, soft, hard in from_spec(SPEC, init_limits=LIMITS).rlimits}
+    limits = {number: (soft, hard) for number, soft, hard in from_spec(SPEC, runtime_limits=LIMITS).rlimits}
     assert len(limits) == 16
     assert limits[7] == (1024, 1048576)
     assert limits[3] == (8388608, RLIM_INFINITY)

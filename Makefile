@@ -1,0 +1,75 @@
+# Every target says what it is about to do. A fresh Debian 12 machine needs make and git, nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+NODE ?= rt
+BIN := .venv/bin
+TESTBED := $(PYTHON) -m testbed
+
+.PHONY: help
+help: ## what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv ## the main job on a real-time node: kubectl exec starves, oc nsexec answers
+	@$(BIN)/python -m demo
+
+.PHONY: test
+test: ## everything: checks, hermetic tests, live tests on both nodes
+	@tools/test-all
+
+.PHONY: check
+check: .venv ## style, types, layers, shell scripts
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@cat kubectl_nsexec/node/agent-base.sh kubectl_nsexec/node/agent.sh | shellcheck --shell=sh -
+	@shellcheck tools/* .ci/run
+	@echo "checks: style, types, layers and shell scripts are clean"
+
+.PHONY: test-unit
+test-unit: .venv ## hermetic tests, under a minute, no cluster
+	@$(BIN)/pytest tests/unit tests/node
+
+.PHONY: test-host
+test-host: .venv ## live tests on the host node (brings it up)
+	@$(TESTBED) up --node host
+	@$(BIN)/pytest tests/live -m host_node
+
+.PHONY: test-rt
+test-rt: .venv ## live tests on the real-time node (brings it up)
+	@$(TESTBED) up --node rt
+	@$(BIN)/pytest tests/live -m rt_node
+
+.PHONY: bench
+bench: .venv ## ratios against kubectl exec on the host node (brings it up)
+	@$(TESTBED) up --node host
+	@$(BIN)/python -m bench
+
+.PHONY: cluster
+cluster: .venv ## control plane and real-time node in a VM; NODE=host: a kubelet on this machine
+	@$(TESTBED) up --node $(NODE)
+
+.PHONY: cluster-down
+cluster-down: ## ends exactly what make cluster started
+	@$(TESTBED) down
+
+.PHONY: clean
+clean: cluster-down ## forgets everything that was built, also the cache
+	@$(TESTBED) clean
+	@rm -rf .venv kubectl_nsexec/node/bin
+
+.PHONY: format
+format: .venv ## lets ruff put the sources in order
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/*.[ch])
+	@$(TESTBED) packages base
+	@echo "installing the project and its tools into .venv (about a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch .venv

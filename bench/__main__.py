@@ -1,0 +1,102 @@
+"""``python -m bench [PART…]``: measures, prints, cleans up. Exit status 0 unless something could not be measured.
+
+A missed target is a result like any other: it is printed as such and does not change the exit status.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Final
+
+from bench import cold, loop, pod, startup, throughput
+from bench.errors import BenchError
+from bench.record import Record
+from bench.results import Result, table
+from testbed import host_node, processes
+from testbed.errors import ClusterError
+from testbed.paths import RT_NODE
+from testbed.progress import say
+
+Measured = tuple[list[Result], str]
+
+_PARTS: Final[dict[str, Callable[[Record], Measured]]] = {
+    "startup": lambda _: (startup.measure(), ""),
+    "cold": lambda _: (cold.measure(), ""),
+    "throughput": lambda _: (throughput.measure(), ""),
+    "loop": loop.measure,
+}
+_MINUTES: Final = 5
+
+
+def main(wanted: list[str]) -> int:
+    """Measure the parts WANTED (all of them when there are none) and return the exit status."""
+    if unknown := [name for name in wanted if name not in _PARTS]:
+        say(f"there is no part {', '.join(unknown)}; there are: {', '.join(_PARTS)}")
+        return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    try:
+        return _measure(wanted or list(_PARTS))
+    except (BenchError, ClusterError) as error:
+        say(f"bench: nothing could be measured: {error}")
+        return 1
+
+
+def _measure(wanted: list[str]) -> int:
+    if not host_node.running():
+        raise ClusterError("the host node is down; `make bench` brings it up")
+    say(f"bench: {', '.join(wanted)}; all of it takes about {_MINUTES} min")
+    for doubt in _doubts():
+        say(f"  doubtful: {doubt}")
+    results: list[Result] = []
+    failures: list[str] = []
+    details: list[str] = []
+    with pod.target() as record:
+        for name in wanted:
+            try:
+                found, detail = _PARTS[name](record)
+            except (BenchError, ClusterError) as error:
+                failures.append(f"{name} could not be measured: {error}")
+                say(failures[-1])
+                # The loop may still be at work, and would take a CPU from what comes next.
+                with suppress(BenchError):
+                    record.rest()
+                continue
+            results += found
+            details += [detail] if detail else []
+            for result in found:
+                _show(result.line())
+    for text in [*details, table(results), *failures]:
+        _show(f"\n{text}")
+    missed = sum(result.reached is False for result in results)
+    targets = sum(result.reached is not None for result in results)
+    _show(f"\nbench: {targets - missed} of {targets} targets reached, {len(failures)} parts could not be measured")
+    return 1 if failures else 0
+
+
+def _doubts() -> list[str]:
+    """Return what makes the numbers of this run worse than they could be."""
+    doubts = []
+    if processes.alive(RT_NODE):
+        doubts.append("the real-time node's virtual machine runs and takes a CPU; `make cluster-down` first")
+    load = os.getloadavg()[0]
+    if load > 1:
+        doubts.append(f"the load of this machine was {load:.1f} in the last minute")
+    return doubts
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Turn a signal into an exit that cleans up."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""A whole `oc nsexec POD -- true` against the least that it has to do: the same pod, by kubectl."""
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any, Final
+
+import yaml
+
+from bench.commands import kubectl, nsexec_in, run, timed
+from bench.results import Result, seconds
+from testbed.progress import say
+
+RUNS: Final = 7
+TARGET_RATIO: Final = 2.0
+_NAME: Final = "floor"
+# Idles as cheaply as a program of the node can, and ends at once when it is told to.
+_IDLE: Final = ("/usr/bin/sleep", "3600")
+
+
+def measure() -> list[Result]:
+    """Run both in turn. Raises BenchError."""
+    manifest = floor_manifest(yaml.safe_load(run(nsexec_in("true", options=("--dry-run=client", "-o", "yaml")))))
+    text = yaml.safe_dump(manifest)
+    say(f"cold run against the floor, {RUNS} times each")
+    _ours()
+    _floor(text)
+    rounds = [(_ours(), _floor(text)) for _ in range(RUNS)]
+    ours = [mine for mine, _ in rounds]
+    steps = [theirs for _, theirs in rounds]
+    floor = [sum(times.values()) for times in steps]
+    parts = ", ".join(f"{step} {median(times[step] for times in steps):.2f}" for step in steps[0])
+    return [
+        Result(
+            "cold: POD -- true",
+            seconds(ours),
+            f"floor {seconds(floor)}",
+            f"{median(ours) / median(floor):.2f}",
+            f"≤ {TARGET_RATIO:g}",
+            median(ours) <= TARGET_RATIO * median(floor),
+        ),
+        Result("cold: the floor's steps (s)", "", parts, "", "", None),
+    ]
+
+
+def floor_manifest(helper: dict[str, Any]) -> dict[str, Any]:
+    """Return the helper pod so changed that it idles by itself: another name, another command, nothing else."""
+    (container,) = helper["spec"]["containers"]
+    idle = {**container, "command": list(_IDLE)}
+    return {
+        **helper,
+        "metadata": {**helper["metadata"], "name": _NAME},
+        "spec": {**helper["spec"], "containers": [idle]},
+    }
+
+
+def _ours() -> float:
+    return timed(nsexec_in("true"))
+
+
+def _floor(manifest: str) -> Mapping[str, float]:
+    """Return how long each step takes (s). Deleting does not wait for the node, and neither do we."""
+    created = timed(kubectl("create", "-f", "-"), manifest)
+    try:
+        ready = timed(kubectl("wait", "--for=condition=Ready", f"pod/{_NAME}", "--timeout=60s"))
+        executed = timed(kubectl("exec", _NAME, "--", "/usr/bin/true"))
+    finally:
+        deleted = timed(kubectl("delete", "pod", _NAME, "--force", "--grace-period=0", "--wait=false"))
+    return {"create": created, "Ready": ready, "exec": executed, "delete": deleted}

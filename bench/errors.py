@@ -1,0 +1,5 @@
+"""The one error of the bench."""
+
+
+class BenchError(Exception):
+    """Something could not be measured; the message says what and why."""

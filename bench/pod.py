@@ -1,0 +1,142 @@
+"""The target: a Guaranteed pod that owns the isolated CPU, with the busy loop as its only process."""
+
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bench.commands import NAMESPACE, POD, kubectl, kubectl_exec, run
+from bench.errors import BenchError
+from bench.record import Record
+from kubectl_nsexec.cpuset import CpuSet
+from testbed import host_kubelet, images
+from testbed.paths import HOST_NODE, STATE
+from testbed.progress import say
+
+READY_SECONDS: Final = 60.0
+_SOURCE: Final = Path(__file__).parent / "gaps.c"
+_FLAGS: Final = ("-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror")
+_COMMAND: Final = "until [ -x /bench/gaps ]; do sleep 0.05; done; exec /bench/gaps /bench/record"
+_POLL_SECONDS: Final = 0.1
+
+
+@contextmanager
+def target() -> Iterator[Record]:
+    """Run the target, its loop at rest; yields the record. Whatever happens, the whole namespace is gone afterwards.
+
+    Raises BenchError, e.g. when another pod owns the CPU.
+    """
+    program = _compiled()
+    delete_namespace()
+    try:
+        _create_namespace()
+        run(kubectl("create", "-f", "-"), json.dumps(_manifest()))
+        pod = wait_until_ready(POD)
+        folder = _folder(pod)
+        record = Record(folder)
+        scratch = folder / "gaps.part"  # the pod takes the program as soon as it is there: it must be whole then
+        scratch.write_bytes(program.read_bytes())
+        scratch.chmod(0o755)
+        scratch.rename(folder / "gaps")
+        record.rest()
+        _check_mask()
+        yield record
+    finally:
+        delete_namespace()
+
+
+def wait_until_ready(name: str) -> dict[str, Any]:
+    """Return the pod once it is Ready. Raises BenchError with the node's own words when it never will be."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        pod: dict[str, Any] = json.loads(run(kubectl("get", "pod", name, "-o", "json")))
+        status = pod["status"]
+        if any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])):
+            return pod
+        if status.get("phase") == "Failed" or time.monotonic() > deadline:
+            words = [status.get("phase"), status.get("reason"), status.get("message")]
+            raise BenchError(f"the pod {name} is not Ready: {': '.join(word for word in words if word)}{_owners()}")
+        time.sleep(_POLL_SECONDS)
+
+
+def delete_namespace() -> None:
+    """Delete everything that the bench ever makes in the cluster, and wait until it is gone."""
+    run(kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false"))
+    run(kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=50s"))
+
+
+def _create_namespace() -> None:
+    run(kubectl("create", "namespace", NAMESPACE))
+    account = kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    run(account)
+
+
+def _manifest() -> dict[str, Any]:
+    resources = {"cpu": "1", "memory": "64Mi"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD, "namespace": NAMESPACE},
+        "spec": {
+            "nodeName": HOST_NODE,
+            "hostNetwork": True,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "loop",
+                    "image": images.BUSYBOX,
+                    "command": ["sh", "-c", _COMMAND],
+                    "resources": {"requests": resources, "limits": resources},
+                    "volumeMounts": [{"name": "bench", "mountPath": "/bench"}],
+                }
+            ],
+            # Memory: a page of a file on disk would fault whenever it has been written back.
+            "volumes": [{"name": "bench", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}],
+        },
+    }
+
+
+def _folder(pod: dict[str, Any]) -> Path:
+    volumes = host_kubelet.HOME / "pods" / str(pod["metadata"]["uid"]) / "volumes"
+    return volumes / "kubernetes.io~empty-dir" / "bench"
+
+
+def _check_mask() -> None:
+    found = run(kubectl_exec("grep", "Cpus_allowed_list", "/proc/1/status")).split()[1]
+    isolated = CpuSet.parse(host_kubelet.isolated())
+    mask = CpuSet.parse(found)
+    if len(mask) != 1 or not mask <= isolated:
+        raise BenchError(f"the target runs on the CPUs {mask} instead of on one of the isolated ones ({isolated})")
+
+
+def _owners() -> str:
+    """Return which other pods ask for whole CPUs of the node, as the end of a sentence."""
+    where = f"--field-selector=spec.nodeName={HOST_NODE},status.phase=Running"
+    pods = json.loads(run(kubectl("get", "pods", "--all-namespaces", where, "-o", "json")))["items"]
+    owners = [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        for pod in pods
+        if pod["status"].get("qosClass") == "Guaranteed"
+    ]
+    return f"; Guaranteed pods on the node: {', '.join(owners)}" if owners else ""
+
+
+def _compiled() -> Path:
+    folder = STATE / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "gaps"
+    newest = max(_SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime)
+    if program.exists() and program.stat().st_mtime > newest:
+        return program
+    say("compiling the busy loop (the first time about a minute: the compiler makes its libc)")
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-musl", *_FLAGS]
+    done = subprocess.run([*zig, "-o", str(program), str(_SOURCE)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"{_SOURCE.name} does not compile: {done.stderr.strip()[-500:]}")
+    return program

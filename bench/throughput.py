@@ -1,0 +1,129 @@
+"""Bytes per second through a running command, out of the container and into it."""
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from statistics import median
+from typing import Final
+
+from bench.commands import TIMEOUT_SECONDS, environment, kubectl_exec, nsexec_in, shown
+from bench.errors import BenchError
+from bench.results import Result
+from testbed.progress import say
+
+RUNS: Final = 5
+OUT_BYTES: Final = 200_000_000
+IN_BYTES: Final = 50_000_000
+TARGET_RATIO: Final = 0.7
+_BLOCK_BYTES: Final = 1024 * 1024
+_SEND: Final = ("head", "-c", str(OUT_BYTES), "/dev/zero")
+_TAKE: Final = ("sh", "-c", "echo go; wc -c")
+
+
+def measure() -> list[Result]:
+    """Run both in turn, in both directions. The clock runs from CMD's first byte on. Raises BenchError."""
+    say(f"throughput, {RUNS} times each: {OUT_BYTES / 1e6:.0f} MB out, {IN_BYTES / 1e6:.0f} MB in")
+    return [
+        _compared("throughput: out", _out, nsexec_in(*_SEND), kubectl_exec(*_SEND)),
+        _compared("throughput: in", _in, nsexec_in(*_TAKE, stdin=True), kubectl_exec(*_TAKE, stdin=True)),
+    ]
+
+
+def _compared(what: str, rate: Callable[[Sequence[str]], float], ours: list[str], other: list[str]) -> Result:
+    pairs = [(rate(ours), rate(other)) for _ in range(RUNS)]
+    mine, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    ratio = median(mine) / median(theirs)
+    return Result(
+        what,
+        _shown(mine),
+        f"kubectl exec {_shown(theirs)}",
+        f"{ratio:.2f}",
+        f"≥ {TARGET_RATIO:g}",
+        ratio >= TARGET_RATIO,
+    )
+
+
+def _shown(rates: Sequence[float]) -> str:
+    return f"{median(rates):.0f} MB/s ({min(rates):.0f} to {max(rates):.0f})"
+
+
+def _out(argv: Sequence[str]) -> float:
+    """Return MB/s from the first byte that arrives to the last."""
+    with _running(argv) as running:
+        received = first = len(os.read(running.stdout, _BLOCK_BYTES))
+        began = time.monotonic()
+        while block := os.read(running.stdout, _BLOCK_BYTES):
+            received += len(block)
+        took = time.monotonic() - began
+        running.check_end()
+    if received != OUT_BYTES:
+        raise BenchError(f"{shown(argv)}: {received} of {OUT_BYTES} bytes arrived")
+    return (received - first) / took / 1e6
+
+
+def _in(argv: Sequence[str]) -> float:
+    """Return MB/s from the first byte that is sent to CMD's answer, how many it was."""
+    with _running(argv) as running:
+        go = os.read(running.stdout, 64)  # nothing: CMD did not start, and check_end() says why
+        block, left = memoryview(bytes(_BLOCK_BYTES)), IN_BYTES if go else 0
+        began = time.monotonic()
+        with suppress(BrokenPipeError):
+            while left:
+                left -= os.write(running.stdin, block[:left])
+        running.close_stdin()
+        counted = os.read(running.stdout, 64)
+        took = time.monotonic() - began
+        running.check_end()
+    if counted.split() != [str(IN_BYTES).encode()]:
+        raise BenchError(f"{shown(argv)}: {counted.decode().strip() or 'none'} of {IN_BYTES} bytes arrived")
+    return IN_BYTES / took / 1e6
+
+
+class _Running:
+    """A command with pipes to it, killed when it hangs."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._argv = argv
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed in end()
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            argv, stdin=pipe, stdout=pipe, stderr=self._words, bufsize=0, env=environment()
+        )
+        assert self._process.stdin is not None  # noqa: S101 - tells mypy what PIPE promises
+        assert self._process.stdout is not None  # noqa: S101 - as above
+        self.stdin, self.stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._watchdog = threading.Timer(TIMEOUT_SECONDS, self._process.kill)
+        self._watchdog.start()
+
+    def end(self) -> None:
+        """Kill it unless it has ended, and let go of everything."""
+        self._process.kill()
+        self._watchdog.cancel()
+        self._process.__exit__(None, None, None)
+        self._words.close()
+
+    def close_stdin(self) -> None:
+        """End of file on the command's stdin."""
+        assert self._process.stdin is not None  # noqa: S101 - as above
+        self._process.stdin.close()
+
+    def check_end(self) -> None:
+        """Wait for the end. Raises BenchError when the command failed."""
+        status = self._process.wait()
+        if status != 0:
+            self._words.seek(0)
+            words = self._words.read().decode(errors="replace").strip()[-500:]
+            raise BenchError(f"{shown(self._argv)} ended with {status}: {words}")
+
+
+@contextmanager
+def _running(argv: Sequence[str]) -> Iterator[_Running]:
+    running = _Running(argv)
+    try:
+        yield running
+    finally:
+        running.end()

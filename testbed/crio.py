@@ -1,0 +1,148 @@
+"""CRI-O as the host node's runtime, where it is installed: RUNTIME=crio takes crio and pinns from PATH or CRIO=."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from testbed import cni, images, processes
+from testbed.errors import ClusterError
+from testbed.paths import RUN, STATE
+
+NAME: Final = "crio"
+SOCKET: Final = RUN / "crio.sock"
+_HOME: Final = STATE / "crio"
+_CNI_BIN: Final = STATE / "cni" / "bin"
+_CNI_CONFIG: Final = STATE / "cni" / "net.d"
+_START_TIMEOUT_SECONDS: Final = 30.0
+
+# CRI-O has no option for machines where containers may not lower oom_score_adj (no CAP_SYS_RESOURCE) or that have no
+# hugetlb controller: the bundle is trimmed on its way to runc. Debian's runc 1.1 knows version 1.0.2 of the bundle.
+_RUNC: Final = """#!/usr/bin/env python3
+import json, os, sys
+def trim(path, bundle):
+    spec = json.load(open(path))
+    process = spec["process"] if bundle else spec
+    process.pop("oomScoreAdj", None)
+    for held in (process.get("capabilities") or {}).values():
+        if "CAP_SYS_RESOURCE" in held:
+            held.remove("CAP_SYS_RESOURCE")
+    if bundle:
+        spec["ociVersion"] = "1.0.2"
+        spec.get("linux", {}).get("resources", {}).pop("hugepageLimits", None)
+    json.dump(spec, open(path, "w"))
+words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
+for word, value in zip(words, words[1:]):
+    if word in ("--bundle", "-b"):
+        trim(value + "/config.json", True)
+    if word in ("--process", "-p"):
+        trim(value, False)
+os.execv(RUNC, [RUNC, *sys.argv[1:]])
+"""
+
+
+def config(*, systemd_cgroups: bool, pinns: str, conmon: str) -> str:
+    """Return CRI-O's configuration. ``infra_ctr_cpuset`` stays out: with cgroupfs on v1 CRI-O stumbles over it."""
+    manager = (
+        'cgroup_manager = "systemd"\nconmon_cgroup = "system.slice"'
+        if systemd_cgroups
+        else 'cgroup_manager = "cgroupfs"\nconmon_cgroup = "pod"'
+    )
+    return f"""[crio]
+root = "{_HOME / "root"}"
+runroot = "{_HOME / "run"}"
+storage_driver = "overlay"
+version_file = "{_HOME / "version"}"
+clean_shutdown_file = "{_HOME / "clean"}"
+[crio.api]
+listen = "{SOCKET}"
+stream_address = "127.0.0.1"
+[crio.runtime]
+default_runtime = "runc"
+{manager}
+pinns_path = "{pinns}"
+container_exits_dir = "{_HOME / "exits"}"
+container_attach_socket_dir = "{_HOME / "attach"}"
+namespaces_dir = "{_HOME / "namespaces"}"
+hooks_dir = ["{_HOME / "hooks"}"]
+apparmor_profile = "unconfined"
+[crio.runtime.runtimes.runc]
+runtime_path = "{_HOME / "runc"}"
+runtime_type = "oci"
+runtime_root = "{_HOME / "runc-root"}"
+monitor_path = "{conmon}"
+[crio.image]
+pause_image = "{images.PAUSE}"
+signature_policy = "{_HOME / "policy.json"}"
+[crio.network]
+network_dir = "{_CNI_CONFIG}"
+plugin_dirs = ["{_CNI_BIN}"]
+"""
+
+
+def up(*, systemd_cgroups: bool) -> Path:
+    """Start CRI-O unless it runs, copy the test images into its storage, and return its socket."""
+    programs = _programs()
+    cni.write(_CNI_BIN, _CNI_CONFIG)
+    for folder in (_HOME / "hooks", _HOME / "exits", _HOME / "attach", RUN):
+        folder.mkdir(parents=True, exist_ok=True)
+    (_HOME / "policy.json").write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+    wrapper = _HOME / "runc"
+    wrapper.write_text(_RUNC.replace("\nimport json", f"\nRUNC = {programs['runc']!r}\nimport json", 1))
+    wrapper.chmod(0o755)
+    file = _HOME / "crio.conf"
+    file.write_text(config(systemd_cgroups=systemd_cgroups, pinns=programs["pinns"], conmon=programs["conmon"]))
+    if not processes.alive(NAME):
+        for name, archive in images.ensure().items():
+            storage = f"containers-storage:[overlay@{_HOME / 'root'}+{_HOME / 'run'}]{name}"
+            _run([programs["skopeo"], "copy", "--quiet", "--insecure-policy", f"oci-archive:{archive}", storage])
+    processes.start(NAME, [programs["crio"], "--config", str(file), "--config-dir", ""])
+    processes.wait_until("CRI-O answers", SOCKET.is_socket, _START_TIMEOUT_SECONDS, process=NAME)
+    return SOCKET
+
+
+def down() -> None:
+    """End CRI-O; its conmons end with their containers, which the kubelet has removed."""
+    processes.stop(NAME)
+
+
+def idle() -> bool:
+    """Whether no container of ours has a monitor; conmon's command line names our state folder."""
+    return not monitors()
+
+
+def monitors() -> list[int]:
+    """Return the pids of the conmons whose command line names our CRI-O's folders."""
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = cmdline.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0].endswith(b"/conmon") and any(str(_HOME).encode() in word for word in words):
+            found.append(int(cmdline.parent.name))
+    return found
+
+
+def _programs() -> dict[str, str]:
+    crio = os.environ.get("CRIO") or shutil.which("crio")
+    beside = Path(crio).parent / "pinns" if crio else None
+    found = {
+        "crio": crio,
+        "pinns": str(beside) if beside and beside.exists() else shutil.which("pinns"),
+        **{name: shutil.which(name) for name in ("conmon", "runc", "skopeo")},
+    }
+    missing = [name for name, path in found.items() if not path]
+    if missing:
+        raise ClusterError(
+            f"RUNTIME=crio: {', '.join(missing)} not found on PATH (crio and pinns also by CRIO=/path/crio)"
+        )
+    return {name: str(path) for name, path in found.items()}
+
+
+def _run(argv: list[str]) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ClusterError(f"{' '.join(argv)} failed: {done.stderr.strip()}")

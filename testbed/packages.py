@@ -1,0 +1,93 @@
+"""Debian packages, by what they are for; only what is missing is installed, and only for that is root asked for."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from testbed.errors import ClusterError
+from testbed.progress import say
+
+BASE: Final = ("ca-certificates", "python3-venv", "shellcheck")
+CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
+HOST: Final = ("containerd", "iproute2", "runc", "util-linux")
+RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
+
+BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
+    "base": BASE,
+    "cluster": CLUSTER,
+    "host": HOST,
+    "rt": RT,
+    "all": BASE + CLUSTER + HOST + RT,
+}
+
+_STARTS_A_SERVICE: Final = {
+    "containerd": "containerd.service (the test bed does not use it: its own has another socket, root and state)",
+    "etcd-server": "etcd.service on 127.0.0.1:2379 (the test bed does not use it: its own has other ports and data)",
+}
+_APT: Final = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y")
+
+
+def ensure(*purposes: str) -> None:
+    """Install what is missing of the packages for PURPOSES (keys of BY_PURPOSE).
+
+    On a system without dpkg nothing is installed, and what is wanted is said instead.
+    Raises ClusterError when root is needed and cannot be had, or apt-get fails.
+    """
+    wanted = sorted({package for purpose in purposes for package in BY_PURPOSE[purpose]})
+    if shutil.which("dpkg-query") is None:
+        say(f"not a Debian system; what these packages carry has to be there already: {' '.join(wanted)}")
+        return
+    missing = missing_of(wanted)
+    if not missing:
+        return
+    say(f"installing Debian packages: {' '.join(missing)}")
+    if Path("/run/systemd/system").is_dir():
+        for package in missing:
+            if package in _STARTS_A_SERVICE:
+                say(f"  {package} makes Debian start {_STARTS_A_SERVICE[package]}")
+    root = _as_root()
+    if not _known(missing):
+        _run([*root, *_APT, "update"])
+    if not _install(root, missing):
+        _run([*root, *_APT, "update"])  # the lists may be older than the archive
+        if not _install(root, missing):
+            raise ClusterError(f"apt-get could not install {' '.join(missing)}; its own words are above")
+    still = missing_of(wanted)
+    if still:
+        raise ClusterError(f"apt-get ended well, and yet these are missing: {' '.join(still)}")
+
+
+def missing_of(wanted: Iterable[str]) -> list[str]:
+    """Return those of WANTED that are not installed, sorted."""
+    names = sorted(wanted)
+    query = ["dpkg-query", "--show", "--showformat", "${binary:Package}\t${db:Status-Status}\n", *names]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)  # status 1 when it knows one of them not
+    rows = (line.split("\t") for line in done.stdout.splitlines())
+    installed = {row[0].partition(":")[0] for row in rows if row[-1] == "installed"}
+    return [name for name in names if name not in installed]
+
+
+def _known(names: Iterable[str]) -> bool:
+    show = ["apt-cache", "show", "--no-all-versions", *names]
+    return subprocess.run(show, capture_output=True, check=False).returncode == 0
+
+
+def _as_root() -> list[str]:
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        raise ClusterError("installing packages needs root, and there is no sudo: run this once as root")
+    return ["sudo"]
+
+
+def _install(root: list[str], names: Iterable[str]) -> bool:
+    argv = [*root, *_APT, "install", "--no-install-recommends", *names]
+    return subprocess.run(argv, check=False, stdout=2).returncode == 0
+
+
+def _run(argv: list[str]) -> None:
+    if subprocess.run(argv, check=False, stdout=2).returncode != 0:
+        raise ClusterError(f"{' '.join(argv)} failed; its own words are above")

@@ -1,0 +1,127 @@
+"""What the real-time node's disk holds: packages, files and links, all of them the same for every cluster."""
+
+SUITE = "bookworm"
+PACKAGES = (
+    "containerd",
+    "containernetworking-plugins",
+    "dbus",
+    "iproute2",
+    "kmod",
+    "linux-image-rt-amd64",
+    "openssh-server",
+    "procps",
+    "python3-minimal",
+    "runc",
+    "systemd",
+    "systemd-sysv",
+    "udev",
+    "util-linux",
+)
+
+# Words, one a line, for mmdebstrap's hook. Only the virtual disk's drivers: a small initramfs is quick to unpack on an
+# emulated CPU.
+INITRAMFS = {
+    "etc/initramfs-tools/conf.d/small": ("MODULES=list",),
+    "etc/initramfs-tools/modules": ("virtio_pci", "virtio_blk", "ext4"),
+}
+
+ISOLATED = "2-3"
+ISOLATED_CPUS = (2, 3)
+RESERVED = "0-1"
+CPUS = 4
+# As on an OpenShift node with a real-time PerformanceProfile; nosoftlockup because the loop is meant to hog its CPU.
+KERNEL_ARGUMENTS = (
+    "root=/dev/vda rw console=ttyS0 mitigations=off "
+    f"isolcpus=managed_irq,domain,{ISOLATED} nohz_full={ISOLATED} rcu_nocbs={ISOLATED} "
+    "systemd.cpu_affinity=0,1 irqaffinity=0-1 rcutree.kthread_prio=11 nosoftlockup skew_tick=1 SYSTEMD_COLORS=0"
+)
+
+_PAYLOAD = """[Unit]
+Description=Unpack what this cluster hands over on the second disk
+Before=ssh.service containerd.service kubelet.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/tar --extract --no-same-owner --file=/dev/vdb --directory=/
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_IMAGES = """[Unit]
+Description=Import the images that came with the payload
+Requires=payload.service containerd.service
+After=payload.service containerd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'for tar in /opt/node/images/*.tar; do ctr --namespace=k8s.io images import "$tar" || exit 1; done'
+"""
+
+_KUBELET = """[Unit]
+Description=kubelet
+Requires=payload.service images.service
+After=payload.service images.service
+
+[Service]
+ExecStart=/opt/node/kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.kubeconfig \
+  --hostname-override=rtnode --cloud-provider=external
+Restart=on-failure
+RestartSec=2
+KillMode=process
+Delegate=yes
+CPUAccounting=yes
+MemoryAccounting=yes
+"""
+
+# Its configuration names the pause image, which is the cluster's to choose.
+_CONTAINERD_WAITS = """[Unit]
+Requires=payload.service
+After=payload.service
+"""
+
+# systemd.cpu_affinity alone does not last: on this kernel a process loses its own mask as soon as the cpuset controller
+# is turned on above it, which the first container does.
+_RESERVED_ONLY = f"AllowedCPUs={RESERVED}\n"
+
+FILES = {
+    "etc/hostname": "rtnode\n",
+    "etc/hosts": "127.0.0.1 localhost rtnode\n",
+    "etc/fstab": "/dev/vda / ext4 defaults 0 0\n",
+    "etc/resolv.conf": "",
+    "etc/systemd/network/10-ether.network": "[Match]\nName=en*\n[Network]\nDHCP=ipv4\n",
+    # Throttling off: a FIFO loop owns its CPU wholly, which is the case that the tool is for.
+    "etc/sysctl.d/90-realtime.conf": "kernel.sched_rt_runtime_us = -1\n",
+    "etc/ssh/sshd_config.d/node.conf": "PasswordAuthentication no\nUseDNS no\nUsePAM no\nMaxSessions 50\n",
+    "etc/cni/net.d/10-lo.conflist": '{"cniVersion":"1.0.0","name":"lo","plugins":[{"type":"loopback"}]}\n',
+    "etc/systemd/system/containerd.service.d/payload.conf": _CONTAINERD_WAITS,
+    "etc/systemd/system/system.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",
+    "etc/systemd/system/user.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",
+    "etc/systemd/system/init.scope.d/reserved.conf": f"[Scope]\n{_RESERVED_ONLY}",
+    "etc/systemd/system/payload.service": _PAYLOAD,
+    "etc/systemd/system/images.service": _IMAGES,
+    "etc/systemd/system/kubelet.service": _KUBELET,
+}
+
+_WANTS = "etc/systemd/system/multi-user.target.wants"
+LINKS = {
+    f"{_WANTS}/systemd-networkd.service": "/lib/systemd/system/systemd-networkd.service",
+    f"{_WANTS}/payload.service": "/etc/systemd/system/payload.service",
+    f"{_WANTS}/kubelet.service": "/etc/systemd/system/kubelet.service",
+    # What nobody needs here costs seconds of booting, or wakes up by itself in the middle of a measurement.
+    **{
+        f"etc/systemd/system/{unit}": "/dev/null"
+        for unit in (
+            "apt-daily.timer",
+            "apt-daily-upgrade.timer",
+            "dpkg-db-backup.timer",
+            "e2scrub_all.timer",
+            "e2scrub_reap.service",
+            "fstrim.timer",
+            "systemd-logind.service",
+            "systemd-networkd-wait-online.service",
+        )
+    },
+}

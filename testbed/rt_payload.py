@@ -1,0 +1,96 @@
+"""The second disk of the real-time node: a bare tar with everything that belongs to this one cluster."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from testbed import pki, rt_config
+from testbed.paths import API_SERVER_IN_VM, RT_KUBELET_HEALTH_PORT, RT_KUBELET_PORT, RT_NODE
+
+KUBELET_CONFIG: Final = "etc/kubernetes/kubelet.yaml"
+_PKI: Final = "etc/kubernetes/pki"
+
+
+def kubelet_config(*, strict: bool) -> str:
+    """Return the kubelet's configuration; ``strict`` turns on the CPU manager's ``strict-cpu-reservation``.
+
+    https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ (JSON is YAML).
+    """
+    config: dict[str, Any] = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "port": RT_KUBELET_PORT,
+        "healthzPort": RT_KUBELET_HEALTH_PORT,
+        "readOnlyPort": 0,
+        "authentication": {"x509": {"clientCAFile": f"/{_PKI}/ca.crt"}, "webhook": {"enabled": True}},
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": f"/{_PKI}/serving.crt",
+        "tlsPrivateKeyFile": f"/{_PKI}/serving.key",
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "cgroupDriver": "systemd",
+        "cpuManagerPolicy": "static",
+        "cpuManagerPolicyOptions": {"strict-cpu-reservation": "true"} if strict else {},
+        "reservedSystemCPUs": rt_config.RESERVED,
+        "makeIPTablesUtilChains": False,
+        "resolvConf": "",
+        "cpuManagerReconcilePeriod": "5s",
+        "runtimeRequestTimeout": "10m",
+        "evictionHard": {"memory.available": "10Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+    }
+    return json.dumps(config, indent=1, sort_keys=True) + "\n"
+
+
+def containerd_config(pause_image: str) -> str:
+    """Return the configuration of Debian's containerd 1.6: systemd cgroups and our own pause image."""
+    cri = 'plugins."io.containerd.grpc.v1.cri"'
+    return f"""version = 2
+[{cri}]
+sandbox_image = "{pause_image}"
+[{cri}.cni]
+conf_dir = "/etc/cni/net.d"
+bin_dir = "/usr/lib/cni"
+[{cri}.containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[{cri}.containerd.runtimes.runc.options]
+SystemdCgroup = true
+"""
+
+
+def write(folder: Path, kubelet: Path, images: Iterable[Path], pause_image: str, public_key: str) -> tuple[Path, str]:
+    """Write the payload into FOLDER and return its path and a digest that changes with its content."""
+    crt, key = pki.certificate("rt-kubelet-serving", RT_NODE, "testbed", ["IP:127.0.0.1", f"DNS:{RT_NODE}"])
+    pki.certificate("rt-kubelet", f"system:node:{RT_NODE}", "system:nodes")
+    kubeconfig = pki.kubeconfig(folder / "kubelet.kubeconfig", "rt-kubelet", API_SERVER_IN_VM)
+    files: dict[str, tuple[int, bytes]] = {
+        "opt/node/kubelet": (0o755, kubelet.read_bytes()),
+        KUBELET_CONFIG: (0o644, kubelet_config(strict=False).encode()),
+        "etc/kubernetes/kubelet.kubeconfig": (0o600, kubeconfig.read_bytes()),
+        f"{_PKI}/ca.crt": (0o644, pki.CA_CRT.read_bytes()),
+        f"{_PKI}/serving.crt": (0o644, crt.read_bytes()),
+        f"{_PKI}/serving.key": (0o600, key.read_bytes()),
+        "etc/containerd/config.toml": (0o644, containerd_config(pause_image).encode()),
+        "root/.ssh/authorized_keys": (0o600, public_key.encode()),
+        **{f"opt/node/images/{path.name}": (0o644, path.read_bytes()) for path in images},
+    }
+    content = _tar(files)
+    target = folder / "payload.tar"
+    scratch = folder / "payload.tar.new"
+    scratch.write_bytes(content)
+    scratch.chmod(0o600)
+    scratch.replace(target)
+    return target, hashlib.sha256(content).hexdigest()
+
+
+def _tar(files: Mapping[str, tuple[int, bytes]]) -> bytes:
+    # One file system block after the other, no times and no names: equal inputs make equal bytes.
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, (mode, data) in sorted(files.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), mode
+            tar.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()

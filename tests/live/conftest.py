@@ -1,0 +1,107 @@
+"""Fixtures of the live tests. Without the cluster they fail, and the message names the command that brings it up."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed import binaries
+from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
+from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BRINGS_UP = {HOST_NODE: "I_MAY_SPOIL_THIS_MACHINE=1 make cluster NODE=host", RT_NODE: "make cluster"}
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The administrator's kubeconfig of the cluster."""
+    if not KUBECONFIG.exists():
+        pytest.fail(f"there is no cluster ({KUBECONFIG} is missing): {' or '.join(_BRINGS_UP.values())}", pytrace=False)
+    return KUBECONFIG
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path) -> Program:
+    """Runs kubectl: ``kubectl("get", "pods")``, or ``kubectl.ok(…)`` where only status 0 will do."""
+    assert kubeconfig.exists()
+    program = kubectl_program(binaries.folder())
+    answer = program("get", "--raw", "/readyz")
+    if answer.status != 0:
+        commands = " or ".join(_BRINGS_UP.values())
+        pytest.fail(f"the cluster's API server does not answer ({answer.stderr.strip()}): {commands}", pytrace=False)
+    return program
+
+
+@pytest.fixture(scope="session")
+def host_node(kubectl: Program) -> str:
+    """The name of the host node, which is Ready."""
+    return _ready(kubectl, HOST_NODE)
+
+
+@pytest.fixture(scope="session")
+def rt_node(kubectl: Program) -> str:
+    """The name of the real-time node, which is Ready."""
+    return _ready(kubectl, RT_NODE)
+
+
+@pytest.fixture(autouse=True)
+def _node_of_the_mark(request: pytest.FixtureRequest) -> None:
+    """A test that is marked host_node or rt_node fails at once when that node is not there."""
+    for mark in ("host_node", "rt_node"):
+        if request.node.get_closest_marker(mark) is not None:
+            request.getfixturevalue(mark)
+
+
+@pytest.fixture
+def nsexec(kubeconfig: Path) -> Program:
+    """Runs ``oc nsexec``: ``nsexec(pod.name, "-n", pod.namespace, "--", "id")``."""
+    assert kubeconfig.exists()
+    return nsexec_program()
+
+
+@pytest.fixture(scope="session")
+def namespace(kubectl: Program) -> Iterator[str]:
+    """A namespace for the tests' pods; in it the default service account is there already."""
+    name = f"live-{secrets.token_hex(3)}"
+    kubectl.ok("create", "namespace", name)
+    try:
+        kubectl.ok("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=30s")
+        yield name
+    finally:
+        kubectl.ok("delete", "namespace", name, "--timeout=90s")
+
+
+@pytest.fixture
+def pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
+    """Makes pods that are gone when the test is over."""
+    made = Pods(kubectl, namespace)
+    try:
+        yield made
+    finally:
+        made.delete_all()
+
+
+@pytest.fixture(scope="module")
+def shared_pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
+    """Makes pods that several tests of a module look at and none changes."""
+    made = Pods(kubectl, namespace)
+    try:
+        yield made
+    finally:
+        made.delete_all()
+
+
+def _ready(kubectl: Program, node: str) -> str:
+    found = kubectl("get", "node", node, "-o", "json")
+    conditions = json.loads(found.stdout)["status"]["conditions"] if found.status == 0 else []
+    if not any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions):
+        why = found.stderr.strip() or "it is not Ready"
+        pytest.fail(f"node {node} cannot be tested on ({why}): {_BRINGS_UP[node]}", pytrace=False)
+    return node

@@ -1,0 +1,146 @@
+"""How the live tests talk to the cluster: kubectl, ``oc nsexec``, and pods that are gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from testbed.paths import KUBECONFIG
+from tests.live.pods import Pod
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Json = dict[str, Any]
+
+_PATIENCE_SECONDS: Final = 120.0
+"""Nothing in these tests may hang for ever; what takes this long has failed."""
+
+
+_POLL_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of one command."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """Stdout as text."""
+        return self.stdout.decode(errors="surrogateescape")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line that arguments are added to: kubectl or ``oc nsexec``, pointed at the cluster."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self, *arguments: str | bytes, stdin: bytes = b"", timeout_seconds: float = _PATIENCE_SECONDS
+    ) -> Finished:
+        """Run it to its end, whatever the status."""
+        began = time.monotonic()
+        done = subprocess.run(
+            [*self.argv, *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=timeout_seconds,
+            env=self._environment(),
+        )
+        return Finished(done.returncode, done.stdout, done.stderr.decode(errors="replace"), time.monotonic() - began)
+
+    def start(self, *arguments: str | bytes) -> subprocess.Popen[bytes]:
+        """Start it with pipes at stdin, stdout and stderr; the caller ends it."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*self.argv, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment())
+
+    def ok(self, *arguments: str | bytes, stdin: bytes = b"") -> str:
+        """Run it, insist on status 0, and return its stdout as text."""
+        done = self(*arguments, stdin=stdin)
+        assert done.status == 0, f"{[*self.argv[-1:], *arguments]}: status {done.status}: {done.stderr}"
+        return done.text
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "KUBECONFIG": str(KUBECONFIG), **self.environment}
+
+
+def kubectl_program(folder: Path) -> Program:
+    """Return kubectl of the binaries in FOLDER."""
+    return Program((str(folder / "kubectl"),))
+
+
+def nsexec_program() -> Program:
+    """Return ``oc nsexec`` of this checkout, by the Python that runs the tests."""
+    return Program((sys.executable, "-m", "kubectl_nsexec"))
+
+
+class Pods:
+    """Makes pods in one namespace and removes them, each by its uid, so that no other pod of that name is hit."""
+
+    def __init__(self, kubectl: Program, namespace: str) -> None:
+        self._kubectl = kubectl
+        self._made: list[Pod] = []
+        self.namespace = namespace
+
+    def start(self, manifest: Json, *, condition: str = "Ready") -> Pod:
+        """Create the pod, wait for CONDITION, and return it as the API server then describes it."""
+        name = manifest["metadata"]["name"]
+        created = json.loads(
+            self._kubectl.ok(
+                "create", "-n", self.namespace, "-o", "json", "-f", "-", stdin=json.dumps(manifest).encode()
+            )
+        )
+        self._made.append(self._pod(created))
+        self._wait(name, condition)
+        return self._pod(self.get(name))
+
+    def get(self, name: str) -> Json:
+        """Return the pod NAME as the API server has it now."""
+        found: Json = json.loads(self._kubectl.ok("get", "pod", "-n", self.namespace, name, "-o", "json"))
+        return found
+
+    def delete_all(self) -> None:
+        """Delete every pod that was made here and wait until each is gone."""
+        for made in self._made:
+            options = {"preconditions": {"uid": made.uid}, "gracePeriodSeconds": 1}
+            path = f"/api/v1/namespaces/{made.namespace}/pods/{made.name}"
+            # Status 1 when a test has deleted it already; the wait below is what counts.
+            self._kubectl("delete", "--raw", path, "-f", "-", stdin=json.dumps(options).encode())
+        for made in self._made:
+            gone = f"pod/{made.name}"
+            self._kubectl.ok("wait", "-n", made.namespace, "--for=delete", gone, "--timeout=90s")
+        self._made.clear()
+
+    def _wait(self, name: str, condition: str) -> None:
+        """Wait until CONDITION (``TYPE`` or ``TYPE=STATUS``) holds; a pod that has failed fails the test at once."""
+        kind, _, wanted = condition.partition("=")
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            status = self.get(name).get("status", {})
+            found = {row["type"]: row["status"] for row in status.get("conditions") or []}
+            if found.get(kind) == (wanted or "True"):
+                return
+            if status.get("phase") == "Failed" or time.monotonic() > deadline:
+                described = self._kubectl("describe", "pod", "-n", self.namespace, name).text
+                raise AssertionError(f"pod {name} did not become {condition}:\n{described}")
+            time.sleep(_POLL_SECONDS)
+
+    def _pod(self, got: Json) -> Pod:
+        statuses = got.get("status", {}).get("containerStatuses") or [{}]
+        identity = str(statuses[0].get("containerID") or "").rpartition("/")[2]
+        meta = got["metadata"]
+        return Pod(meta["namespace"], meta["name"], meta["uid"], got["spec"].get("nodeName", ""), identity)

@@ -1,0 +1,176 @@
+"""On the host node: whatever ends client, container or kubelet, CMD stays in its place and nothing is left."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from testbed import host_kubelet, machine
+from tests.live.pods import container, guaranteed, pod
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+
+    from tests.live.harness import Pods, Program
+    from tests.live.pods import Pod
+
+pytestmark = pytest.mark.host_node
+
+_GONE_WITHIN_SECONDS: Final = 10.0
+_RESERVED: Final = "0"
+
+
+@pytest.fixture
+def target(pods: Pods, host_node: str) -> Pod:
+    """A pod that owns the isolated CPU."""
+    return pods.start(guaranteed("target", node=host_node))
+
+
+@pytest.fixture(scope="module")
+def helpers(kubectl: Program) -> Iterator[str]:
+    """A helper namespace of this module's own, so that whatever is in it comes from these tests."""
+    name = f"helpers-{secrets.token_hex(3)}"
+    yield name
+    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--timeout=90s")
+
+
+class Session:
+    """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses."""
+
+    def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
+        self._seconds = str(10_000_000 + secrets.randbelow(80_000_000))
+        script = f"grep Cpus_allowed_list /proc/self/status; exec sleep {self._seconds}"
+        arguments = (target.name, "-n", target.namespace, "--helper-namespace", helpers)
+        self.client: subprocess.Popen[bytes] = nsexec.start(*arguments, "--", "sh", "-c", script)
+        assert self.client.stdout is not None
+        self.hello = self.client.stdout.readline().decode()
+        assert self.hello, self.client.communicate()[1].decode()
+
+    def pids(self) -> list[int]:
+        """Return the pids of the command, seen from this machine."""
+        wanted = f"sleep\0{self._seconds}\0".encode()
+        found = []
+        for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if cmdline.read_bytes() == wanted:
+                    found.append(int(cmdline.parent.name))
+        return found
+
+    def mask(self) -> str:
+        """Return the command's mask, seen from this machine."""
+        status = Path(f"/proc/{self.pids()[0]}/status").read_text()
+        found = re.search(r"^Cpus_allowed_list:\t(.*)$", status, re.MULTILINE)
+        assert found
+        return found[1]
+
+    def close(self) -> None:
+        """End the client if it still runs."""
+        self.client.kill()
+        self.client.communicate()
+
+
+@pytest.fixture
+def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
+    """A command that runs in the target."""
+    made = Session(nsexec, target, helpers)
+    yield made
+    made.close()
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _live_helpers(kubectl: Program, helpers: str) -> str:
+    ended = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
+    return kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name")
+
+
+def _folders() -> list[str]:
+    tops = machine.kubepods()
+    return sorted(str(path) for top in tops for path in top.rglob("nsexec-*") if path.is_dir())
+
+
+def test_killed_client_leaves_nothing(kubectl: Program, session: Session, helpers: str) -> None:
+    """After kill -9 of the client: no command, no running helper pod, no cgroup folder within ten seconds."""
+    before = _folders()
+    session.client.kill()
+    assert _within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    assert _within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
+    assert before
+    assert _within(_GONE_WITHIN_SECONDS, lambda: not set(_folders()) & set(before))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signalled_client_cleans_up(kubectl: Program, session: Session, helpers: str, number: signal.Signals) -> None:
+    """A client that is told to end deletes its helper pod, and says so by 128+n."""
+    session.client.send_signal(number)
+    assert session.client.wait(timeout=30) == 128 + number
+    assert _within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    assert _within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
+
+
+def test_ended_container_ends_the_command(kubectl: Program, session: Session, target: Pod) -> None:
+    """When the target's container dies the command dies with it, and the client reports a failure."""
+    kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=60s")
+    assert session.client.wait(timeout=30) != 0
+    assert not session.pids()
+
+
+def test_kubelet_restart_does_not_move_the_command(session: Session) -> None:
+    """The kubelet's restart rewrites cpusets of containers; the folder that the command is in is not one of them."""
+    assert session.hello.split() == ["Cpus_allowed_list:", _RESERVED]
+    host_kubelet.restart()
+    assert session.mask() == _RESERVED
+
+
+def test_strict_reservation_is_no_obstacle(nsexec: Program, target: Pod, helpers: str) -> None:
+    """With strict-cpu-reservation no container may use the reserved CPUs, but the command does."""
+    host_kubelet.set_strict_cpu_reservation(on=True)
+    try:
+        session = Session(nsexec, target, helpers)
+        try:
+            assert session.mask() == _RESERVED
+        finally:
+            session.close()
+    finally:
+        host_kubelet.set_strict_cpu_reservation(on=False)
+
+
+def test_restarted_container_is_never_mistaken(kubectl: Program, nsexec: Program, pods: Pods, host_node: str) -> None:
+    """A container that restarts while the helper starts: the command runs in the new one, or a clear error says why."""
+    start = "cat /proc/sys/kernel/random/uuid >/tmp/life; trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"
+    target = pods.start(pod("restarting", container(command=("sh", "-c", start)), node=host_node))
+    look = ("--", "cat", "/tmp/life")
+    first = kubectl.ok("exec", target.name, "-n", target.namespace, *look)
+    client = nsexec.start(target.name, "-n", target.namespace, "--cpus", _RESERVED, *look)
+    kubectl.ok("exec", target.name, "-n", target.namespace, "--", "kill", "1")
+    stdout, stderr = client.communicate(timeout=90)
+    if client.returncode == 0:
+        kubectl.ok("wait", "-n", target.namespace, "--for=condition=Ready", f"pod/{target.name}", "--timeout=60s")
+        assert stdout.decode() in {first, kubectl.ok("exec", target.name, "-n", target.namespace, *look)}
+    else:
+        assert stdout == b""
+        assert stderr
+
+
+def test_shim_is_never_entered(nsexec: Program, kubectl: Program, pods: Pods, host_node: str) -> None:
+    """A target in the host's PID namespace is entered by its own first process, not by its shim or the host's."""
+    target = pods.start(pod("hostpid", container(cpus=1), node=host_node, hostPID=True))
+    look = (target.name, "-n", target.namespace, "--", "readlink", "/proc/self/ns/mnt", "/proc/self/ns/pid")
+    mount, _, pid = nsexec.ok(*look).partition("\n")
+    assert mount + "\n" + pid == kubectl.ok("exec", *look)
+    assert mount != str(Path("/proc/1/ns/mnt").readlink())

@@ -1,0 +1,173 @@
+"""What goes in, what comes out, and how it ended: on the host node, with the real API server between."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.leftovers import wait_until_nothing_is_left
+from tests.live.pods import guaranteed
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from tests.live.harness import Pods, Program
+    from tests.live.pods import Pod
+
+pytestmark = pytest.mark.host_node
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def pod(shared_pods: Pods, host_node: str) -> Pod:
+    """A Guaranteed pod that owns the isolated CPU."""
+    return shared_pods.start(guaranteed("du", node=host_node))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(kubectl: Program) -> Iterator[None]:
+    yield
+    wait_until_nothing_is_left(kubectl)
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [("exit 0", 0), ("exit 37", 37), ("exit 125", 125), ("kill -9 $$", 137), ("kill -15 $$", 143)],
+)
+def test_the_commands_status_is_ours(nsexec: Program, pod: Pod, script: str, status: int) -> None:
+    """0 to 125 as they are, 128+n for signal n, and kubectl's line on stderr for all but 0."""
+    done = nsexec(pod.name, "-n", pod.namespace, "--", "sh", "-c", script)
+    assert done.status == status
+    assert done.stderr == (f"command terminated with exit code {status}\n" if status else "")
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "words"),
+    [
+        ("/no/such/program", 127, 'exec: "/no/such/program": No such file or directory'),
+        ("no-such-program", 127, 'exec: "no-such-program"'),
+        ("/etc/passwd", 126, 'exec: "/etc/passwd": Permission denied'),
+        ("/etc", 126, 'exec: "/etc": Permission denied'),
+    ],
+)
+def test_a_command_that_cannot_be_executed_says_why(
+    nsexec: Program, pod: Pod, command: str, status: int, words: str
+) -> None:
+    """127 when it is not there, 126 when it is but is no program."""
+    done = nsexec(pod.name, "-n", pod.namespace, "--", command)
+    assert done.status == status
+    assert words in done.stderr
+
+
+def test_stdout_and_stderr_stay_apart(nsexec: Program, pod: Pod) -> None:
+    """Each byte comes out where the command wrote it, and nothing of ours is on stdout."""
+    done = nsexec(pod.name, "-n", pod.namespace, "--", "sh", "-c", "echo out; echo err >&2")
+    assert (done.stdout, done.stderr) == (b"out\n", "err\n")
+
+
+def test_fifty_megabytes_in_arrive_whole(nsexec: Program, pod: Pod) -> None:
+    """Piped stdin reaches the command byte for byte, and so does its end."""
+    data = os.urandom(50 * MEGABYTE)
+    done = nsexec(pod.name, "-n", pod.namespace, "-i", "--", "sha256sum", stdin=data)
+    assert done.text.split()[0] == hashlib.sha256(data).hexdigest()
+
+
+def test_two_hundred_megabytes_come_out_whole(nsexec: Program, pod: Pod) -> None:
+    """Random bytes through both directions at once, the same checksum."""
+    data = os.urandom(50 * MEGABYTE) * 4
+    done = nsexec(pod.name, "-n", pod.namespace, "-i", "--", "cat", stdin=data)
+    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest()
+
+
+def test_a_command_that_writes_before_it_reads_does_not_deadlock(nsexec: Program, pod: Pod) -> None:
+    """More than a pipe's worth out while as much waits to go in."""
+    script = "head -c 5000000 /dev/zero; cat >/dev/null; echo read"
+    done = nsexec(pod.name, "-n", pod.namespace, "-i", "--", "sh", "-c", script, stdin=b"x" * 5_000_000)
+    assert done.status == 0
+    assert done.stdout.endswith(b"\0read\n")
+
+
+def test_without_i_the_command_sees_an_empty_stdin(nsexec: Program, pod: Pod) -> None:
+    """What is piped to us stays ours unless -i is given."""
+    done = nsexec(pod.name, "-n", pod.namespace, "--", "wc", "-c", stdin=b"not for the command")
+    assert done.text.strip() == "0"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [
+            b"a b",
+            b"it's",
+            b'"',
+            b"new\nline",
+            b"$(id)",
+            b"`id`",
+            b"",
+            b"*",
+            b"\\",
+            b"-n",
+            b"--",
+            b"\xff\xfe",
+            b"$$ $(x)",
+        ],
+        [b"x" * 100_000],
+    ],
+)
+def test_arguments_arrive_as_they_were_given(nsexec: Program, pod: Pod, arguments: list[bytes]) -> None:
+    """No shell anywhere on the way: blanks, quotes, newlines, $(), an empty string, bytes that are no UTF-8."""
+    script = 'for word; do printf "%s|" "$word"; done'
+    done = nsexec(pod.name, "-n", pod.namespace, "--", "sh", "-c", script, "sh", *arguments)
+    assert done.stdout == b"".join(word + b"|" for word in arguments)
+
+
+def test_a_reader_that_leaves_ends_the_command(nsexec: Program, pod: Pod) -> None:
+    """``| head -1``: the endless command ends, quietly, with the status of a broken pipe."""
+    with nsexec.start(pod.name, "-n", pod.namespace, "--", "yes") as client:
+        assert client.stdout is not None
+        assert client.stderr is not None
+        assert client.stdout.readline() == b"y\n"
+        client.stdout.close()
+        assert client.wait(60) == 141
+        assert client.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_everything(nsexec: Program, pod: Pod, number: signal.Signals, status: int) -> None:
+    """The client's end is the command's end, and nothing stays."""
+    client = _ready_command(nsexec, pod)
+    client.send_signal(number)
+    assert client.wait(60) == status
+    _forget(client)
+
+
+def test_a_killed_client_leaves_nothing_running(nsexec: Program, pod: Pod, kubectl: Program) -> None:
+    """``kill -9``: within ten seconds no pod runs, no process of the command lives, no cgroup folder stays."""
+    client = _ready_command(nsexec, pod)
+    client.kill()
+    _forget(client)
+    wait_until_nothing_is_left(kubectl, completed_pods=True)
+    left = kubectl.ok("exec", "-n", pod.namespace, pod.name, "--", "ps", "-o", "args")
+    assert "31337" not in left
+    kubectl.ok("delete", "pods", "-n", "nsexec", "--all", "--timeout=60s")
+
+
+def _ready_command(nsexec: Program, pod: Pod) -> subprocess.Popen[bytes]:
+    """A command that has said that it runs, and would sleep for hours."""
+    client = nsexec.start(pod.name, "-n", pod.namespace, "--", "sh", "-c", "echo ready; sleep 31337 & wait")
+    assert client.stdout is not None
+    assert client.stdout.readline() == b"ready\n"
+    return client
+
+
+def _forget(client: subprocess.Popen[bytes]) -> None:
+    for pipe in (client.stdin, client.stdout, client.stderr):
+        if pipe is not None:
+            pipe.close()
+    client.wait(60)

@@ -1,0 +1,63 @@
+"""The last link, compiled with sanitizers, and a container-like process to enter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import kubectl_nsexec.node
+from tests.node.link_lab import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCES = sorted(Path(kubectl_nsexec.node.__file__).parent.glob("*.c"))
+WARNINGS = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror"]
+
+
+def compile_link(program: Path, *flags: str) -> Path:
+    """With gcc's address and undefined-behaviour sanitizers, or with the package's own compiler where it is missing."""
+    compilers = [[sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined"]]
+    if shutil.which("gcc"):
+        compilers.insert(0, ["gcc", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+    for compiler in compilers:
+        done = subprocess.run([*compiler, *WARNINGS, *flags, "-o", program, *SOURCES], capture_output=True, check=False)
+        if done.returncode == 0:
+            return program
+    raise AssertionError(f"the last link does not compile:\n{done.stderr.decode()}")
+
+
+@pytest.fixture(scope="session")
+def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last link as nodes run it, but with sanitizers."""
+    return compile_link(tmp_path_factory.mktemp("link") / "last-link")
+
+
+@pytest.fixture(scope="session")
+def old_kernel_link(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same where the kernel has no close_range(2)."""
+    return compile_link(tmp_path_factory.mktemp("old-link") / "last-link", "-DCLOSE_RANGE_CALL=9999")
+
+
+@pytest.fixture(scope="module")
+def shared_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """One container for all tests that leave it as it was."""
+    if os.geteuid() != 0:
+        pytest.fail("these tests enter namespaces as the node's root does: run them as root")
+    with Target(tmp_path_factory.mktemp("root")) as target:
+        yield target
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    """A container that the test may end."""
+    if os.geteuid() != 0:
+        pytest.fail("these tests enter namespaces as the node's root does: run them as root")
+    with Target(tmp_path / "root") as target:
+        yield target

@@ -1,0 +1,194 @@
+"""What the last link's tests are made of: a container-like process, identities, sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+NONCE = "n0nce"
+QUIET_SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
+"""Leak checks need ptrace; anything else that a sanitizer finds is exit status 99."""
+CONTAINER = r"""
+read -r pid _ </proc/self/stat
+mount -t tmpfs tmpfs "$1" && cd "$1"
+mkdir usr proc dev etc tmp srv srv/closed && chmod 1777 tmp && chmod 0700 srv/closed && touch marker dev/null
+for name in bin sbin lib lib64; do
+  if [ -L /$name ]; then cp -P /$name $name; elif [ -d /$name ]; then mkdir $name && mount --rbind /$name $name; fi
+done
+mount --rbind /usr usr && mount -t proc proc proc && mount --bind /dev/null dev/null && ln -s /proc/self/fd/1 dev/stdout
+printf "%s\n" broken root:x:0:0::/root:/bin/sh one:x:1234:1235:,:/srv/one: two:x:1234:1:::/bin/sh >etc/passwd
+echo "$pid"
+exec chroot . /bin/sh -c 'read -r _'
+"""
+
+
+class Target:
+    """A process in mount, PID and UTS namespaces of its own, with a root of its own, as a container's first is.
+
+    ``own_pids=False``: without a PID namespace, as in a pod with hostPID.
+    """
+
+    def __init__(self, root: Path, *, own_pids: bool = True) -> None:
+        root.mkdir(exist_ok=True)
+        apart = ["unshare", "--mount", "--uts", "--fork", "--kill-child", *(["--pid"] if own_pids else [])]
+        command = [*apart, "sh", "-c", CONTAINER, "sh", str(root)]
+        self._outer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid = int(cast("IO[bytes]", self._outer.stdout).readline())
+
+    def end(self) -> None:
+        """Kill the first process, and with it the PID namespace; returns when everything in it is reaped."""
+        self._outer.kill()
+        self._outer.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end()
+
+
+def status(text: str, key: str) -> str:
+    """A field of /proc/PID/status."""
+    return next(line.split("\t", 1)[1] for line in text.splitlines() if line.startswith(f"{key}:"))
+
+
+ALL_CAPABILITIES = status(Path("/proc/self/status").read_text(), "CapBnd")
+CPUS = status(Path("/proc/self/status").read_text(), "Cpus_allowed_list")
+PLAIN: dict[str, str | list[str]] = {
+    "uid": "0",
+    "gid": "0",
+    "groups": "",
+    "bounding": ALL_CAPABILITIES,
+    "permitted": ALL_CAPABILITIES,
+    "effective": ALL_CAPABILITIES,
+    "inheritable": "0",
+    "ambient": "0",
+    "no_new_privs": "0",
+    "umask": "0022",
+    "cwd": "/",
+    "stdin": "1",
+    "verify": "0",
+    "env": ["PATH=/usr/bin:/bin"],
+    "arg": ["true"],
+}
+USER = {"uid": "1234", "gid": "1235", "permitted": "0", "effective": "0"}
+"""A user without rights."""
+
+
+def identity(*arguments: str, **changes: str | list[str] | None) -> bytes:
+    """Records of PLAIN with ``changes`` (None: left out); ``arguments`` are the command."""
+    records = {**PLAIN, **({"arg": list(arguments)} if arguments else {}), **changes}
+    pairs = [(key, value) for key, values in records.items() if values is not None for value in _each(values)]
+    return b"".join(os.fsencode(f"{key}={value}") + b"\0" for key, value in pairs)
+
+
+def _each(values: str | list[str]) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
+class Session:
+    """One ``last-link enter`` into a target, with a lease that the test holds."""
+
+    def __init__(
+        self,
+        link: Path,
+        target: Target,
+        blob: bytes,
+        *,
+        run: Path,
+        cpus: str = CPUS,
+        kill_file: str = "-",
+        size: int | None = None,
+        lease: Path | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        fifo = run / "lease"
+        os.mkfifo(fifo)
+        self.lease = os.open(fifo, os.O_RDWR)
+        words = [NONCE, cpus, str(len(blob) if size is None else size), str(lease or fifo), kill_file]
+        command = ["nsenter", "-F", "--pid=ns/pid", "--uts=ns/uts", "--", str(link), "enter", *words]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            command,
+            cwd=f"/proc/{target.pid}",
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            bufsize=0,
+            env={**os.environ, **QUIET_SANITIZERS},
+            pass_fds=pass_fds,
+        )
+        self.stdin, self.stdout = cast("IO[bytes]", self.process.stdin), cast("IO[bytes]", self.process.stdout)
+        with suppress(BrokenPipeError):  # a session that is refused early does not read its identity
+            self.stdin.write(blob)
+
+    def started(self) -> int:
+        """The command's PID, from the start event; its first words must be ``up`` when it says anything."""
+        event = json.loads(self.stdout.readline().removeprefix(f"{NONCE} ".encode()))
+        assert (event["event"], event["mask"]) == ("start", CPUS), event
+        return int(event["pid"])
+
+    def up(self) -> int:
+        """Waits until the command says ``up``; its PID."""
+        pid = self.started()
+        assert self.stdout.readline() == b"up\n"
+        return pid
+
+    def let_go(self) -> None:
+        """End the lease."""
+        os.close(self.lease)
+        self.lease = -1
+
+    def end(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Exit status, what is left of stdout, stderr."""
+        output, errors = self.process.communicate(stdin, timeout=20)
+        if self.lease >= 0:
+            self.let_go()
+        return self.process.returncode, output, errors
+
+    def ended(self) -> int:
+        """Exit status, of a command that gets no end of file on stdin."""
+        code = self.process.wait(timeout=20)
+        self.end()
+        return code
+
+    def refused(self) -> dict[str, str]:
+        """The error event of a session that started nothing."""
+        code, output, errors = self.end()
+        assert (code, errors) == (125, b""), (code, output, errors)
+        return error_event(output)
+
+
+def error_event(output: bytes) -> dict[str, str]:
+    """The one line that a refusal is."""
+    (line,) = output.splitlines()
+    event: dict[str, str] = json.loads(line.removeprefix(f"{NONCE} ".encode()))
+    assert event.pop("event") == "error"
+    return event
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Waits for what another process is about to do; 10 s at most."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it has not happened within 10 s"
+        time.sleep(0.005)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process is no more, or only a zombie of somebody else's."""
+    try:
+        return status(Path(f"/proc/{pid}/status").read_text(), "State").startswith(("Z", "X"))
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -1,0 +1,160 @@
+"""The helper's main process: its own container's CPUs first, then the last link, then the lease."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import stat
+from typing import IO, TYPE_CHECKING, cast
+
+import pytest
+
+from kubectl_nsexec.node import agent_script
+from tests.node.fake_node import HELPER_ID, NONCE, SANDBOX_ID, SHELLS, FakeNode, Layout, events, installed
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+LINK = b'#!/bin/sh\nprintf "%s\\n" "$@" >"${0%/*}/words"\necho ready\n'
+SUM = hashlib.sha256(LINK).hexdigest()
+LAYOUTS = [
+    Layout("v1", "cgroupfs", "cri-containerd"),
+    Layout("v1", "systemd", "crio"),
+    Layout("v2", "systemd", "crio"),
+    Layout("v2", "cgroupfs", "crio"),
+    Layout("v2", "systemd", "cri-containerd", above="/kubelet.slice", slices="kubelet-"),
+]
+
+
+def hold(node: FakeNode, reserved: str = "0-1", *, size: int = len(LINK), **options: str) -> subprocess.Popen[bytes]:
+    """The main process, with the link on its way."""
+    agent = node.start("hold", NONCE, reserved, str(size), options.pop("sum", SUM), **options)
+    stdin = cast("IO[bytes]", agent.stdin)
+    stdin.write(LINK)
+    stdin.flush()
+    return agent
+
+
+def first(agent: subprocess.Popen[bytes]) -> dict[str, object]:
+    """The first event."""
+    return events(cast("IO[bytes]", agent.stdout).readline())[0]
+
+
+def cpus(node: FakeNode, container_id: str) -> str:
+    """What is written in that container's folder."""
+    return (node.at(f"{node.helper}/{node.layout.container(container_id)}") / "cpuset.cpus").read_text()
+
+
+@pytest.mark.parametrize(
+    ("layout", "shell"),
+    [*((layout, "sh") for layout in LAYOUTS), *((LAYOUTS[0], shell) for shell in SHELLS if shell != "sh")],
+    ids=str,
+)
+def test_held(tmp_path: Path, layout: Layout, shell: str) -> None:
+    """Own container and sandbox are narrowed, the link checked and executable, the lease is a FIFO, ``keep`` runs."""
+    if not installed(shell):
+        pytest.skip(f"{shell} is not installed here")
+    node = FakeNode(tmp_path, layout)
+    agent = hold(node, shell=shell)
+    assert first(agent) == {"event": "held", "mask": "0-1", "cgroup": layout.version, "pin": "folder"}
+    assert (cpus(node, HELPER_ID), cpus(node, SANDBOX_ID)) == ("0-1\n", "0-1\n")
+    link = node.run / "last-link"
+    assert (link.read_bytes(), stat.S_IMODE(link.stat().st_mode)) == (LINK, 0o500)
+    assert stat.S_ISFIFO((node.run / "lease").stat().st_mode)
+    keep = node.session_folder("keep")
+    assert ((keep / "cpuset.cpus").read_text(), (keep / "cgroup.procs").read_text()) == ("0-1\n", "0\n")
+    own = node.at(f"{node.helper}/{layout.container(HELPER_ID)}/cpuset.cpus")
+    assert (node.run / "words").read_text().split() == ["keep", str(agent.pid), "0-1", str(own)]
+    assert agent.communicate(timeout=20) == (b"", b"")
+    assert agent.returncode == 0
+
+
+def test_lease_is_held_by_the_main_process_alone(tmp_path: Path) -> None:
+    """A session sees EAGAIN while it lives, and end of file after the client has let go."""
+    node = FakeNode(tmp_path)
+    agent = hold(node)
+    first(agent)
+    lease = os.open(node.run / "lease", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        os.read(lease, 1)
+    agent.communicate(timeout=20)
+    assert os.read(lease, 1) == b""
+    os.close(lease)
+
+
+def test_child_folder_of_the_own_container_is_narrowed_and_kept(tmp_path: Path) -> None:
+    """Where crun puts processes into ``container``, that folder counts as well."""
+    node = FakeNode(tmp_path)
+    node.folder(f"{node.own}/container", "0-3")
+    node.set_self(f"{node.own}/container")
+    agent = hold(node)
+    assert first(agent)["event"] == "held"
+    agent.communicate(timeout=20)
+    inner, outer = node.at(f"{node.own}/container") / "cpuset.cpus", node.at(node.own) / "cpuset.cpus"
+    assert (inner.read_text(), outer.read_text()) == ("0-1\n", "0-1\n")
+    assert (node.run / "words").read_text().split()[3:] == [str(outer), str(inner)]
+
+
+def test_own_folder_is_found_from_inside_a_cgroup_namespace(tmp_path: Path) -> None:
+    """Where /proc shows "/" only, the folder that lists our PID is ours."""
+    node = FakeNode(tmp_path)
+    node.set_self("/")
+    own = node.at(node.own)
+    agent = hold(node, NSEXEC_AGENT=f"echo $$ >'{own}/cgroup.procs'\n{agent_script()}")
+    assert first(agent)["event"] == "held"
+    agent.communicate(timeout=20)
+    assert (node.run / "words").read_text().split()[3:] == [f"{own}/cpuset.cpus"]
+
+
+@pytest.mark.parametrize("mask", ["0-3", "3", ""])
+def test_container_that_is_not_narrowed_is_an_error(tmp_path: Path, mask: str) -> None:
+    """The mask is read back; the error is told when the link has been read, for only then somebody listens."""
+    node = FakeNode(tmp_path, mask=mask)
+    agent = node.start("hold", NONCE, "0-1", str(len(LINK)), SUM)
+    stdin = cast("IO[bytes]", agent.stdin)
+    stdin.write(LINK[:-1])
+    stdin.flush()
+    readable, _, _ = select.select([cast("IO[bytes]", agent.stdout)], [], [], 0.2)
+    assert not readable
+    stdin.write(LINK[-1:])
+    stdin.flush()
+    assert first(agent)["code"] == "placement"
+    assert agent.wait(timeout=20) == 125
+    assert not (node.run / "last-link").exists()
+    agent.communicate()
+
+
+@pytest.mark.parametrize(("size", "digest"), [(len(LINK), "0" * 64), (len(LINK) - 1, SUM)], ids=["other", "cut"])
+def test_link_that_arrives_damaged_is_never_run(tmp_path: Path, size: int, digest: str) -> None:
+    """Other bytes, or fewer, are an error."""
+    node = FakeNode(tmp_path)
+    output, _ = (agent := hold(node, size=size, sum=digest)).communicate(timeout=20)
+    assert (events(output)[0]["code"], agent.returncode) == ("last-link", 125)
+    assert not (node.run / "words").exists()
+
+
+def test_link_that_cannot_watch_is_an_error(tmp_path: Path) -> None:
+    """The helper is not ready before its CPUs are watched over."""
+    node = FakeNode(tmp_path)
+    broken = b"#!/bin/sh\nexit 1\n"
+    agent = node.start("hold", NONCE, "0-1", str(len(broken)), hashlib.sha256(broken).hexdigest())
+    output, _ = agent.communicate(broken, timeout=20)
+    assert (events(output)[0]["code"], agent.returncode) == ("node", 125)
+
+
+def test_helper_pod_without_folder_is_an_error(tmp_path: Path) -> None:
+    """No folder of our own pod, no pin."""
+    node = FakeNode(tmp_path)
+    output, _ = (agent := hold(node, NSEXEC_POD_UID="unknown")).communicate(timeout=20)
+    assert (events(output)[0]["code"], agent.returncode) == ("placement", 125)
+
+
+def test_client_that_dies_ends_the_helper(tmp_path: Path) -> None:
+    """End of file on stdin is the end of the lease, whatever came before it."""
+    node = FakeNode(tmp_path)
+    agent = hold(node)
+    first(agent)
+    assert agent.communicate(b"no\nwords\nare\nexpected", timeout=20) == (b"", b"")
+    assert agent.returncode == 0

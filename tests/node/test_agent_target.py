@@ -1,0 +1,187 @@
+"""Which process of which cgroup folder the agent takes for the target, on every kind of node."""
+
+from __future__ import annotations
+
+import base64
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.node.fake_node import SHELLS, TARGET_ID, FakeNode, Layout, installed, look
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNTIMES = {"systemd": ("crio", "cri-containerd", "docker"), "cgroupfs": ("crio", "cri-containerd")}
+LAYOUTS = [
+    Layout(version, driver, runtime)
+    for version, driver in product(("v1", "v2"), RUNTIMES)
+    for runtime in RUNTIMES[driver]
+]
+PREFIXED = [
+    Layout(above="/kubelet.slice", slices="kubelet-"),
+    Layout("v1", "cgroupfs", "cri-containerd", above="/kubelet"),
+]
+
+
+def with_decoys(node: FakeNode) -> None:
+    """Everything that carries the container's ID, or sits beside it, and must not be entered."""
+    monitor = f"crio-conmon-{TARGET_ID}" + (".scope" if node.layout.driver == "systemd" else "")
+    node.process(50, f"{node.target}/{monitor}", inner="", mnt="host", mask="0-3")
+    node.process(60, f"{node.target}/{node.layout.container(TARGET_ID + 'a')}")
+    node.process(70, f"{node.target}/{node.layout.container('a' + TARGET_ID)}")
+    node.process(80, inner="7")
+    node.process(90, inner="30 1")
+    node.process(95, state="Z (zombie)")
+
+
+@pytest.mark.parametrize("qos", ["", "burstable", "besteffort"])
+@pytest.mark.parametrize("layout", LAYOUTS + PREFIXED, ids=str)
+def test_target_is_the_containers_first_process(tmp_path: Path, layout: Layout, qos: str) -> None:
+    """By exact folder names on every layout, past conmon, look-alike IDs, zombies, siblings and inner containers."""
+    node = FakeNode(tmp_path, layout, qos=qos)
+    with_decoys(node)
+    node.process(1234)
+    event = look(node.enter())
+    assert (event["event"], event["pid"], event["target_mask"]) == ("target", 1234, "2-3")
+    assert (event["cgroup"], event["pin"], event["online"]) == (layout.version, "folder", "0-3")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("layout", [LAYOUTS[0], LAYOUTS[-1]], ids=str)
+def test_every_shell_of_a_node_says_the_same(tmp_path: Path, shell: str, layout: Layout) -> None:
+    """Dash, bash in POSIX mode and BusyBox ash find the same target."""
+    if not installed(shell):
+        pytest.skip(f"{shell} is not installed here")
+    node = FakeNode(tmp_path, layout)
+    with_decoys(node)
+    node.process(1234)
+    assert look(node.enter(shell=shell))["pid"] == 1234
+
+
+@pytest.mark.parametrize("child", ["container", "init.scope", "container/init.scope", "a/b/c"])
+def test_first_process_may_live_in_a_child_folder(tmp_path: Path, child: str) -> None:
+    """Crun's ``container`` folder and what a systemd inside makes are searched as well."""
+    node = FakeNode(tmp_path)
+    node.process(80, inner="7")
+    node.process(1234, f"{node.container}/{child}")
+    assert look(node.enter())["pid"] == 1234
+
+
+@pytest.mark.parametrize("comm", ["loop", "a) S 1 (b", "two\nlines) R"])
+def test_oldest_process_is_taken_when_pids_are_shared(tmp_path: Path, comm: str) -> None:
+    """With hostPID or shareProcessNamespace there is no PID 1: the oldest start time decides, whatever the names."""
+    node = FakeNode(tmp_path)
+    node.process(80, inner="", started=900, pid="host")
+    node.process(900, inner="", started=100, comm=comm, pid="host")
+    node.process(950, inner="1", started=950)
+    assert look(node.enter(host_pid="1"))["pid"] == 900
+
+
+def test_shared_pids_are_not_guessed(tmp_path: Path) -> None:
+    """Without a first process, and without the pod having asked for shared PIDs, there is no target."""
+    node = FakeNode(tmp_path)
+    node.process(80, inner="7")
+    assert look(node.enter())["code"] == "no-target"
+
+
+def test_zombie_is_no_target(tmp_path: Path) -> None:
+    """A first process that has ended but is not reaped cannot be entered."""
+    node = FakeNode(tmp_path)
+    node.process(1234, state="Z (zombie)")
+    assert look(node.enter())["code"] == "no-target"
+
+
+def test_process_that_left_the_containers_cgroup_is_no_target(tmp_path: Path) -> None:
+    """The PID's own cgroup must name the container: a recycled PID does not."""
+    node = FakeNode(tmp_path)
+    (node.process(1234) / "cgroup").write_text(f"0::{node.container}a\n0::/x/{node.layout.container(TARGET_ID)}/y\n")
+    assert look(node.enter())["code"] == "no-target"
+
+
+def test_cgroup_seen_from_a_namespace_is_recognised(tmp_path: Path) -> None:
+    """Paths that begin /../.. name the container all the same."""
+    node = FakeNode(tmp_path)
+    (node.process(1234) / "cgroup").write_text(f"0::/../../..{node.container}/container\n")
+    node.set_self("/")
+    assert look(node.enter())["pid"] == 1234
+
+
+def test_missing_container_is_no_target(tmp_path: Path) -> None:
+    """A container that has no folder is named with the folder where it should be."""
+    node = FakeNode(tmp_path)
+    node.at(node.container).rename(tmp_path / "gone")
+    event = look(node.enter())
+    assert event["code"] == "no-target"
+    assert TARGET_ID in str(event["message"])
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "code"),
+    [({"mnt": "host"}, "host-namespace"), ({"mnt": "helper"}, "host-namespace"), ({"user": "own"}, "user-namespace")],
+)
+def test_foreign_namespaces_are_refused(tmp_path: Path, namespaces: dict[str, str], code: str) -> None:
+    """The node's mounts, our own, and user namespaces that are not ours are not entered."""
+    node = FakeNode(tmp_path)
+    node.process(1234)
+    node.namespaces("1234", **{"mnt": "container", **namespaces})
+    assert look(node.enter())["code"] == code
+
+
+def test_nodes_root_is_refused_by_any_mount_namespace(tmp_path: Path) -> None:
+    """A process that sees the node's root is the node's, also in a mount namespace of its own (kubens)."""
+    node = FakeNode(tmp_path)
+    root = node.process(1234) / "root"
+    root.unlink()
+    root.symlink_to(node.host)
+    assert look(node.enter())["code"] == "host-namespace"
+
+
+def test_unreadable_namespaces_are_refused(tmp_path: Path) -> None:
+    """What cannot be compared is not taken for different."""
+    node = FakeNode(tmp_path)
+    (node.process(1234) / "ns/mnt").unlink()
+    assert look(node.enter())["code"] == "node"
+
+
+SPECS = [
+    "run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/config.json",
+    "run/containers/storage/overlay-containers/{id}/userdata/config.json",
+    "var/lib/containers/storage/overlay-containers/{id}/userdata/config.json",
+    "run/k3s/bundles/{id}/config.json",
+]
+
+
+@pytest.mark.parametrize("shim", ["/run/k3s/bundles/sandbox", f"/run/k3s/bundles/{TARGET_ID}"])
+@pytest.mark.parametrize("place", SPECS)
+def test_runtimes_spec_is_sent(tmp_path: Path, place: str, shim: str) -> None:
+    """The spec is found where containerd and CRI-O keep it, or beside the folder that the shim works in."""
+    node = FakeNode(tmp_path)
+    node.process(1234, parent=77)
+    (node.proc / "77").mkdir()
+    (node.proc / "77/cwd").symlink_to(shim)
+    (node.host / shim.lstrip("/")).mkdir(parents=True)
+    spec = node.host / place.format(id=TARGET_ID)
+    spec.parent.mkdir(parents=True, exist_ok=True)
+    spec.write_bytes(b'{"process": "\n"}' * 999)
+    assert base64.b64decode(str(look(node.enter())["spec"])) == spec.read_bytes()
+
+
+def test_what_stands_in_for_the_spec_is_sent(tmp_path: Path) -> None:
+    """Status, environment, directory, and the limits of the runtime; what is unreadable is empty."""
+    node = FakeNode(tmp_path)
+    folder = node.process(1234, parent=77)
+    (node.proc / "77").mkdir()
+    (node.proc / "77" / "limits").write_text("the shim's")
+    (folder / "environ").unlink()
+    event = look(node.enter())
+    sent = {key: base64.b64decode(str(event[key])) for key in ("status", "environ", "limits", "cwd", "spec")}
+    status = (folder / "status").read_bytes()
+    assert sent == {
+        "status": status,
+        "environ": b"",
+        "limits": b"the shim's",
+        "cwd": b"/srv/app dir",
+        "spec": b"",
+    }

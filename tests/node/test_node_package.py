@@ -1,0 +1,57 @@
+"""The node's part as the package carries it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kubectl_nsexec.errors import HelperPodError
+from kubectl_nsexec.node import agent_script, last_link
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_last_link_is_a_small_static_program() -> None:
+    """An ELF file for 64-bit x86, below 100 KiB, without an interpreter."""
+    program = last_link("amd64")
+    assert program[:5] == b"\x7fELF\x02"
+    assert len(program) < 100 * 1024
+    assert b"ld-" not in program
+    assert bytes(ROOT) not in program
+
+
+@pytest.mark.parametrize("architecture", ["s390x", "", "../bin/last-link-amd64", "/amd64"])
+def test_architecture_that_was_not_built_is_named(architecture: str) -> None:
+    """The error says what is there and what to do."""
+    with pytest.raises(HelperPodError, match="amd64.*hatch_build"):
+        last_link(architecture)
+
+
+def test_last_link_builds_the_same_anywhere(tmp_path: Path) -> None:
+    """Another checkout gives the same bytes."""
+    node = tmp_path / "elsewhere/kubectl_nsexec/node"
+    node.mkdir(parents=True)
+    for source in [*(ROOT / "kubectl_nsexec/node").glob("*.[ch]"), ROOT / "hatch_build.py"]:
+        shutil.copy(source, node if source.suffix in (".c", ".h") else tmp_path / "elsewhere")
+    subprocess.run([sys.executable, tmp_path / "elsewhere/hatch_build.py"], check=True, stdout=subprocess.DEVNULL)
+    built = (node / "bin/last-link-amd64").read_bytes()
+    assert hashlib.sha256(built).hexdigest() == hashlib.sha256(last_link("amd64")).hexdigest()
+
+
+def test_agent_fits_into_a_variable() -> None:
+    """A single string of a process' environment may have 128 KiB (execve(2))."""
+    assert len(agent_script().encode()) < 64 * 1024
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed here; make check wants it")
+def test_agent_is_clean_shell() -> None:
+    """Both halves together, as the node gets them."""
+    done = subprocess.run(
+        ["shellcheck", "--shell=sh", "-"], input=agent_script().encode(), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
