@@ -6,6 +6,7 @@ A missed target is a result like any other: it is printed as such and does not c
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -14,7 +15,7 @@ from typing import Final
 from bench import cold, loop, pod, startup, throughput
 from bench.errors import BenchError
 from bench.record import Record
-from bench.results import Result, table
+from bench.results import Result, Verdict, table
 from testbed import host_node, processes
 from testbed.errors import ClusterError
 from testbed.paths import RT_NODE
@@ -24,7 +25,7 @@ Measured = tuple[list[Result], str]
 
 _PARTS: Final[dict[str, Callable[[Record], Measured]]] = {
     "startup": lambda _: (startup.measure(), ""),
-    "cold": lambda _: (cold.measure(), ""),
+    "cold": lambda _: cold.measure(),
     "throughput": lambda _: (throughput.measure(), ""),
     "loop": loop.measure,
 }
@@ -71,10 +72,11 @@ def _measure(wanted: list[str]) -> int:
                 _show(result.line())
     for text in [*details, table(results), *failures]:
         _show(f"\n{text}")
-    missed = sum(result.reached is False for result in results)
-    targets = sum(result.reached is not None for result in results)
-    _show(f"\nbench: {targets - missed} of {targets} targets reached, {len(failures)} parts could not be measured")
-    return 1 if failures else 0
+    count = Counter(result.verdict for result in results)
+    reached, missed, unknown = (count[kind] for kind in (Verdict.REACHED, Verdict.MISSED, Verdict.UNKNOWN))
+    words = f"{reached} targets reached, {missed} missed, {unknown} not known for noise"
+    _show(f"\nbench: {words}; {len(failures)} parts failed")
+    return 1 if failures or unknown else 0
 
 
 def _doubts() -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Final
 
 from tabulate import tabulate
@@ -12,12 +13,13 @@ from tabulate import tabulate
 from bench.commands import kubectl_exec, nsexec_in, run
 from bench.quiet_cpu import daemons_on
 from bench.record import Loss, Record
-from bench.results import Result
+from bench.results import Result, Verdict, verdict
 from kubectl_nsexec.cpuset import CpuSet
 from testbed import host_kubelet
 from testbed.progress import say
 
-ROUNDS: Final = 4
+LEAST_ROUNDS: Final = 4
+MOST_ROUNDS: Final = 10
 PHASE_SECONDS: Final = 10.0
 TIDY_SECONDS: Final = 2.0
 """After the last command, still counted: the node removes what the command left."""
@@ -43,21 +45,28 @@ class Phase:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one kind of command adds to idle, in ms: in a second of commands one after another, and per command."""
+    """What one kind of command adds to idle, in ms, in each round."""
 
-    per_second_ms: float
-    per_command_ms: float
+    per_second_ms: list[float]
+    """In a second of commands one after another."""
+    per_command_ms: list[float]
+
+    @property
+    def scatter_ms(self) -> float:
+        """The standard error of the mean of ``per_second_ms``."""
+        return stdev(self.per_second_ms) / sqrt(len(self.per_second_ms))
 
 
 def measure(record: Record) -> tuple[list[Result], str]:
     """Run the phases in turn, so that drift shows; return the results and a table of the phases. Raises BenchError."""
-    phases = []
+    phases: list[Phase] = []
     with daemons_on(frozenset(CpuSet.parse(host_kubelet.RESERVED))):
-        for turn in range(ROUNDS):
+        for turn in range(1, MOST_ROUNDS + 1):
             for name in _COMMANDS:
-                say(f"busy loop, round {turn + 1} of {ROUNDS}: {name}")
+                say(f"busy loop, round {turn} of {LEAST_ROUNDS} to {MOST_ROUNDS}: {name}")
                 phases.append(_phase(record, name))
-        record.rest()
+            if turn >= LEAST_ROUNDS and can_tell(*_costs(phases, _lost)):
+                break
     return results(phases), phase_table(phases)
 
 
@@ -77,26 +86,57 @@ def _phase(record: Record, name: str) -> Phase:
 
 def results(phases: Sequence[Phase]) -> list[Result]:
     """Return the verdicts on the phases of all rounds together."""
-    lost = {name: cost(phases, name, lambda loss: loss.lost_ns) for name in (KUBECTL, NSEXEC)}
-    by_tasks = {name: cost(phases, name, lambda loss: loss.run_delay_ns) for name in (KUBECTL, NSEXEC)}
+    lost, by_tasks = _costs(phases, _lost), _costs(phases, lambda loss: loss.run_delay_ns)
     return [
-        _compared("loop: time lost per second of commands, over idle", lost, "per_second_ms", "ms/s", SHARE),
-        _compared("loop: the same per command", lost, "per_command_ms", "ms", None),
-        _compared("loop: of it to other tasks, per second", by_tasks, "per_second_ms", "ms/s", SHARE),
-        _compared("loop: of it to other tasks, per command", by_tasks, "per_command_ms", "ms", None),
+        _per_second("loop: time lost per second of commands", *lost),
+        _per_command("loop: the same per command", *lost),
+        _per_second("loop: of it to other tasks, per second", *by_tasks),
+        _per_command("loop: of it to other tasks, per command", *by_tasks),
         long_gaps(phases),
     ]
 
 
+def can_tell(ours: Cost, other: Cost) -> bool:
+    """Whether the rounds agree well enough: two standard errors are less than the share that is to be told."""
+    return 2 * ours.scatter_ms < SHARE * mean(other.per_second_ms)
+
+
 def cost(phases: Sequence[Phase], name: str, what: Callable[[Loss], int]) -> Cost:
-    """Return what the commands NAME add to idle in WHAT (ns)."""
+    """Return what the commands NAME add to the idle phase of the same round in WHAT (ns)."""
+    added = Cost([], [])
     idle = [phase.loss for phase in phases if phase.name == IDLE]
-    idle_share = sum(map(what, idle)) / sum(loss.elapsed_ns for loss in idle)
-    ours = [phase for phase in phases if phase.name == name]
-    elapsed_ns = sum(phase.loss.elapsed_ns for phase in ours)
-    added_ms = (sum(what(phase.loss) for phase in ours) - idle_share * elapsed_ns) / 1e6
-    commanding_seconds = elapsed_ns / 1e9 - TIDY_SECONDS * len(ours)
-    return Cost(added_ms / commanding_seconds, added_ms / sum(phase.commands for phase in ours))
+    for phase, quiet in zip((phase for phase in phases if phase.name == name), idle, strict=True):
+        elapsed_ns = phase.loss.elapsed_ns
+        added_ms = (what(phase.loss) - what(quiet) / quiet.elapsed_ns * elapsed_ns) / 1e6
+        added.per_second_ms.append(added_ms / (elapsed_ns / 1e9 - TIDY_SECONDS))
+        added.per_command_ms.append(added_ms / phase.commands)
+    return added
+
+
+def _costs(phases: Sequence[Phase], what: Callable[[Loss], int]) -> tuple[Cost, Cost]:
+    return cost(phases, NSEXEC, what), cost(phases, KUBECTL, what)
+
+
+def _lost(loss: Loss) -> int:
+    return loss.lost_ns
+
+
+def _per_second(what: str, ours: Cost, other: Cost) -> Result:
+    mine, theirs = mean(ours.per_second_ms), mean(other.per_second_ms)
+    known = verdict(reached=mine <= SHARE * theirs) if can_tell(ours, other) else Verdict.UNKNOWN
+    return Result(
+        f"{what}, over idle",
+        f"{mine:.2f} ± {ours.scatter_ms:.2f} ms/s",
+        f"kubectl exec {theirs:.2f} ± {other.scatter_ms:.2f} ms/s",
+        f"{mine / theirs:.2f}",
+        f"≤ {SHARE:g}",
+        known,
+    )
+
+
+def _per_command(what: str, ours: Cost, other: Cost) -> Result:
+    mine, theirs = mean(ours.per_command_ms), mean(other.per_command_ms)
+    return Result(what, f"{mine:.2f} ms", f"kubectl exec {theirs:.2f} ms", f"{mine / theirs:.2f}", "", Verdict.NONE)
 
 
 def long_gaps(phases: Sequence[Phase]) -> Result:
@@ -122,7 +162,7 @@ def long_gaps(phases: Sequence[Phase]) -> Result:
         f"idle {words(IDLE)}, kubectl exec {words(KUBECTL)}",
         "",
         "none that idle has not",
-        no_more(counts) and no_more(tasks),
+        verdict(reached=no_more(counts) and no_more(tasks)),
     )
 
 
@@ -145,19 +185,6 @@ def phase_table(phases: Sequence[Phase]) -> str:
     ]
     headers = ["phase", "commands", "s", "gaps > 10 µs", "lost ms", "by tasks ms", "steal ms"]
     return tabulate(rows, [*headers, "gaps > 1 ms", "by tasks", "longest ms"])
-
-
-def _compared(what: str, costs: dict[str, Cost], field: str, unit: str, share: float | None) -> Result:
-    ours, other = float(getattr(costs[NSEXEC], field)), float(getattr(costs[KUBECTL], field))
-    ratio = ours / other
-    return Result(
-        what,
-        f"{ours:.2f} {unit}",
-        f"kubectl exec {other:.2f} {unit}",
-        f"{ratio:.2f}",
-        "" if share is None else f"≤ {share:g}",
-        None if share is None else other > 0 and ratio <= share,
-    )
 
 
 def _stolen_ms() -> int:

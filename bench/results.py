@@ -2,41 +2,50 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from statistics import median
 
 from tabulate import tabulate
 
 
+class Verdict(Enum):
+    """What a number says about its target."""
+
+    REACHED = "reached"
+    MISSED = "MISSED"
+    UNKNOWN = "TOO NOISY"
+    """The rounds of this run differ too much to tell: as good as not measured."""
+    NONE = ""
+    """The number has no target of its own."""
+
+
 @dataclass(frozen=True)
 class Result:
-    """One number: ours, what it is compared with, and what was to be reached. All but ``reached`` is text to show."""
+    """One number: ours, what it is compared with, and what was to be reached; text to show but for the verdict."""
 
     what: str
     ours: str
     other: str
     ratio: str
     target: str
-    reached: bool | None
-    """None: the number has no target of its own."""
-
-    @property
-    def verdict(self) -> str:
-        """The last column."""
-        return {True: "reached", False: "MISSED", None: ""}[self.reached]
+    verdict: Verdict
 
     def line(self) -> str:
         """The result as one line, for the moment when it is known."""
-        words = f"{self.what}: {self.ours}"
-        if self.other:
-            words += f" against {self.other}"
+        words = f"{self.what}: {self.ours} against {self.other}"
         if self.ratio:
             words += f", ratio {self.ratio}"
-        return f"{words}; target {self.target}: {self.verdict}" if self.target else words
+        return f"{words}; target {self.target}: {self.verdict.value}" if self.target else words
+
+
+def verdict(*, reached: bool) -> Verdict:
+    """The verdict on a number that is what it is."""
+    return Verdict.REACHED if reached else Verdict.MISSED
 
 
 def table(results: Sequence[Result]) -> str:
     """All results, one a row."""
-    rows = [(r.what, r.ours, r.other, r.ratio, r.target, r.verdict) for r in results]
+    rows = [(r.what, r.ours, r.other, r.ratio, r.target, r.verdict.value) for r in results]
     return tabulate(rows, ["what", "oc nsexec", "against", "ratio", "target", ""], disable_numparse=True)
 
 

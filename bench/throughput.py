@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.commands import TIMEOUT_SECONDS, environment, kubectl_exec, nsexec_in, shown
 from bench.errors import BenchError
-from bench.results import Result
+from bench.results import Result, verdict
 from testbed.progress import say
 
 RUNS: Final = 5
@@ -43,7 +43,7 @@ def _compared(what: str, rate: Callable[[Sequence[str]], float], ours: list[str]
         f"kubectl exec {_shown(theirs)}",
         f"{ratio:.2f}",
         f"≥ {TARGET_RATIO:g}",
-        ratio >= TARGET_RATIO,
+        verdict(reached=ratio >= TARGET_RATIO),
     )
 
 

@@ -228,7 +228,7 @@ int supervise(struct session *session)
     dup2(session->null, STDIN_FILENO);
     dup2(session->null, STDOUT_FILENO);
     /* A child that died meanwhile cannot read it (EPIPE): following it tells. */
-    if (write_all(child.told, "", 1))
-        child.told = -1;
+    write_all(child.told, "", 1);
+    close(child.told);
     return follow(session, &child);
 }

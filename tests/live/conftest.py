@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 from typing import TYPE_CHECKING
@@ -60,10 +61,10 @@ def _node_of_the_mark(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def nsexec(kubeconfig: Path) -> Program:
-    """Runs ``oc nsexec``: ``nsexec(pod.name, "-n", pod.namespace, "--", "id")``."""
+def nsexec(kubeconfig: Path, helpers: str) -> Program:
+    """Runs ``oc nsexec``: ``nsexec(pod.name, "-n", pod.namespace, "--", "id")``; its helpers are the module's own."""
     assert kubeconfig.exists()
-    return nsexec_program()
+    return dataclasses.replace(nsexec_program(), environment={"NSEXEC_NAMESPACE": helpers})
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +77,21 @@ def namespace(kubectl: Program) -> Iterator[str]:
         yield name
     finally:
         kubectl.ok("delete", "namespace", name, "--timeout=90s")
+
+
+@pytest.fixture(scope="module")
+def helpers(kubectl: Program) -> Iterator[str]:
+    """A helper namespace of the module's own, so that whatever is in it comes from its tests."""
+    name = f"helpers-{secrets.token_hex(3)}"
+    yield name
+    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--timeout=90s")
+
+
+@pytest.fixture
+def nothing_left(kubectl: Program, helpers: str) -> Iterator[None]:
+    """After the test no helper pod is left in the module's namespace, not even in the API server's records."""
+    yield
+    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
-"""What the tests on the real-time node share: its pods, its processes as seen from inside, and its clean-up."""
+"""What the tests on the real-time node share: the loop, a session that lives on, and what the node's inside says."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,130 +11,70 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kubectl_nsexec.cpuset import CpuSet
-from testbed import images, kubectl, rt_config, rt_vm
-from testbed.paths import KUBECONFIG, RT_NODE
+from testbed import rt_config, rt_vm
+from testbed.paths import RT_NODE
+from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+
+    from tests.live.harness import Program
+    from tests.live.pods import Json, Pod
 
 RESERVED: Final = CpuSet.parse(rt_config.RESERVED)
-ISOLATED: Final = CpuSet.parse(rt_config.ISOLATED)
-NAMESPACE: Final = "default"
-HELPER_NAMESPACE: Final = "nsexec"
-PATIENCE_SECONDS: Final = 180.0
-"""Emulated CPUs that share two real ones with everything else: nothing here is quick, and nothing may hang for ever."""
+MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
-WAIT: Final = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 86400 & wait $!; done")
-LOOP: Final = ("chrt", "-f", "1", "sh", "-c", "while :; do :; done")
-_KUBEPODS: Final = "/sys/fs/cgroup/kubepods.slice"
+_PATIENCE_SECONDS: Final = 180.0
+_HELPERS: Final = "/sys/fs/cgroup/kubepods.slice/kubepods-besteffort.slice"
+"""Where the helper pods' cgroup folders are; every other pod of these tests is Guaranteed."""
 
 
-@contextmanager
-def guaranteed_pod(name: str, command: Sequence[str] = WAIT) -> Iterator[str]:
-    """Run a pod that owns one isolated CPU; yields its name, and waits on the way out until it is gone."""
-    resources = {"cpu": "1", "memory": "64Mi"}
-    container = {
-        "name": "main",
-        "image": images.BUSYBOX,
-        "command": list(command),
-        "resources": {"requests": resources, "limits": resources},
-        "securityContext": {"capabilities": {"add": ["SYS_NICE"]}},  # for chrt
-    }
-    spec = {
-        "nodeName": RT_NODE,
-        "hostNetwork": True,
-        "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 1,
-        "tolerations": [{"operator": "Exists"}],
-        "containers": [container],
-    }
-    delete(name)
-    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec})
-    try:
-        kubectl.run("wait", "--for=condition=Ready", f"pod/{name}", "-n", NAMESPACE, "--timeout=120s")
-        yield name
-    finally:
-        delete(name)
+def loop(name: str = "loop") -> Json:
+    """Return a pod that owns one isolated CPU and never leaves it to anybody: a busy loop at SCHED_FIFO 1."""
+    command = ["chrt", "-f", "1", "sh", "-c", "while :; do :; done"]
+    security = {"capabilities": {"add": ["SYS_NICE"]}}  # for chrt
+    return pod(name, container(command=command, cpus=1, security=security), node=RT_NODE)
 
 
-def delete(name: str) -> None:
-    """Delete a pod of the tests and wait until the API server has forgotten it."""
-    kubectl.run("delete", "pod", name, "-n", NAMESPACE, "--ignore-not-found", "--grace-period=1", "--timeout=120s")
+class Session:
+    """A running ``oc nsexec`` whose command has printed its mask and lives until its stdin ends, or it is killed."""
+
+    def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
+        script = f"{' '.join(MASK)}; exec cat"
+        self.client = nsexec.start(*options(target, helpers), "-i", "--", "sh", "-c", script)
+        assert self.client.stdout is not None
+        line = self.client.stdout.readline()
+        if not line:
+            raise AssertionError(self.client.communicate()[1].decode())
+        self.mask = CpuSet.parse(line.split()[1].decode())
+
+    def finish(self) -> int:
+        """End the command's stdin and return the client's status."""
+        self.client.communicate(timeout=_PATIENCE_SECONDS)
+        return self.client.returncode
+
+    def kill(self) -> None:
+        """``kill -9`` the client: nothing of it gets a chance to tidy up."""
+        self.client.kill()
+        self.client.communicate()
 
 
-def mask_of(pod: str) -> CpuSet:
-    """Return the CPUs of a pod's first container, from its cgroup folder."""
-    uid = pod_field(pod, "metadata.uid").replace("-", "_")
-    container = pod_field(pod, "status.containerStatuses[0].containerID").rpartition("/")[2]
-    folder = f"{_KUBEPODS}/kubepods-pod{uid}.slice/cri-containerd-{container}.scope"
-    return CpuSet.parse(inside(f"cat {folder}/cpuset.cpus"))
-
-
-def pod_field(pod: str, field: str) -> str:
-    """Return one field of a pod of the tests."""
-    return kubectl.run("get", "pod", pod, "-n", NAMESPACE, "-o", f"jsonpath={{.{field}}}")
-
-
-def inside(script: str) -> str:
-    """Run a shell script in the node, from the outside of every container, and return its stdout."""
-    return rt_vm.ssh(["sh", "-c", script]).stdout.decode()
-
-
-def nsexec(pod: str, *command: str, options: Sequence[str] = ()) -> list[str]:
-    """Return the command line of ``oc nsexec POD -- COMMAND``."""
+def options(target: Pod, helpers: str) -> list[str]:
+    """Return the words of every ``oc nsexec`` here, without the command."""
     return [
-        sys.executable, "-m", "kubectl_nsexec", pod, "-n", NAMESPACE, "--kubeconfig", str(KUBECONFIG),
-        "--timeout", f"{PATIENCE_SECONDS:.0f}s", *options, "--", *command,
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Timed:
-    """What came of one command; ``seconds`` is wall-clock time."""
-
-    seconds: float
-    code: int
-    stdout: str
-    stderr: str
-
-
-def timed(argv: Sequence[str]) -> Timed:
-    """Run ARGV to its end."""
-    began = time.monotonic()
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, input="")
-    return Timed(time.monotonic() - began, done.returncode, done.stdout, done.stderr)
-
-
-@contextmanager
-def waiting_command(
-    pod: str, script: str = "grep Cpus_allowed_list /proc/self/status"
-) -> Iterator[subprocess.Popen[str]]:
-    """Run ``oc nsexec`` whose command first does SCRIPT, says "ready", and then lives until its stdin ends."""
-    argv = nsexec(pod, "sh", "-c", f"{script}; echo ready; cat >/dev/null", options=["-i"])
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as client:
-        try:
-            yield client
-        finally:
-            client.kill()
-
-
-def read_until_ready(client: subprocess.Popen[str]) -> list[str]:
-    """Return the lines before "ready"; fails when the command ends first."""
-    assert client.stdout
-    lines: list[str] = []
-    for line in client.stdout:
-        if line == "ready\n":
-            return lines
-        lines.append(line.strip())
-    assert client.stderr
-    raise AssertionError(f"no command came up: {lines}, {client.stderr.read()}")
+        target.name,
+        "-n",
+        target.namespace,
+        "--helper-namespace",
+        helpers,
+        "--timeout",
+        f"{_PATIENCE_SECONDS:.0f}s",
+    ]
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A thread of a best-effort pod with one mask in one cgroup folder, from its first to its last sample (seconds)."""
+    """A thread of a helper pod with one mask in one cgroup folder, from its first to its last sample (seconds)."""
 
     thread: str
     first: float
@@ -145,20 +84,24 @@ class Sighting:
     cpus: str
 
     @property
-    def mask(self) -> CpuSet:
-        """The CPUs it was allowed to run on."""
-        return CpuSet.parse(self.cpus)
+    def pod(self) -> str:
+        """The folder of its pod, which carries the pod's uid."""
+        return self.folder.split("/")[1]
+
+    @property
+    def reserved(self) -> bool:
+        """Whether it may run on reserved CPUs only."""
+        return CpuSet.parse(self.cpus) <= RESERVED
 
 
 class Sampler:
-    """Watches every thread of every best-effort pod from inside the node; the helper pods are the only ones there."""
+    """Watches every thread of the helper pods from inside the node, about every ten milliseconds."""
 
     def __init__(self) -> None:
         script = (Path(__file__).parent / "rt_sampler.py").read_text(encoding="utf-8")
         argv = rt_vm.ssh_argv(["python3", "-c", script])
-        self._process = subprocess.Popen(
-            argv, cwd=rt_vm.FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(argv, cwd=rt_vm.FOLDER, stdin=pipe, stdout=pipe, text=True)
         self._answered()
         self.sightings: list[Sighting] = []
         self.marks: dict[str, float] = {}
@@ -173,7 +116,7 @@ class Sampler:
 
     def finish(self) -> None:
         """End the sampling and keep what was seen."""
-        output, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
+        output, _ = self._process.communicate(timeout=_PATIENCE_SECONDS)
         seen: dict[str, Any] = json.loads(output)
         self.longest_gap_seconds = seen["longest_gap_seconds"]
         self.marks = {label: at for at, label in seen["marks"]}
@@ -200,24 +143,22 @@ def sampling() -> Iterator[Sampler]:
         sampler.close()
 
 
+def inside(script: str) -> str:
+    """Run a shell script in the node, outside every container, and return its stdout."""
+    return rt_vm.ssh(["sh", "-c", script]).stdout.decode()
+
+
 def helper_folders() -> str:
-    """Return the names of the best-effort pods' cgroup folders that exist, empty when nothing of ours is left."""
-    return inside(f"ls -d {_KUBEPODS}/kubepods-besteffort.slice/*.slice 2>/dev/null || :").strip()
+    """Return the helper pods' cgroup folders that exist."""
+    return inside(f"ls -d {_HELPERS}/*.slice 2>/dev/null || :").strip()
 
 
 def helper_processes() -> str:
-    """Return the processes in the best-effort pods' cgroup folders, empty when nothing of ours is left."""
-    tree = f"{_KUBEPODS}/kubepods-besteffort.slice"
-    return inside(f"find {tree} -name cgroup.procs -exec cat {{}} + 2>/dev/null || :").strip()
-
-
-def live_helper_pods() -> str:
-    """Return the helper pods that are neither gone nor ended."""
-    selector = "status.phase!=Succeeded,status.phase!=Failed"
-    return kubectl.run("get", "pods", "-n", HELPER_NAMESPACE, f"--field-selector={selector}", "-o", "name").strip()
+    """Return the processes in the helper pods' cgroup folders."""
+    return inside(f"find {_HELPERS} -name cgroup.procs -exec cat {{}} + 2>/dev/null || :").strip()
 
 
 def wait_until_empty(what: str, ask: Callable[[], str], deadline: float) -> None:
     """Ask until the answer is empty; fails at DEADLINE (``time.monotonic()``) with the last answer."""
     while left := ask():
-        assert time.monotonic() < deadline, f"{what}: {left}"
+        assert time.monotonic() < deadline, f"{what} still there: {left}"

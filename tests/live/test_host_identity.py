@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed import images
-from tests.live.leftovers import wait_until_nothing_is_left
 from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = pytest.mark.host_node
+pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
 
 REPORT = """
 grep -vE '^(Name|Tgid|.*[Pp]id|NS.*|Ngid|Cpus_.*|Mems_.*|Vm.*|Rss.*|.*_ctxt_switches|Hugetlb.*|State|SigQ|THP.*):' \
@@ -123,5 +122,4 @@ def _compare(kubectl: Program, nsexec: Program, target: Pod, container: str = "m
     done = nsexec(*where)
     assert done.stderr == ""
     assert done.text.splitlines() == theirs.splitlines()
-    wait_until_nothing_is_left(kubectl)
     return done.text

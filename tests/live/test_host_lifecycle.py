@@ -52,7 +52,8 @@ class Session:
         self.client: subprocess.Popen[bytes] = nsexec.start(*arguments, "--", "sh", "-c", script)
         assert self.client.stdout is not None
         self.hello = self.client.stdout.readline().decode()
-        assert self.hello, self.client.communicate()[1].decode()
+        if not self.hello:
+            raise AssertionError(self.client.communicate()[1].decode())
 
     def pids(self) -> list[int]:
         """Return the pids of the command, seen from this machine."""
@@ -170,7 +171,8 @@ def test_restarted_container_is_never_mistaken(kubectl: Program, nsexec: Program
 def test_shim_is_never_entered(nsexec: Program, kubectl: Program, pods: Pods, host_node: str) -> None:
     """A target in the host's PID namespace is entered by its own first process, not by its shim or the host's."""
     target = pods.start(pod("hostpid", container(cpus=1), node=host_node, hostPID=True))
-    look = (target.name, "-n", target.namespace, "--", "readlink", "/proc/self/ns/mnt", "/proc/self/ns/pid")
+    script = "readlink /proc/self/ns/mnt; readlink /proc/self/ns/pid"
+    look = (target.name, "-n", target.namespace, "--", "sh", "-c", script)
     mount, _, pid = nsexec.ok(*look).partition("\n")
     assert mount + "\n" + pid == kubectl.ok("exec", *look)
     assert mount != str(Path("/proc/1/ns/mnt").readlink())

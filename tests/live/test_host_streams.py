@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.leftovers import wait_until_nothing_is_left
 from tests.live.pods import guaranteed
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
-
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = pytest.mark.host_node
+pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
 
 MEGABYTE = 1024 * 1024
 
@@ -28,12 +23,6 @@ MEGABYTE = 1024 * 1024
 def pod(shared_pods: Pods, host_node: str) -> Pod:
     """A Guaranteed pod that owns the isolated CPU."""
     return shared_pods.start(guaranteed("du", node=host_node))
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left(kubectl: Program) -> Iterator[None]:
-    yield
-    wait_until_nothing_is_left(kubectl)
 
 
 @pytest.mark.parametrize(
@@ -136,38 +125,3 @@ def test_a_reader_that_leaves_ends_the_command(nsexec: Program, pod: Pod) -> Non
         client.stdout.close()
         assert client.wait(60) == 141
         assert client.stderr.read() == b""
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_everything(nsexec: Program, pod: Pod, number: signal.Signals, status: int) -> None:
-    """The client's end is the command's end, and nothing stays."""
-    client = _ready_command(nsexec, pod)
-    client.send_signal(number)
-    assert client.wait(60) == status
-    _forget(client)
-
-
-def test_a_killed_client_leaves_nothing_running(nsexec: Program, pod: Pod, kubectl: Program) -> None:
-    """``kill -9``: within ten seconds no pod runs, no process of the command lives, no cgroup folder stays."""
-    client = _ready_command(nsexec, pod)
-    client.kill()
-    _forget(client)
-    wait_until_nothing_is_left(kubectl, completed_pods=True)
-    left = kubectl.ok("exec", "-n", pod.namespace, pod.name, "--", "ps", "-o", "args")
-    assert "31337" not in left
-    kubectl.ok("delete", "pods", "-n", "nsexec", "--all", "--timeout=60s")
-
-
-def _ready_command(nsexec: Program, pod: Pod) -> subprocess.Popen[bytes]:
-    """A command that has said that it runs, and would sleep for hours."""
-    client = nsexec.start(pod.name, "-n", pod.namespace, "--", "sh", "-c", "echo ready; sleep 31337 & wait")
-    assert client.stdout is not None
-    assert client.stdout.readline() == b"ready\n"
-    return client
-
-
-def _forget(client: subprocess.Popen[bytes]) -> None:
-    for pipe in (client.stdin, client.stdout, client.stderr):
-        if pipe is not None:
-            pipe.close()
-    client.wait(60)
