@@ -14,7 +14,7 @@ from testbed.paths import API_SERVER, KUBECONFIG, STATE
 NAMESPACE: Final = "nsexec-bench"
 """Of the target, of the helper pods and of the pods that they are compared with; nothing else is in it."""
 POD: Final = "target"
-TIMEOUT_SECONDS: Final = 60.0
+TIMEOUT_SECONDS: Final = 120.0
 
 
 def kubectl(*arguments: str) -> list[str]:

@@ -18,6 +18,8 @@ from testbed.errors import ClusterError
 from testbed.paths import LOG, PID
 
 POLL_SECONDS: Final = 0.1
+_children: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""What this very process started: it has to reap them, and a forgotten Popen complains when it is collected."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -52,6 +54,7 @@ def start(
             )
         except OSError as error:
             raise ClusterError(f"{name} cannot be started: {argv[0]}: {error.strerror}") from error
+    _children[child.pid] = child
     # The note is written before anything else can fail; a child that is gone already has no start time and no note.
     started = _start_time(child.pid)
     note = {"pid": child.pid, "start_time": started, "boot": _BOOT_ID.read_text().strip(), "argv": list(argv)}
@@ -129,8 +132,8 @@ def log_tail(name: str, lines: int = 12) -> str:
 
 def _start_time(pid: int) -> int | None:
     """Return the start time of a process in clock ticks since boot, None for one that is gone or a zombie."""
-    with contextlib.suppress(ChildProcessError, OSError):
-        os.waitpid(pid, os.WNOHANG)  # our own children must be reaped, or they stay as zombies
+    if pid in _children:
+        _children[pid].poll()
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

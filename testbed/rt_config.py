@@ -3,14 +3,13 @@
 SUITE = "bookworm"
 PACKAGES = (
     "containerd",
-    "containernetworking-plugins",
     "dbus",
     "iproute2",
     "kmod",
     "linux-image-rt-amd64",
     "openssh-server",
     "procps",
-    "python3-minimal",
+    "python3",
     "runc",
     "systemd",
     "systemd-sysv",
@@ -95,7 +94,6 @@ FILES = {
     # Throttling off: a FIFO loop owns its CPU wholly, which is the case that the tool is for.
     "etc/sysctl.d/90-realtime.conf": "kernel.sched_rt_runtime_us = -1\n",
     "etc/ssh/sshd_config.d/node.conf": "PasswordAuthentication no\nUseDNS no\nUsePAM no\nMaxSessions 50\n",
-    "etc/cni/net.d/10-lo.conflist": '{"cniVersion":"1.0.0","name":"lo","plugins":[{"type":"loopback"}]}\n',
     "etc/systemd/system/containerd.service.d/payload.conf": _CONTAINERD_WAITS,
     "etc/systemd/system/system.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",
     "etc/systemd/system/user.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",

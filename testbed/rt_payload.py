@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from testbed import pki, rt_config
+from testbed import cni, pki, rt_config
 from testbed.paths import API_SERVER_IN_VM, RT_KUBELET_HEALTH_PORT, RT_KUBELET_PORT, RT_NODE
 
 KUBELET_CONFIG: Final = "etc/kubernetes/kubelet.yaml"
+_CNI: Final = "opt/node/cni"
 _PKI: Final = "etc/kubernetes/pki"
 
 
@@ -51,8 +52,8 @@ def containerd_config(pause_image: str) -> str:
 [{cri}]
 sandbox_image = "{pause_image}"
 [{cri}.cni]
-conf_dir = "/etc/cni/net.d"
-bin_dir = "/usr/lib/cni"
+conf_dir = "/{_CNI}/config"
+bin_dir = "/{_CNI}/bin"
 [{cri}.containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 [{cri}.containerd.runtimes.runc.options]
@@ -74,6 +75,7 @@ def write(folder: Path, kubelet: Path, images: Iterable[Path], pause_image: str,
         f"{_PKI}/serving.key": (0o600, key.read_bytes()),
         "etc/containerd/config.toml": (0o644, containerd_config(pause_image).encode()),
         "root/.ssh/authorized_keys": (0o600, public_key.encode()),
+        **{path: (mode, text.encode()) for path, (mode, text) in cni.files(f"{_CNI}/bin", f"{_CNI}/config").items()},
         **{f"opt/node/images/{path.name}": (0o644, path.read_bytes()) for path in images},
     }
     content = _tar(files)

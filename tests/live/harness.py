@@ -24,6 +24,8 @@ _PATIENCE_SECONDS: Final = 120.0
 
 
 _POLL_SECONDS: Final = 0.2
+_NO_CPU_YET: Final = "UnexpectedAdmissionError"
+"""What a kubelet says when all isolated CPUs are taken, for a moment also after the pod that had one is gone."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,13 @@ class Pods:
     def start(self, manifest: Json, *, condition: str = "Ready") -> Pod:
         """Create the pod, wait for CONDITION, and return it as the API server then describes it."""
         name = manifest["metadata"]["name"]
-        created = json.loads(
-            self._kubectl.ok(
-                "create", "-n", self.namespace, "-o", "json", "-f", "-", stdin=json.dumps(manifest).encode()
-            )
-        )
-        self._made.append(self._pod(created))
-        self._wait(name, condition)
-        return self._pod(self.get(name))
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            self._create(manifest)
+            status = self._wait(name, condition, deadline)
+            if status.get("reason") != _NO_CPU_YET:
+                return self._pod(self.get(name))
+            self._delete(self._made.pop())
 
     def get(self, name: str) -> Json:
         """Return the pod NAME as the API server has it now."""
@@ -116,24 +117,36 @@ class Pods:
     def delete_all(self) -> None:
         """Delete every pod that was made here and wait until each is gone."""
         for made in self._made:
-            options = {"preconditions": {"uid": made.uid}, "gracePeriodSeconds": 1}
-            path = f"/api/v1/namespaces/{made.namespace}/pods/{made.name}"
-            # Status 1 when a test has deleted it already; the wait below is what counts.
-            self._kubectl("delete", "--raw", path, "-f", "-", stdin=json.dumps(options).encode())
+            self._delete(made, wait=False)
         for made in self._made:
-            gone = f"pod/{made.name}"
-            self._kubectl.ok("wait", "-n", made.namespace, "--for=delete", gone, "--timeout=90s")
+            self._delete(made)
         self._made.clear()
 
-    def _wait(self, name: str, condition: str) -> None:
-        """Wait until CONDITION (``TYPE`` or ``TYPE=STATUS``) holds; a pod that has failed fails the test at once."""
+    def _create(self, manifest: Json) -> None:
+        content = json.dumps(manifest).encode()
+        created = self._kubectl.ok("create", "-n", self.namespace, "-o", "json", "-f", "-", stdin=content)
+        self._made.append(self._pod(json.loads(created)))
+
+    def _delete(self, made: Pod, *, wait: bool = True) -> None:
+        options = {"preconditions": {"uid": made.uid}, "gracePeriodSeconds": 1}
+        path = f"/api/v1/namespaces/{made.namespace}/pods/{made.name}"
+        # Status 1 when a test has deleted it already; the wait is what counts.
+        self._kubectl("delete", "--raw", path, "-f", "-", stdin=json.dumps(options).encode())
+        if wait:
+            self._kubectl.ok("wait", "-n", made.namespace, "--for=delete", f"pod/{made.name}", "--timeout=90s")
+
+    def _wait(self, name: str, condition: str, deadline: float) -> Json:
+        """Return the pod's status once CONDITION (``TYPE`` or ``TYPE=STATUS``) holds or its node lacks a free CPU.
+
+        A pod that has failed for any other reason fails the test at once.
+        """
         kind, _, wanted = condition.partition("=")
-        deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            status = self.get(name).get("status", {})
+            status: Json = self.get(name).get("status", {})
             found = {row["type"]: row["status"] for row in status.get("conditions") or []}
-            if found.get(kind) == (wanted or "True"):
-                return
+            no_cpu_yet = status.get("reason") == _NO_CPU_YET and time.monotonic() < deadline
+            if no_cpu_yet or found.get(kind) == (wanted or "True"):
+                return status
             if status.get("phase") == "Failed" or time.monotonic() > deadline:
                 described = self._kubectl("describe", "pod", "-n", self.namespace, name).text
                 raise AssertionError(f"pod {name} did not become {condition}:\n{described}")

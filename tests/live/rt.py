@@ -39,9 +39,9 @@ def loop(name: str = "loop") -> Json:
 class Session:
     """A running ``oc nsexec`` whose command has printed its mask and lives until its stdin ends, or it is killed."""
 
-    def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
+    def __init__(self, nsexec: Program, target: Pod) -> None:
         script = f"{' '.join(MASK)}; exec cat"
-        self.client = nsexec.start(*options(target, helpers), "-i", "--", "sh", "-c", script)
+        self.client = nsexec.start(*options(target), "-i", "--", "sh", "-c", script)
         assert self.client.stdout is not None
         line = self.client.stdout.readline()
         if not line:
@@ -59,14 +59,12 @@ class Session:
         self.client.communicate()
 
 
-def options(target: Pod, helpers: str) -> list[str]:
+def options(target: Pod) -> list[str]:
     """Return the words of every ``oc nsexec`` here, without the command."""
     return [
         target.name,
         "-n",
         target.namespace,
-        "--helper-namespace",
-        helpers,
         "--timeout",
         f"{_PATIENCE_SECONDS:.0f}s",
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import statistics
 import subprocess
 import time
@@ -28,14 +27,6 @@ _GONE_WITHIN_SECONDS: Final = 10.0
 _RUNS: Final = 3
 
 
-@pytest.fixture(scope="module")
-def helpers(kubectl: Program) -> Iterator[str]:
-    """A helper namespace of this module's own, so that whatever is in it comes from these tests."""
-    name = f"helpers-{secrets.token_hex(3)}"
-    yield name
-    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--timeout=90s")
-
-
 @pytest.fixture
 def calm(pods: Pods) -> Iterator[Callable[[], int]]:
     """Takes the loops' priority away: on the way out before the pods go, for a starving exec can hang the node."""
@@ -54,12 +45,12 @@ def strict() -> Iterator[None]:
 
 
 def test_it_answers_where_kubectl_exec_starves(
-    pods: Pods, kubectl: Program, nsexec: Program, helpers: str, rt_node: str, calm: Callable[[], int]
+    pods: Pods, kubectl: Program, nsexec: Program, rt_node: str, calm: Callable[[], int]
 ) -> None:
     """Beside a FIFO loop with throttling off, nsexec answers on the reserved CPUs, and kubectl exec not in 20 s."""
     assert rt.inside("cat /sys/kernel/realtime /proc/sys/kernel/sched_rt_runtime_us").split() == ["1", "-1"]
     target = pods.start(rt.loop())
-    answered = nsexec(*rt.options(target, helpers), "--", *rt.MASK)
+    answered = nsexec(*rt.options(target), "--", *rt.MASK)
     assert answered.status == 0, answered.stderr
     assert CpuSet.parse(answered.text.split()[1]) == rt.RESERVED
     # In this order: the starving exec holds locks of the kernel, and then nothing on the node can even fork.
@@ -68,16 +59,12 @@ def test_it_answers_where_kubectl_exec_starves(
     assert calm() == 1, f"the loop on {rt_node} was no longer at its priority"
 
 
-def test_the_loop_at_most_doubles_its_time(
-    pods: Pods, nsexec: Program, helpers: str, rt_node: str, calm: Callable[[], int]
-) -> None:
+def test_the_loop_at_most_doubles_its_time(pods: Pods, nsexec: Program, rt_node: str, calm: Callable[[], int]) -> None:
     """The median of three runs beside the loop is at most twice the median of three runs without it."""
 
     def median_seconds(name: str) -> float:
         target = pods.get(name)["metadata"]
-        runs = [
-            nsexec(name, "-n", target["namespace"], "--helper-namespace", helpers, "--", "true") for _ in range(_RUNS)
-        ]
+        runs = [nsexec(name, "-n", target["namespace"], "--", "true") for _ in range(_RUNS)]
         assert [run.status for run in runs] == [0] * _RUNS, runs
         return statistics.median(run.seconds for run in runs)
 
@@ -94,19 +81,19 @@ def test_the_loop_at_most_doubles_its_time(
 
 
 def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
-    pods: Pods, nsexec: Program, helpers: str, rt_node: str
+    pods: Pods, nsexec: Program, rt_node: str
 ) -> None:
     """No process of ours leaves the reserved CPUs while a new pod takes CPUs and the kubelet comes back."""
     target = pods.start(guaranteed("target", node=rt_node))
     with rt.sampling() as sampler:
-        session = rt.Session(nsexec, target, helpers)
+        session = rt.Session(nsexec, target)
         sampler.mark("command")
         pods.start(guaranteed("taker", node=rt_node))
         sampler.mark("taken")
         node.restart_kubelet()
         sampler.mark("restarted")
         session.finish()  # whether the streams outlive the kubelet is not ours to say; where the processes are, is
-        assert nsexec(*rt.options(target, helpers), "--", "true").status == 0
+        assert nsexec(*rt.options(target), "--", "true").status == 0
     assert session.mask == rt.RESERVED
     _assert_reserved(sampler)
     commands = [seen for seen in sampler.sightings if seen.name == "cat"]
@@ -114,11 +101,11 @@ def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
 
 
 @pytest.mark.usefixtures("strict")
-def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program, helpers: str, rt_node: str) -> None:
+def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """Where the pool that the helper starts in has no reserved CPU at all, it still gets there, and stays there."""
     target = pods.start(guaranteed("target", node=rt_node))
     with rt.sampling() as sampler:
-        session = rt.Session(nsexec, target, helpers)
+        session = rt.Session(nsexec, target)
         assert session.finish() == 0
     assert session.mask == rt.RESERVED
     _assert_reserved(sampler)
@@ -126,11 +113,11 @@ def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program,
     assert began, "the helper was never outside the reserved CPUs: was the reservation strict?"
 
 
-def test_the_command_cannot_leave(pods: Pods, nsexec: Program, helpers: str, rt_node: str) -> None:
+def test_the_command_cannot_leave(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """CMD's own sched_setaffinity onto an isolated CPU fails, and its mask stays as it was."""
     target = pods.start(guaranteed("target", node=rt_node))
     script = f"taskset -p -c 3 $$ >/dev/null 2>&1; echo $?; {' '.join(rt.MASK)}"
-    tried = nsexec(*rt.options(target, helpers), "--", "sh", "-c", script)
+    tried = nsexec(*rt.options(target), "--", "sh", "-c", script)
     assert tried.status == 0, tried.stderr
     status, _, mask = tried.text.split()
     assert status != "0"
@@ -142,7 +129,7 @@ def test_a_killed_client_leaves_nothing(
 ) -> None:
     """Ten seconds after ``kill -9`` of the client no helper pod runs, and no process or cgroup folder is there."""
     target = pods.start(guaranteed("target", node=rt_node))
-    session = rt.Session(nsexec, target, helpers)
+    session = rt.Session(nsexec, target)
     assert rt.helper_processes()
     session.kill()
     deadline = time.monotonic() + _GONE_WITHIN_SECONDS
