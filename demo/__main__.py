@@ -22,10 +22,10 @@ def main() -> int:
         place = stage()
         say(f"a Guaranteed pod on {place.node}: a busy loop at SCHED_FIFO 1 on an isolated CPU")
         with acts.loop(place):
-            say(f"kubectl exec {acts.POD} -- {' '.join(acts.MASK)}   (given up after {acts.PATIENCE_SECONDS} s)")
-            plain = acts.kubectl_exec(place)
             say(f"oc nsexec {acts.POD} --verify -- {' '.join(acts.MASK)}")
             ours = acts.nsexec(place)
+            say(f"kubectl exec {acts.POD} -- {' '.join(acts.MASK)}   (given up after {acts.PATIENCE_SECONDS} s)")
+            plain = acts.kubectl_exec(place)
     except DemoError as error:
         say(f"demo: {error}")
         return 1

@@ -18,7 +18,11 @@ POD = "nsexec-demo"
 PATIENCE_SECONDS = 20
 """How long kubectl exec gets before it is given up: beside a loop at real-time priority it would never return."""
 MASK = ("grep", "Cpus_allowed_list", "/proc/self/status")
-_LOOP = "exec chrt -f 1 sh -c 'while :; do :; done'"
+
+_PID_FILE = "/loop.pid"
+_LOOP = f"chrt -f 1 sh -c 'while :; do :; done' & echo $! >{_PID_FILE}; wait"
+_LOOK_SECONDS = 30
+_HUNG = "cannot be seen: the node starts no process any more"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,14 @@ class Act:
     exit_code: str
     loop: str
     left_behind: str
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The loop's seconds on its CPU (field 1 of /proc/PID/schedstat, sched-stats.rst), and the node's clock."""
+
+    had_seconds: float
+    clock_seconds: float
 
 
 @contextmanager
@@ -50,23 +62,42 @@ def loop(stage: Stage) -> Iterator[None]:
         "tolerations": [{"operator": "Exists"}],
         "containers": [container],
     }
-    _delete(stage)
+    _end(stage)  # what an interrupted demo left
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": spec}
-    try:
-        stage.run("create", "-f", "-", stdin=json.dumps(pod))
-        stage.run("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=110s")
-        yield
-    finally:
-        _delete(stage)
+    with stage.way_out() as calm:
+        try:
+            stage.run("create", "-f", "-", stdin=json.dumps(pod))
+            stage.run("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=110s")
+            yield
+        finally:
+            # The given-up exec starves on the loop's CPU, and the runtime waits for it before it ends the container:
+            # with the loop still there the pod could not be deleted.
+            calm()
+            _end(stage)
 
 
-def _delete(stage: Stage) -> None:
-    stage.run("delete", "pod", POD, "--ignore-not-found", "--grace-period=0", "--force", "--wait=true")
+def _end(stage: Stage) -> None:
+    if stage.run("get", "pod", POD, "--ignore-not-found", "-o", "name"):
+        _inside(stage, f"kill -9 $(cat {_PID_FILE})")
+        stage.run("delete", "pod", POD, "--ignore-not-found", "--timeout=110s")
+
+
+def nsexec(stage: Stage) -> Act:
+    """``oc nsexec``, with its proof on our stderr."""
+    before = _look(stage)
+    began = time.monotonic()
+    done = subprocess.run(
+        stage.nsexec_argv(POD, MASK, "--verify"), stdout=subprocess.PIPE, text=True, check=False, timeout=150
+    )
+    seconds = f"{time.monotonic() - began:.1f} s"
+    words = _loop_words(before, _look(stage))
+    helpers = stage.run("get", "pods", "-n", "nsexec", "-o", "name").split()
+    return Act(_mask(done.stdout), seconds, str(done.returncode), words, ", ".join(helpers) or "nothing")
 
 
 def kubectl_exec(stage: Stage) -> Act:
-    """``kubectl exec``, given up after PATIENCE_SECONDS."""
-    before = _waited_ns(stage)
+    """``kubectl exec``, given up after PATIENCE_SECONDS. Comes last: it may hang the node as a whole."""
+    before = _look(stage)
     began = time.monotonic()
     try:
         done = subprocess.run(
@@ -76,47 +107,44 @@ def kubectl_exec(stage: Stage) -> Act:
         shown = ("never seen", f"given up after {PATIENCE_SECONDS} s", "none")
     else:
         shown = (_mask(done.stdout), f"{time.monotonic() - began:.1f} s", str(done.returncode))
-    lost = _waited_ns(stage) - before
-    return Act(*shown, _loop_words(lost), _strays(stage))
-
-
-def nsexec(stage: Stage) -> Act:
-    """``oc nsexec``, with its proof on our stderr."""
-    before = _waited_ns(stage)
-    began = time.monotonic()
-    done = subprocess.run(
-        stage.nsexec_argv(POD, MASK, "--verify"), stdout=subprocess.PIPE, text=True, check=False, timeout=150
-    )
-    seconds = f"{time.monotonic() - began:.1f} s"
-    lost = _waited_ns(stage) - before
-    helpers = stage.run("get", "pods", "-n", "nsexec", "-o", "name").split()
-    return Act(_mask(done.stdout), seconds, str(done.returncode), _loop_words(lost), ", ".join(helpers) or "nothing")
+    return Act(*shown, _loop_words(before, _look(stage)), _strays(stage))
 
 
 def _mask(output: str) -> str:
     return output.partition(":")[2].strip() or "none"
 
 
-def _inside(stage: Stage, command: Sequence[str]) -> str:
-    """Stdout of a command in the pod, by the only way in that does not disturb the loop."""
-    done = subprocess.run(
-        stage.nsexec_argv(POD, command, "-q"), capture_output=True, text=True, check=False, timeout=150
-    )
-    return done.stdout if done.returncode == 0 else ""
+def _inside(stage: Stage, script: str) -> str | None:
+    """Stdout of a script in the pod, by the only way in that does not disturb the loop; None when there is none."""
+    argv = stage.nsexec_argv(POD, ("sh", "-c", script), "-q", "--timeout", f"{_LOOK_SECONDS}s")
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=2 * _LOOK_SECONDS)
+    return done.stdout if done.returncode == 0 else None
 
 
-def _waited_ns(stage: Stage) -> int:
-    """Nanoseconds that the loop has ever been kept from its CPU: field 2 of /proc/PID/schedstat (sched-stats.rst)."""
-    fields = _inside(stage, ("cat", "/proc/1/schedstat")).split()
-    return int(fields[1]) if len(fields) > 1 else 0
+def _look(stage: Stage) -> _Look | None:
+    words = (_inside(stage, f"cat /proc/$(cat {_PID_FILE})/schedstat /proc/uptime") or "").split()
+    return _Look(int(words[0]) / 1e9, float(words[3])) if len(words) > 3 else None  # noqa: PLR2004 - 3 fields, then 2
 
 
-def _loop_words(waited_ns: int) -> str:
-    return f"kept from its CPU for {waited_ns / 1e6:.3f} ms"
+def _loop_words(before: _Look | None, after: _Look | None) -> str:
+    if before is None or after is None:
+        return _HUNG
+    share = (after.had_seconds - before.had_seconds) / max(after.clock_seconds - before.clock_seconds, 0.01)
+    return f"had its CPU {min(share, 1):.1%} of the time"
 
 
 def _strays(stage: Stage) -> str:
-    """Processes in the container that are not its loop: what the given-up exec left there, starving."""
-    script = "for p in /proc/[0-9]*; do case $p in /proc/1|/proc/$$) ;; *) cat $p/comm;; esac; done 2>/dev/null"
-    names = [name for name in _inside(stage, ("sh", "-c", script)).split("\n") if name and name != "cat"]
-    return f"{len(names)} starving: {', '.join(sorted(set(names)))}" if names else "nothing"
+    """Processes in the container that are none of its own: what the given-up exec left there, starving."""
+    script = f"""
+        for process in /proc/[0-9]*; do
+            case ${{process#/proc/}} in 1|$$|$(cat {_PID_FILE})) ;; *) cat $process/comm ;; esac
+        done 2>/dev/null; true"""
+    output = _inside(stage, script)
+    if output is None:
+        return _HUNG
+    names = [name for name in output.split("\n") if name and name != "cat"]
+    return f"{len(names)} starving: {_list(names)}" if names else "nothing"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(sorted(set(names)))
