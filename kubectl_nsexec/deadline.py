@@ -30,6 +30,24 @@ def parse_duration(text: str, option: str) -> float:
     return seconds
 
 
+def parse_request_timeout(text: str) -> float:
+    """Seconds of kubectl's ``--request-timeout``: a whole number of seconds or a duration; 0 for no time-out.
+
+    Raises UsageError in kubectl's words (clientcmd.ParseTimeout).
+    """
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return parse_duration(text, "--request-timeout")
+    except UsageError as error:
+        if text.strip("0hmsµun.") == "" and "0" in text:
+            return 0.0
+        raise UsageError(
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a "
+            "corresponding time unit (e.g. 1s | 2m | 3h)"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Deadline:
     """A moment on a monotonic clock (seconds) that all the steps of one piece of work share."""

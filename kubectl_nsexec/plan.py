@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, cpu_policy, node, target
+from kubectl_nsexec import agent, cpu_policy, find_pod, node, target
 from kubectl_nsexec.background import Background
-from kubectl_nsexec.cluster.api import list_performance_profiles, pod_path
-from kubectl_nsexec.errors import ApiError, HelperPodError
+from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
+from kubectl_nsexec.errors import ApiError, HelperPodError, TargetError
 from kubectl_nsexec.helper_manifest import HelperSpec, new_id
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
 
@@ -24,6 +24,7 @@ Json = dict[str, Any]
 _FORBIDDEN = 403
 _NODE_TOOLS_SHELL, _IMAGE_SHELL = "/usr/bin/sh", "/bin/sh"
 _FALLBACK_IMAGES = 2
+_OS_LABEL = "kubernetes.io/os"
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ def make(request: Request, cluster: Cluster) -> Plan:
     """
     profiles = Background(lambda: _profiles(cluster, request))
     namespace = request.namespace or cluster.namespace
-    pod = cluster.request("GET", pod_path(namespace, request.pod))
+    pod = find_pod.find(cluster, namespace, request.pod, request.pod_running_timeout_seconds)
     chosen = target.resolve(pod, request.container)
+    handler = Background(lambda: runtime_handler(cluster, chosen.runtime_class))
     configz = Background(lambda: cluster.request("GET", f"/api/v1/nodes/{chosen.node}/proxy/configz"))
     node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
     _check_node(node_object, chosen.node)
+    target.refuse_sandbox(chosen.pod, chosen.runtime_class, handler.result())
     policy = cpu_policy.decide(request.cpus, profiles.result(), node_object, configz.result)
     return _plan(request, chosen, policy, node_object)
 
@@ -68,6 +71,12 @@ def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
 
 
 def _check_node(node_object: Json, name: str) -> None:
+    labels = (node_object.get("metadata") or {}).get("labels") or {}
+    system = ((node_object.get("status") or {}).get("nodeInfo") or {}).get("operatingSystem") or labels.get(_OS_LABEL)
+    if system not in (None, "linux"):
+        raise TargetError(
+            f"node {name} runs {str(system).capitalize()}: it has no namespaces to enter and no CPU sets; use oc exec"
+        )
     conditions = (node_object.get("status") or {}).get("conditions") or []
     ready: Json = next((c for c in conditions if c.get("type") == "Ready"), {})
     if ready.get("status") != "True":

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from kubectl_nsexec import resources
 from kubectl_nsexec.errors import UsageError
 
 DEFAULT_HELPER_NAMESPACE = "nsexec"
 DEFAULT_TIMEOUT = "60s"
+DEFAULT_POD_RUNNING_TIMEOUT = "1m0s"
 
-_POD_TYPES = {"pod", "pods", "po"}
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How to reach the API server and as whom: kubectl's flags that override the kubeconfig. None: not given."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    cluster: str | None = None
+    user: str | None = None
+    server: str | None = None
+    token: str | None = field(default=None, repr=False)
+    as_user: str | None = None
+    as_groups: tuple[str, ...] = ()
+    as_uid: str | None = None
+    certificate_authority: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str | None = None
+    request_timeout_seconds: float | None = None
+    """For one request; 0: as long as it takes; None: our own default."""
+    verbosity: int = 0
 
 
 @dataclass(frozen=True)
@@ -17,11 +40,12 @@ class Request:
     """One run. ``command`` holds CMD's argv as bytes, because argv need not be UTF-8 (execve(2))."""
 
     pod: str
+    """As ``resources.parse`` takes it: NAME or TYPE/NAME."""
     command: tuple[bytes, ...]
     namespace: str | None = None
     container: str | None = None
-    kubeconfig: str | None = None
-    context: str | None = None
+    connection: ClusterOptions = ClusterOptions()
+    pod_running_timeout_seconds: float = 60.0
     stdin: bool = False
     tty: bool = False
     quiet: bool = False
@@ -46,23 +70,38 @@ def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def pod_name(given: list[str], program: str) -> str:
-    """The pod's name from the words before ``--``: ``NAME`` or ``pod/NAME``.
+    """The pod from the words before ``--``, as ``Request.pod`` holds it.
 
     Raises UsageError in kubectl's words when there is none, or a command without ``--``.
     """
-    verb = program.rsplit(maxsplit=1)[-1]
     if not given:
-        raise UsageError("pod, type/name or --filename must be specified")
+        raise UsageError(resources.NOTHING_NAMED)
     if len(given) > 1:
-        raise UsageError(f"{verb} [POD] [COMMAND] is not supported. Use {verb} [POD] -- [COMMAND] instead")
-    kind, slash, name = given[0].rpartition("/")
-    if slash and kind.lower() not in _POD_TYPES:
-        raise UsageError(f'"{given[0]}": only a pod can be named so far, as NAME or pod/NAME')
-    if not name:
-        raise UsageError("pod, type/name or --filename must be specified")
-    if not all(c.isascii() and (c.isalnum() or c in "-.") for c in name):
-        raise UsageError(f'"{name}" is not the name of a pod (lower-case letters, digits, "-" and ".")')
-    return name
+        raise _command_without_dashes(program)
+    return str(resources.parse(given[0]))
+
+
+def pod_of_manifest(
+    text: str, source: str, given: list[str], namespace: str | None, program: str
+) -> tuple[str, str | None]:
+    """``(pod, namespace)`` for a Request from the manifest of ``--filename``, ``source`` being the flag's value.
+
+    Raises UsageError when it does not hold exactly one object, ``given`` names another, or it is not in ``namespace``.
+    """
+    if given:
+        raise _command_without_dashes(program)
+    named, own_namespace = resources.from_manifest(text, source)
+    if namespace and own_namespace and namespace != own_namespace:
+        raise UsageError(
+            f'the namespace from the provided object "{own_namespace}" does not match the namespace "{namespace}". '
+            f"You must pass '--namespace={own_namespace}' to perform this operation."
+        )
+    return str(named), namespace or own_namespace
+
+
+def _command_without_dashes(program: str) -> UsageError:
+    verb = program.rsplit(maxsplit=1)[-1]
+    return UsageError(f"{verb} [POD] [COMMAND] is not supported. Use {verb} [POD] -- [COMMAND] instead")
 
 
 def check(request: Request) -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 def run(request: Request, console: Console, interrupts: Interrupts) -> int:
     """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
-    deadline = Deadline.after(request.timeout_seconds)
-    cluster = load(request.kubeconfig, request.context)
+    cluster = load(request.connection, console.say)
     made = plan.make(request, cluster)
+    deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
     if made.target.notice:
         console.notice(made.target.notice)
     if request.dry_run:

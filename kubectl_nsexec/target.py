@@ -43,15 +43,16 @@ class Target:
     image: str
     shares_host_pid: bool
     """The pod asked for hostPID or shareProcessNamespace: its init is not process 1 of a namespace of its own."""
+    runtime_class: str
+    """spec.runtimeClassName, or "" for the node's default runtime."""
     notice: str | None
     """Kubectl's line about the default container, for stderr."""
 
 
-def resolve(pod: Pod, container: str | None, command_name: str = "exec", runtime_handler: str = "") -> Target:
+def resolve(pod: Pod, container: str | None, command_name: str = "exec") -> Target:
     """The container meant by ``container`` (None: the default one) in ``pod``, a v1 Pod as the API's JSON.
 
-    ``command_name`` is the verb of the error for a completed pod; ``runtime_handler`` is the handler of the
-    pod's RuntimeClass where the caller knows it. Raises TargetError in the words of ``kubectl exec``.
+    ``command_name`` is the verb of the error for a completed pod. Raises TargetError in the words of ``kubectl exec``.
     """
     metadata, spec, status = pod.get("metadata") or {}, pod.get("spec") or {}, pod.get("status") or {}
     name = str(metadata.get("name", ""))
@@ -63,7 +64,7 @@ def resolve(pod: Pod, container: str | None, command_name: str = "exec", runtime
         raise TargetError(f"pod {name} does not have a host assigned")
     if metadata.get("deletionTimestamp"):
         raise TargetError(f"pod {name} is being deleted (since {metadata['deletionTimestamp']}); nothing was started")
-    _refuse_sandboxes(name, spec, runtime_handler)
+    _refuse_what_cannot_be_entered(name, spec)
     runtime, container_id = _running(pod, chosen)
     uid = str(metadata.get("uid", ""))
     cgroup_uid = _cgroup_uid(metadata)
@@ -81,6 +82,7 @@ def resolve(pod: Pod, container: str | None, command_name: str = "exec", runtime
         runtime=runtime,
         image=_image(spec, chosen),
         shares_host_pid=bool(spec.get("hostPID") or spec.get("shareProcessNamespace")),
+        runtime_class=str(spec.get("runtimeClassName") or ""),
         notice=notice,
     )
 
@@ -108,14 +110,23 @@ def _choose(pod: Pod, wanted: str | None) -> tuple[str, str | None]:
     return first, f'Defaulted container "{first}" out of: {listed}' if len(known) > 1 else None
 
 
-def _refuse_sandboxes(name: str, spec: dict[str, Any], handler: str) -> None:
-    runtime_class = str(spec.get("runtimeClassName") or "")
+def refuse_sandbox(pod_name: str, runtime_class: str, handler: str = "") -> None:
+    """Raises TargetError when the RuntimeClass, or the handler behind it, keeps its processes from the node.
+
+    A class may have any name; its handler is the word of the runtime's own configuration.
+    """
     found = next((word for word in (runtime_class, handler) if SANDBOXED.search(word)), None)
     if found is not None:
         raise TargetError(
-            f'pod {name} runs under the runtime class "{runtime_class or found}" ({found}): its processes live behind '
-            "a kernel of their own (Kata, gVisor) and cannot be entered from the node; use oc exec"
+            f'pod {pod_name} runs under the runtime class "{runtime_class or found}" ({found}): its processes live '
+            "behind a kernel of their own (Kata, gVisor) and cannot be entered from the node; use oc exec"
         )
+
+
+def _refuse_what_cannot_be_entered(name: str, spec: dict[str, Any]) -> None:
+    refuse_sandbox(name, str(spec.get("runtimeClassName") or ""))
+    if (spec.get("os") or {}).get("name") == "windows":
+        raise TargetError(f"pod {name} is for Windows nodes: they have no namespaces to enter; use oc exec")
     if spec.get("hostUsers") is False:
         raise TargetError(
             f"pod {name} has a user namespace of its own (hostUsers: false): "

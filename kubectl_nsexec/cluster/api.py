@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from kubectl_nsexec.cluster.answers import api_error, unreachable
-from kubectl_nsexec.cluster.connection import WebSocketConnection, connect
-from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.cluster.upgrade import connect
+from kubectl_nsexec.errors import ApiError, UsageError
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
-    from urllib3 import BaseHTTPResponse
+    from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 
-    from kubectl_nsexec.cluster.connection import Connection
+    from kubectl_nsexec.cluster.connection import Connection, WebSocketConnection
+    from kubectl_nsexec.cluster.trace import Trace
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
-Timeout = float | tuple[float, float]
-"""Seconds in all, or (to connect, between bytes)."""
+Timeout = float | tuple[float, float] | None
+"""Seconds in all, or (to connect, between bytes); None: as long as it takes."""
+
+_CONNECT_SECONDS = 30.0
+_REQUEST_SECONDS = 30.0
+"""What one request may take where neither the caller nor ``--request-timeout`` says."""
 
 PERFORMANCE_GROUP = "performance.openshift.io"
 PROFILE_VERSIONS = ("v2", "v1", "v1alpha1")
@@ -34,7 +40,13 @@ class Cluster(Protocol):
     """The namespace of the kubeconfig's context."""
 
     def request(
-        self, method: str, path: str, query: Query = (), body: Json | None = None, *, timeout_seconds: float = 30
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        body: Json | None = None,
+        *,
+        timeout_seconds: float | None = None,
     ) -> Json:
         """The JSON answer to one request."""
         ...
@@ -51,54 +63,96 @@ class Cluster(Protocol):
 class KubernetesCluster:
     """A real API server, through the kubernetes client's configuration and connection pool."""
 
-    def __init__(self, configuration: Configuration, namespace: str) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        namespace: str,
+        *,
+        impersonation: Sequence[tuple[str, str]],
+        request_timeout_seconds: float | None,
+        trace: Trace,
+    ) -> None:
         from kubernetes import client  # noqa: PLC0415 - see config.load
+        from urllib3 import disable_warnings  # noqa: PLC0415 - as above
+        from urllib3.exceptions import InsecureRequestWarning  # noqa: PLC0415 - as above
 
         configuration.retries = 1
         configuration.connection_pool_maxsize = 8
+        if not configuration.verify_ssl:
+            disable_warnings(InsecureRequestWarning)  # kubectl does not nag either: it was asked for
         self._configuration = configuration
-        self._client = client.ApiClient(configuration)
+        try:
+            self._client = client.ApiClient(configuration)
+        except ImportError as error:
+            raise UsageError("a SOCKS proxy needs PySocks: pip install PySocks") from error
         self.namespace = namespace
+        self._impersonation = impersonation
+        self._request_timeout_seconds = request_timeout_seconds
+        self._trace = trace
 
     @property
     def server(self) -> str:
         """The API server's address, for messages."""
         return str(self._configuration.host)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": "kubectl-nsexec"}
+    def _headers(self) -> HTTPHeaderDict:
+        from urllib3 import HTTPHeaderDict  # noqa: PLC0415 - see config.load
+
+        headers = HTTPHeaderDict({"User-Agent": "kubectl-nsexec"})
         token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
         if token:
             headers["Authorization"] = token
         elif self._configuration.username:
             headers["Authorization"] = self._configuration.get_basic_auth_token()
+        for name, value in self._impersonation:
+            headers.add(name, value)  # a group a header
         return headers
 
-    def _call(self, method: str, path: str, query: Query, body: Json | None, timeout: Timeout) -> BaseHTTPResponse:
+    def _seconds(self, given: float | None) -> float | None:
+        """What one request may take: a caller's own limit is only ever made shorter by ``--request-timeout``."""
+        flag = self._request_timeout_seconds
+        if given is None:
+            return _REQUEST_SECONDS if flag is None else flag or None
+        return min(given, flag) if flag else given
+
+    def _call(
+        self, method: str, path: str, query: Query, body: Json | None, timeout: Timeout, *, read: bool
+    ) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see config.load
 
         url = self._configuration.host + path + (f"?{urlencode(query)}" if query else "")
         headers = self._headers()
+        headers["Accept"] = "application/json"
         if body is not None:
             headers["Content-Type"] = "application/json"
+        began, status, received = time.monotonic(), "failed", 0 if read else None
         try:
             answer = self._client.rest_client.request(method, url, headers, body, _request_timeout=timeout).response
+            status = f"{answer.status} {answer.reason}"
+            if read or answer.status >= 400:  # noqa: PLR2004 - HTTP
+                received = len(answer.data)
         except (HTTPError, OSError) as error:
             raise unreachable(self.server, error) from error
+        finally:
+            self._trace.done(method, url, status, began, len(json.dumps(body)) if body else 0, received)
         if answer.status >= 400:  # noqa: PLR2004 - HTTP
             raise api_error(answer.status, answer.data)
         return answer
 
     def request(
-        self, method: str, path: str, query: Query = (), body: Json | None = None, *, timeout_seconds: float = 30
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        body: Json | None = None,
+        *,
+        timeout_seconds: float | None = None,
     ) -> Json:
         """See Cluster."""
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see config.load
-
-        answer = self._call(method, path, query, body, timeout_seconds)
+        answer = self._call(method, path, query, body, self._seconds(timeout_seconds), read=True)
         try:
             document = json.loads(answer.data)
-        except (ValueError, HTTPError) as error:
+        except ValueError as error:
             raise ApiError(
                 f"{self.server} did not answer {method} {path} with JSON; is it a Kubernetes API?"
             ) from error
@@ -110,7 +164,8 @@ class KubernetesCluster:
         """See Cluster."""
         from urllib3.exceptions import HTTPError, ReadTimeoutError  # noqa: PLC0415 - see config.load
 
-        answer = self._call("GET", path, [("watch", "true"), *query], None, (30, max(0.1, timeout_seconds)))
+        timeout = self._seconds(_CONNECT_SECONDS) or _CONNECT_SECONDS, max(0.1, timeout_seconds)
+        answer = self._call("GET", path, [("watch", "true"), *query], None, timeout, read=False)
         try:
             pending = b""
             for chunk in answer.stream(None):
@@ -126,7 +181,17 @@ class KubernetesCluster:
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> WebSocketConnection:
         """See Cluster."""
         url = f"{self._configuration.host}{path}?{urlencode(query)}"
-        return connect(self._configuration, url, self._headers(), timeout_seconds)
+        headers, seconds = self._headers().items(), self._seconds(timeout_seconds)
+        began, status = time.monotonic(), "failed"
+        try:
+            opened = connect(self._client.rest_client.pool_manager, url, headers, seconds or timeout_seconds)
+            status = "101 Switching Protocols"
+        except ApiError as error:
+            status = str(error.status or status)
+            raise
+        finally:
+            self._trace.done("GET", url, status, began, 0, None)
+        return opened
 
 
 def pod_path(namespace: str, name: str = "", subresource: str = "") -> str:
@@ -149,3 +214,16 @@ def list_performance_profiles(cluster: Cluster) -> list[Json] | None:
             raise
         return list(answer.get("items") or [])
     return None
+
+
+def runtime_handler(cluster: Cluster, runtime_class: str) -> str:
+    """What runs the pods of a RuntimeClass; "" where there is none, or it may not be read. Raises ApiError."""
+    if not runtime_class:
+        return ""
+    try:
+        found = cluster.request("GET", f"/apis/node.k8s.io/v1/runtimeclasses/{quote(runtime_class, safe='')}")
+    except ApiError as error:
+        if error.status in (403, 404):
+            return ""
+        raise
+    return str(found.get("handler") or "")

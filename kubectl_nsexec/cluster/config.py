@@ -1,67 +1,191 @@
-"""From kubeconfig (or the pod's own service account) to a cluster."""
+"""From kubeconfig and flags (or the pod's own service account) to a cluster."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import ipaddress
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
+from kubectl_nsexec.cluster import exec_plugin, kubeconfig
 from kubectl_nsexec.cluster.api import KubernetesCluster
+from kubectl_nsexec.cluster.memory_file import memory_file
+from kubectl_nsexec.cluster.trace import Trace
 from kubectl_nsexec.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubernetes.client import Configuration
+
+    from kubectl_nsexec.cluster.kubeconfig import Chosen, Section
+    from kubectl_nsexec.request import ClusterOptions
+
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_BEARER = "BearerToken"
+"""The name that the kubernetes client gives to the Authorization header's value."""
 
 
-def load(kubeconfig: str | None, context: str | None) -> KubernetesCluster:
-    """The cluster that kubectl would talk to with the same ``--kubeconfig``, ``--context`` and ``KUBECONFIG``.
+def load(options: ClusterOptions, say: Callable[[str], None]) -> KubernetesCluster:
+    """The cluster that kubectl would talk to with the same flags, KUBECONFIG and proxy variables.
 
-    Inside a pod without any kubeconfig: its own cluster. Raises UsageError when the configuration
-    cannot be read, is not one, or does not have the context.
+    Inside a pod without any kubeconfig: its own cluster. ``say`` takes the lines of ``-v``. Raises UsageError when the
+    configuration cannot be read, is not one, or lacks what the flags name.
     """
-    from kubernetes import client, config  # noqa: PLC0415 - a quarter of a second that --help need not pay
+    from kubernetes import client  # noqa: PLC0415 - a quarter of a second that --help need not pay
 
-    _check_readable(kubeconfig)
+    files = kubeconfig.paths(options.kubeconfig, os.environ, Path.home())
     configuration = client.Configuration()
+    if not files and not options.server and _in_cluster(configuration):
+        chosen = kubeconfig.Chosen({}, kubeconfig.with_flags({}, options), _own_namespace())
+        _authenticate(configuration, chosen)
+    else:
+        chosen = kubeconfig.choose(kubeconfig.read(files), options)
+        _connect(configuration, chosen)
+    return KubernetesCluster(
+        configuration,
+        chosen.namespace,
+        impersonation=kubeconfig.impersonation(chosen),
+        request_timeout_seconds=options.request_timeout_seconds,
+        trace=Trace(options.verbosity, say),
+    )
+
+
+def _connect(configuration: Configuration, chosen: Chosen) -> None:
+    cluster, user = chosen.cluster, chosen.user
+    authority = _material(cluster, "certificate-authority")
+    certificate, key = _material(user, "client-certificate"), _material(user, "client-key")
+    insecure = bool(cluster.get("insecure-skip-tls-verify"))
+    server = str(cluster["server"]).rstrip("/")
+    if "://" not in server:
+        server = f"{'https' if authority or certificate or insecure else 'http'}://{server}"
+    configuration.host = server
+    configuration.ssl_ca_cert = authority
+    configuration.cert_file, configuration.key_file = certificate, key or certificate
+    configuration.verify_ssl = not insecure
+    configuration.tls_server_name = cluster.get("tls-server-name")
+    _set_proxy(configuration, cluster.get("proxy-url"))
+    _authenticate(configuration, chosen)
+
+
+def _material(section: Section, name: str) -> str | None:
+    """The path of a certificate or key: of its file, or of one in memory for what is inside the kubeconfig."""
+    inline, path = section.get(f"{name}-data"), section.get(name)
+    if inline:
+        try:
+            return memory_file(base64.b64decode(str(inline), validate=False))
+        except binascii.Error as error:
+            raise UsageError(f"{name}-data of the kubeconfig is not base64: {error}") from error
+    if path:
+        _content(name, str(path))
+    return str(path) if path else None
+
+
+def _content(name: str, path: str) -> bytes:
+    """Raises UsageError in kubectl's words."""
     try:
-        contexts, active = config.list_kube_config_contexts(kubeconfig)
-        if context is not None:
-            active = _named(contexts, context)
-        config.load_kube_config(kubeconfig, context, configuration, persist_config=False)
-        namespace = str(active.get("context", {}).get("namespace") or "default")
-    except UsageError:
-        raise
-    except Exception as error:  # yaml, base64, plugin and OS errors alike: the client does not wrap them
-        if kubeconfig is None and not _kubeconfig_paths() and _in_cluster(configuration):
-            return KubernetesCluster(configuration, _own_namespace())
-        raise UsageError(
-            f"the kubeconfig cannot be used: {_first_line(error)}; see KUBECONFIG and --kubeconfig"
-        ) from error
-    return KubernetesCluster(configuration, namespace)
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"unable to read {name} {path}: {error.strerror}") from error
 
 
-def _named(contexts: list[dict[str, Any]], context: str) -> dict[str, Any]:
-    for entry in contexts:
-        if entry["name"] == context:
-            return entry
-    names = ", ".join(sorted(str(entry["name"]) for entry in contexts)) or "none"
-    raise UsageError(f'context "{context}" does not exist; the kubeconfig has: {names}')
+def _authenticate(configuration: Configuration, chosen: Chosen) -> None:
+    """In client-go's order: a token, its file or a provider; else an exec plugin; else a name and password."""
+    user = chosen.user
+    if user.get("tokenFile"):
+        path = str(user["tokenFile"])
+        _set_token(configuration, _content("tokenFile", path).decode(errors="replace"))
+        configuration.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
+    elif user.get("token"):
+        configuration.refresh_api_key_hook = None
+        _set_token(configuration, str(user["token"]))
+    elif user.get("auth-provider"):
+        _ask_provider(configuration, user)
+    elif user.get("exec"):
+        _ask_plugin(configuration, user["exec"], chosen.cluster)
+    elif user.get("username"):
+        configuration.username, configuration.password = str(user["username"]), str(user.get("password") or "")
 
 
-def _kubeconfig_paths() -> list[str]:
-    given = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return [path for path in given.split(os.pathsep) if path and Path(path).exists()]
+def _set_token(configuration: Configuration, token: str) -> None:
+    configuration.api_key[_BEARER] = f"Bearer {token.strip()}"
 
 
-def _check_readable(kubeconfig: str | None) -> None:
-    if kubeconfig is not None and not Path(kubeconfig).exists():
-        raise UsageError(f"the kubeconfig {kubeconfig} does not exist")
-    for path in [kubeconfig] if kubeconfig is not None else _kubeconfig_paths():
-        if not os.access(path, os.R_OK):
-            raise UsageError(f"the kubeconfig {path} cannot be read: permission denied")
+def _reread_token(configuration: Configuration, path: Path) -> None:
+    """Such files are rewritten while they are used; one that cannot be read just now leaves the last token."""
+    with suppress(OSError, UnicodeDecodeError):
+        _set_token(configuration, path.read_text())
+
+
+def _ask_plugin(configuration: Configuration, plugin: Section, cluster: Section) -> None:
+    """A token is renewed when it expires, for the clean-up after a long session; a certificate serves to the end."""
+    answers = [exec_plugin.run(plugin, cluster)]
+
+    def renew(current: Configuration) -> None:
+        if answers[-1].token and answers[-1].stale():
+            answers[:] = [exec_plugin.run(plugin, cluster)]
+            _set_token(current, answers[-1].token)
+
+    if answers[-1].certificate:
+        configuration.cert_file = memory_file(answers[-1].certificate.encode())
+        configuration.key_file = memory_file(answers[-1].key.encode())
+    if answers[-1].token:
+        _set_token(configuration, answers[-1].token)
+        configuration.refresh_api_key_hook = renew
+
+
+def _ask_provider(configuration: Configuration, user: Section) -> None:
+    """OIDC and what else the kubernetes client knows; nothing is written back to the kubeconfig."""
+    from kubernetes import client, config  # noqa: PLC0415 - see load
+
+    document: dict[str, Any] = {
+        "current-context": "only",
+        "contexts": [{"name": "only", "context": {"cluster": "only", "user": "only"}}],
+        "clusters": [{"name": "only", "cluster": {"server": configuration.host}}],
+        "users": [{"name": "only", "user": {"auth-provider": user["auth-provider"]}}],
+    }
+    asked = client.Configuration()
+    try:
+        config.load_kube_config_from_dict(document, client_configuration=asked, persist_config=False)
+    except Exception as error:  # the client wraps neither its own errors nor those of the libraries below it
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(f"the auth-provider of the kubeconfig gave no credentials: {words}") from error
+    if _BEARER not in asked.api_key:
+        name = user["auth-provider"].get("name")
+        raise UsageError(f'the auth-provider "{name}" of the kubeconfig gave no credentials; log in anew')
+    configuration.api_key[_BEARER] = asked.api_key[_BEARER]
+
+
+def _set_proxy(configuration: Configuration, proxy_url: str | None) -> None:
+    """As Go's net/http: ``proxy-url`` is not asked of NO_PROXY, and the environment's proxy not used for loopback."""
+    if proxy_url:
+        configuration.proxy, configuration.no_proxy = str(proxy_url), None
+    elif _is_loopback(urlsplit(configuration.host).hostname or ""):
+        configuration.proxy = None
+    if not configuration.proxy:
+        return
+    parts = urlsplit(configuration.proxy)
+    if parts.username:
+        from urllib3.util import make_headers  # noqa: PLC0415 - see load
+
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        configuration.proxy_headers = make_headers(proxy_basic_auth=login)
+        configuration.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _in_cluster(configuration: object) -> bool:
-    from kubernetes import config  # noqa: PLC0415 - as above
+    from kubernetes import config  # noqa: PLC0415 - see load
 
     try:
         config.load_incluster_config(client_configuration=configuration)
@@ -75,7 +199,3 @@ def _own_namespace() -> str:
         return _NAMESPACE_FILE.read_text().strip() or "default"
     except OSError:
         return "default"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,7 +1,7 @@
 """One WebSocket of an exec or attach subresource, non-blocking in both directions.
 
-The kubernetes client opens it (TLS, proxies, credentials), websocket-client makes the frames that are sent. Reading is
-ours: the client's own reads a channel at a time and copies everything it has so far.
+``upgrade`` opens it, websocket-client makes the frames that are sent. Reading is ours: the kubernetes client's own
+reads a channel at a time and copies everything it has so far.
 """
 
 from __future__ import annotations
@@ -9,13 +9,10 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Protocol
 
-from kubectl_nsexec.cluster.answers import api_error, unreachable
 from kubectl_nsexec.errors import ConnectionLostError
 
 if TYPE_CHECKING:
     import socket
-
-    from kubernetes.client import Configuration
 
 V5_PROTOCOL = "v5.channel.k8s.io"
 V4_PROTOCOL = "v4.channel.k8s.io"
@@ -209,23 +206,3 @@ class WebSocketConnection:
             self._queue(b"\x03\xe8", _CLOSE)
         self.closed = True
         self._socket.close()
-
-
-def connect(
-    configuration: Configuration, url: str, headers: dict[str, str], timeout_seconds: float
-) -> WebSocketConnection:
-    """Opens ``url`` as a WebSocket. Raises ApiError with the server's own Status when it refuses."""
-    import websocket  # noqa: PLC0415 - as above
-    from kubernetes.stream import ws_client  # noqa: PLC0415 - as above
-
-    wanted = {"sec-websocket-protocol": f"{V5_PROTOCOL},{V4_PROTOCOL}"}
-    if "Authorization" in headers:
-        wanted["authorization"] = headers["Authorization"]
-    websocket.setdefaulttimeout(timeout_seconds)
-    try:
-        link = ws_client.create_websocket(configuration, ws_client.get_websocket_url(url, None), wanted)
-    except websocket.WebSocketBadStatusException as error:
-        raise api_error(error.status_code, error.resp_body) from error
-    except (websocket.WebSocketException, OSError) as error:
-        raise unreachable(str(configuration.host), error) from error
-    return WebSocketConnection(link.sock, str(link.getheaders().get("sec-websocket-protocol") or ""))

@@ -74,7 +74,13 @@ class FakeCluster:
         self.streams: dict[str, deque[FakeConnection]] = {}
 
     def request(
-        self, method: str, path: str, query: Query = (), body: Json | None = None, *, timeout_seconds: float = 30
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        body: Json | None = None,
+        *,
+        timeout_seconds: float | None = None,
     ) -> Json:
         del query, timeout_seconds
         self.calls.append(f"{method} {path}")

@@ -33,7 +33,7 @@ TARGET_EVENT: dict[str, Any] = {
 def target(*, shares_host_pid: bool = False) -> Target:
     """A container of a static pod."""
     return Target(
-        "ran", "p", "uid-of-mirror", "uid-of-cgroup", "n1", "a", "3f1c", "containerd", "i", shares_host_pid, None
+        "ran", "p", "uid-of-mirror", "uid-of-cgroup", "n1", "a", "3f1c", "containerd", "i", shares_host_pid, "", None
     )
 
 

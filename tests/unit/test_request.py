@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.request import Request, check, pod_name, split_at_dashes
+from kubectl_nsexec.request import ClusterOptions, Request, check, pod_name, pod_of_manifest, split_at_dashes
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,19 @@ def test_a_pod_is_named_as_kubectl_names_it(given: str) -> None:
     ("given", "message"),
     [
         ([], "pod, type/name or --filename must be specified"),
-        (["pod/"], "pod, type/name or --filename must be specified"),
+        ([""], "pod, type/name or --filename must be specified"),
+        (["pod/"], "arguments in resource/name form must have a single resource and name"),
         (["p", "ls"], "nsexec [POD] [COMMAND] is not supported. Use nsexec [POD] -- [COMMAND] instead"),
-        (["deploy/web"], '"deploy/web": only a pod can be named so far, as NAME or pod/NAME'),
-        (["../nodes"], '"../nodes": only a pod can be named so far, as NAME or pod/NAME'),
-        (["a b"], '"a b" is not the name of a pod (lower-case letters, digits, "-" and ".")'),
+        (["a/b/c"], "arguments in resource/name form may not have more than one slash"),
+        (
+            ["cm/x"],
+            (
+                'cannot attach to "cm": a pod is named by itself or through a deployment, statefulset, daemonset, '
+                "replicaset, replicationcontroller, job, service or deploymentconfig"
+            ),
+        ),
+        (["a b"], '"a b" is not the name of a pod or another object (lower-case letters, digits, "-" and ".")'),
+        (["deploy/a b"], '"a b" is not the name of a pod or another object (lower-case letters, digits, "-" and ".")'),
     ],
 )
 def test_a_pod_that_cannot_be_meant_is_refused_in_kubectls_words(given: list[str], message: str) -> None:
@@ -62,3 +70,19 @@ def test_a_command_that_cannot_run_is_refused(command: tuple[bytes, ...]) -> Non
 def test_verify_needs_no_command() -> None:
     """``--verify`` alone checks and prints the proof."""
     check(Request(pod="p", command=(), verify=True))
+
+
+def test_a_manifest_names_the_pod_and_its_namespace() -> None:
+    """--filename stands for TYPE/NAME; -n may only repeat the manifest's namespace."""
+    text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: ran}}"
+    assert pod_of_manifest(text, "f", [], None, "oc nsexec") == ("deployments.apps/web", "ran")
+    assert pod_of_manifest(text, "f", [], "ran", "oc nsexec") == ("deployments.apps/web", "ran")
+    with pytest.raises(UsageError, match="does not match the namespace"):
+        pod_of_manifest(text, "f", [], "other", "oc nsexec")
+    with pytest.raises(UsageError, match="is not supported"):
+        pod_of_manifest(text, "f", ["p"], None, "oc nsexec")
+
+
+def test_a_token_is_not_in_what_is_printed() -> None:
+    """A request may end up in a traceback."""
+    assert "s3cret" not in repr(Request(pod="p", command=(), connection=ClusterOptions(token="s3cret")))

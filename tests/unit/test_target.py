@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_nsexec.errors import TargetError
-from kubectl_nsexec.target import Target, resolve
+from kubectl_nsexec.target import Target, refuse_sandbox, resolve
 
 ID = "3f1c" * 16
 OTHER_ID = "a07b" * 16
@@ -63,6 +63,7 @@ def test_the_only_container_is_meant_without_a_word() -> None:
         runtime="containerd",
         image="registry.example/du:1",
         shares_host_pid=False,
+        runtime_class="",
         notice=None,
     )
 
@@ -166,14 +167,22 @@ def test_sandboxed_runtimes_are_refused_by_class(runtime_class: str) -> None:
 
 def test_sandboxed_runtimes_are_refused_by_handler() -> None:
     """A class may have any name; its handler tells."""
-    message = refusal(a_pod(spec={"runtimeClassName": "secure"}), runtime_handler="kata-remote")
-    assert 'runtime class "secure" (kata-remote)' in message
+    with pytest.raises(TargetError) as refused:
+        refuse_sandbox("p", "secure", "kata-remote")
+    assert 'runtime class "secure" (kata-remote)' in refused.value.message
 
 
 def test_the_high_performance_class_is_entered() -> None:
     """The runtime class of a PerformanceProfile is the one that matters most."""
-    target = resolve(a_pod(spec={"runtimeClassName": "performance-rt"}), None, runtime_handler="high-performance")
-    assert target.container == "a"
+    target = resolve(a_pod(spec={"runtimeClassName": "performance-rt"}), None)
+    refuse_sandbox(target.pod, target.runtime_class, "high-performance")
+    assert target.runtime_class == "performance-rt"
+
+
+def test_pods_for_windows_are_refused() -> None:
+    """spec.os says so before any node is known."""
+    assert "Windows" in refusal(a_pod(spec={"os": {"name": "windows"}}))
+    assert resolve(a_pod(spec={"os": {"name": "linux"}}), None).pod == "p"
 
 
 def test_user_namespaces_are_refused_for_now() -> None:
