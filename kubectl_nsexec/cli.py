@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from kubectl_nsexec import argv as arguments
+from kubectl_nsexec import connection_flags as flags
 from kubectl_nsexec import request as requests
+from kubectl_nsexec import resources
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
@@ -30,7 +33,10 @@ Examples:
   oc nsexec du-0 -- ps aux
   oc nsexec du-0 -n ran -c dpdk -- cat /proc/self/status
   tar c . | oc nsexec -i du-0 -- tar x -C /tmp
+  oc nsexec deploy/web -- id
   oc nsexec du-0 --verify
+\b
+Use --options for the flags of the connection: --context, --server, --as and the like.
 \b
 Exit status:
   the command's own; 128+n when signal n ended it
@@ -70,7 +76,8 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     @app.command(help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
     def nsexec(
         pod: Annotated[
-            list[str] | None, typer.Argument(metavar="POD", help="The pod, as NAME or pod/NAME.", show_default=False)
+            list[str] | None,
+            typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False),
         ] = None,
         namespace: Annotated[
             str | None, typer.Option("-n", "--namespace", help="The pod's namespace (else the context's).")
@@ -82,6 +89,16 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         *,
         stdin: Annotated[bool, typer.Option("-i", "--stdin", help="Pass stdin to the command.")] = False,
         tty: Annotated[bool, typer.Option("-t", "--tty", help="Accepted, but no terminal is given yet.")] = False,
+        filename: Annotated[
+            str | None,
+            typer.Option(
+                "-f", "--filename", metavar="FILE", help="A manifest that names it, instead of POD; - is stdin."
+            ),
+        ] = None,
+        pod_running_timeout: Annotated[
+            str,
+            typer.Option("--pod-running-timeout", metavar="DURATION", help="How long to wait for a pod of TYPE/NAME."),
+        ] = requests.DEFAULT_POD_RUNNING_TIMEOUT,
         quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the command's own output.")] = False,
         verify: Annotated[
             bool, typer.Option("--verify", help="Print the proof of the pin; without a command only check.")
@@ -104,12 +121,30 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
             str, typer.Option("--dry-run", metavar="none|client", help="client: only print the helper pod.")
         ] = "none",
         output: Annotated[str | None, typer.Option("-o", "--output", metavar="yaml", help="With --dry-run.")] = None,
-        kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", help="Path of a kubeconfig.")] = None,
-        context: Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig.")] = None,
+        kubeconfig: flags.Kubeconfig = None,
+        context: flags.Context = None,
+        cluster: flags.Cluster = None,
+        user: flags.User = None,
+        server: flags.Server = None,
+        token: flags.Token = None,
+        as_user: flags.AsUser = None,
+        as_group: flags.AsGroup = None,
+        as_uid: flags.AsUid = None,
+        certificate_authority: flags.CertificateAuthority = None,
+        client_certificate: flags.ClientCertificate = None,
+        client_key: flags.ClientKey = None,
+        insecure_skip_tls_verify: flags.Insecure = False,
+        tls_server_name: flags.TlsServerName = None,
+        request_timeout: flags.RequestTimeout = None,
+        verbosity: flags.Verbosity = 0,
+        options: Annotated[bool, typer.Option("--options", help="Show the flags of the connection and exit.")] = False,
         version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     ) -> None:
-        from kubectl_nsexec.deadline import parse_duration  # noqa: PLC0415 - not for --help
+        from kubectl_nsexec.deadline import parse_duration, parse_request_timeout  # noqa: PLC0415 - not for --help
 
+        if options:
+            console.print(flags.listed(command.params))
+            return
         if version:
             from kubectl_nsexec import __version__  # noqa: PLC0415 - as above
 
@@ -121,13 +156,35 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
             raise UsageError(f'-o: "{output}" is not supported; only yaml is')
         if output and dry_run == "none":
             raise UsageError("-o yaml goes with --dry-run=client")
+        if filename is None:
+            named = requests.pod_name(pod or [], program)
+        else:
+            text = resources.manifest_text(filename, console.stdin_fd, stdin_taken=stdin)
+            named, namespace = requests.pod_of_manifest(text, filename, pod or [], namespace, program)
         wanted = requests.Request(
-            pod=requests.pod_name(pod or [], program),
+            pod=named,
             command=tuple(os.fsencode(word) for word in after or []),
             namespace=namespace,
             container=container,
-            kubeconfig=kubeconfig,
-            context=context,
+            connection=requests.ClusterOptions(
+                kubeconfig=kubeconfig,
+                context=context,
+                cluster=cluster,
+                user=user,
+                server=server,
+                token=token,
+                as_user=as_user,
+                as_groups=tuple(as_group or ()),
+                as_uid=as_uid,
+                certificate_authority=certificate_authority,
+                client_certificate=client_certificate,
+                client_key=client_key,
+                insecure_skip_tls_verify=insecure_skip_tls_verify,
+                tls_server_name=tls_server_name,
+                request_timeout_seconds=parse_request_timeout(request_timeout) if request_timeout else None,
+                verbosity=verbosity,
+            ),
+            pod_running_timeout_seconds=parse_duration(pod_running_timeout, "--pod-running-timeout"),
             stdin=stdin,
             tty=tty,
             quiet=quiet,
@@ -142,8 +199,10 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         requests.check(wanted)
         made.append(wanted)
 
+    command = typer.main.get_command(app)
+    switches = {word for option in command.params if getattr(option, "is_flag", False) for word in option.opts}
     try:
-        app(args=before, prog_name=program, standalone_mode=False)
+        command.main(args=arguments.plain(before, switches), prog_name=program, standalone_mode=False)
     except typer.TyperException as error:
         raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
     if not made:
