@@ -52,8 +52,6 @@ class Started:
 
     pid: int
     mask: CpuSet
-    tty: str = ""
-    """Whose /dev/pts its terminal is of, ``container`` or ``helper``; empty when it has none."""
 
 
 @dataclass(frozen=True)
