@@ -159,7 +159,9 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         if filename is None:
             named = requests.pod_name(pod or [], program)
         else:
-            text = resources.manifest_text(filename, console.stdin_fd, stdin_taken=stdin)
+            text = resources.manifest_text(
+                filename, console.stdin_fd, stdin_taken=stdin or (after is None and not verify)
+            )
             named, namespace = requests.pod_of_manifest(text, filename, pod or [], namespace, program)
         wanted = requests.Request(
             pod=named,
