@@ -38,7 +38,7 @@ def kubelet_config(*, strict: bool) -> str:
         "reservedSystemCPUs": rt_config.RESERVED,
         "makeIPTablesUtilChains": False,
         "resolvConf": "",
-        "cpuManagerReconcilePeriod": "5s",
+        "cpuManagerReconcilePeriod": "1s",  # what the kubelet does to a helper, it does while the helper starts
         "runtimeRequestTimeout": "10m",
         "evictionHard": {"memory.available": "10Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
     }

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from kubectl_nsexec.cpuset import CpuSet
 from testbed import rt_config, rt_vm
@@ -36,6 +36,7 @@ def loop(name: str = "loop") -> Json:
     return pod(name, container(command=command, cpus=1, security=security), node=RT_NODE)
 
 
+@final
 class Session:
     """A running ``oc nsexec`` whose command has printed its mask and lives until its stdin ends, or it is killed."""
 
@@ -47,6 +48,14 @@ class Session:
         if not line:
             raise AssertionError(self.client.communicate()[1].decode())
         self.mask = CpuSet.parse(line.split()[1].decode())
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.client.poll() is None:
+            self.client.kill()
+        self.client.communicate()
 
     def finish(self) -> int:
         """End the command's stdin and return the client's status."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import time
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from kubectl_nsexec.cpuset import CpuSet
+from testbed import rt_config, rt_valve
 from testbed import rt_node as node
-from testbed import rt_valve
 from tests.live import rt
 from tests.live.pods import guaranteed
 
@@ -81,46 +82,49 @@ def test_the_loop_at_most_doubles_its_time(pods: Pods, nsexec: Program, rt_node:
 
 
 def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
-    pods: Pods, nsexec: Program, rt_node: str
+    pods: Pods, kubectl: Program, nsexec: Program, rt_node: str
 ) -> None:
-    """No process of ours leaves the reserved CPUs while a new pod takes CPUs and the kubelet comes back."""
+    """No process of ours leaves the reserved CPUs while a pod takes CPUs, gives them back, and the kubelet restarts."""
     target = pods.start(guaranteed("target", node=rt_node))
-    with rt.sampling() as sampler:
-        session = rt.Session(nsexec, target)
+    with rt.sampling() as sampler, rt.Session(nsexec, target) as session:
         sampler.mark("command")
-        pods.start(guaranteed("taker", node=rt_node))
+        taker = pods.start(guaranteed("taker", node=rt_node))
         sampler.mark("taken")
+        kubectl.ok("delete", "pod", "-n", taker.namespace, taker.name, "--grace-period=1", "--timeout=90s")
+        sampler.mark("given back")  # and the shared pool, which the kubelet writes into every other container, grows
         node.restart_kubelet()
-        sampler.mark("restarted")
         session.finish()  # whether the streams outlive the kubelet is not ours to say; where the processes are, is
         assert nsexec(*rt.options(target), "--", "true").status == 0
     assert session.mask == rt.RESERVED
     _assert_reserved(sampler)
     commands = [seen for seen in sampler.sightings if seen.name == "cat"]
-    assert any(seen.last >= sampler.marks["taken"] for seen in commands), "the command did not live to see the change"
+    assert any(seen.last >= sampler.marks["given back"] for seen in commands), (
+        "the command did not live to see the change"
+    )
 
 
 @pytest.mark.usefixtures("strict")
 def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """Where the pool that the helper starts in has no reserved CPU at all, it still gets there, and stays there."""
     target = pods.start(guaranteed("target", node=rt_node))
-    with rt.sampling() as sampler:
-        session = rt.Session(nsexec, target)
+    pool = json.loads(rt.inside("cat /var/lib/kubelet/cpu_manager_state"))["defaultCpuSet"]
+    assert CpuSet.parse(pool).isdisjoint(rt.RESERVED), "the reservation is not strict"
+    with rt.sampling() as sampler, rt.Session(nsexec, target) as session:
         assert session.finish() == 0
     assert session.mask == rt.RESERVED
     _assert_reserved(sampler)
-    began = {seen.cpus for seen in sampler.sightings if CpuSet.parse(seen.cpus).isdisjoint(rt.RESERVED)}
-    assert began, "the helper was never outside the reserved CPUs: was the reservation strict?"
 
 
 def test_the_command_cannot_leave(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """CMD's own sched_setaffinity onto an isolated CPU fails, and its mask stays as it was."""
     target = pods.start(guaranteed("target", node=rt_node))
-    script = f"taskset -p -c 3 $$ >/dev/null 2>&1; echo $?; {' '.join(rt.MASK)}"
+    move = "taskset -p -c {} $$ >/dev/null 2>&1; echo $?; "
+    script = move.format(rt.RESERVED) + move.format(rt_config.ISOLATED) + " ".join(rt.MASK)
     tried = nsexec(*rt.options(target), "--", "sh", "-c", script)
     assert tried.status == 0, tried.stderr
-    status, _, mask = tried.text.split()
-    assert status != "0"
+    within, outside, _, mask = tried.text.split()
+    assert within == "0", "taskset itself does not work here"
+    assert outside != "0"
     assert CpuSet.parse(mask) == rt.RESERVED
 
 
@@ -129,9 +133,9 @@ def test_a_killed_client_leaves_nothing(
 ) -> None:
     """Ten seconds after ``kill -9`` of the client no helper pod runs, and no process or cgroup folder is there."""
     target = pods.start(guaranteed("target", node=rt_node))
-    session = rt.Session(nsexec, target)
-    assert rt.helper_processes()
-    session.kill()
+    with rt.Session(nsexec, target) as session:
+        assert rt.helper_processes()
+        session.kill()
     deadline = time.monotonic() + _GONE_WITHIN_SECONDS
     rt.wait_until_empty("processes", rt.helper_processes, deadline)
     rt.wait_until_empty("cgroup folders", rt.helper_folders, deadline)
@@ -140,13 +144,17 @@ def test_a_killed_client_leaves_nothing(
 
 
 def _assert_reserved(sampler: rt.Sampler) -> None:
-    """From the moment that a helper's agent stands on reserved CPUs, so does every thread of its pod, to the end."""
+    """From the moment that a helper's agent has placed itself, every thread of its pod is on reserved CPUs, to the end.
+
+    The agent's first act is to place its pod, the sandbox included; head(1), which takes the last link, and folders of
+    its own come after that.
+    """
     by_pod: dict[str, list[rt.Sighting]] = {}
     for seen in sampler.sightings:
         by_pod.setdefault(seen.pod, []).append(seen)
     assert by_pod, "no helper was seen"
     for sightings in by_pod.values():
-        placed = min(seen.first for seen in sightings if seen.name == "sh" and seen.reserved)
+        placed = min(seen.first for seen in sightings if seen.name == "head" or "/nsexec-" in seen.folder)
         late = [seen for seen in sightings if not seen.reserved and seen.last > placed]
         assert not late, (
             f"placed at {placed:.3f} s, and yet (samples up to {sampler.longest_gap_seconds:.3f} s apart): {late}"
