@@ -62,7 +62,7 @@ def apt_sources(os_release: str, candidates: Sequence[Path]) -> list[str]:
 
 
 def _build(folder: Path) -> None:
-    tools = ["mmdebstrap", "mke2fs", *(["fakeroot"] if os.geteuid() else [])]
+    tools = ["mmdebstrap", "mke2fs", *(["fakeroot", "newuidmap"] if os.geteuid() else [])]
     missing = [tool for tool in tools if not shutil.which(tool, path=_tool_path())]
     if missing:
         raise ClusterError(f"the real-time node's disk needs {', '.join(missing)}: python3 -m testbed packages cluster")

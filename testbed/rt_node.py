@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Final
 
 from testbed import binaries, control_plane, images, nodes, processes, rt_disk, rt_payload, rt_vm
@@ -25,10 +26,15 @@ def up() -> None:
     digest_file = rt_vm.FOLDER / "digest"
     payload, digest = rt_payload.write(rt_vm.FOLDER, kubelet, images.ensure().values(), images.PAUSE, public_key)
     wanted = f"{digest} {rt_vm.command(disk, payload, 'tcg')}"
-    if rt_vm.running() and digest_file.read_text(encoding="utf-8") != wanted:
+    known = digest_file.read_text(encoding="utf-8") if digest_file.exists() else ""
+    if rt_vm.running() and known != wanted:
         say("real-time node: its disk, its payload or its command line changed, starting it anew")
         rt_vm.stop()
-    if not rt_vm.running():
+    elif rt_vm.running() and not rt_vm.answers():
+        say("real-time node: it does not answer (a starving kubectl exec hangs it, see rt_valve.py), starting it anew")
+        rt_vm.stop()
+    fresh = not rt_vm.running()
+    if fresh:
         # Whatever the API server still knows of an earlier life would be taken for the new one's.
         _forget()
         _STRICT.unlink(missing_ok=True)
@@ -36,7 +42,8 @@ def up() -> None:
     rt_vm.start(disk, payload)
     if _STRICT.exists():
         set_strict_cpu_reservation(on=False)
-    _join()
+    with long_step("real-time node: joining the cluster", 1) if fresh else nullcontext():
+        _join()
 
 
 def down() -> None:
@@ -76,10 +83,9 @@ def set_strict_cpu_reservation(*, on: bool) -> None:
 
 
 def _join() -> None:
-    with long_step("real-time node: joining the cluster", 1):
-        _wait("the real-time node's kubelet registers", lambda: nodes.exists(RT_NODE))
-        nodes.settle(RT_NODE, "worker-rt", rt_vm.NAME)
-        _wait_ready()
+    _wait("the real-time node's kubelet registers", lambda: nodes.exists(RT_NODE))
+    nodes.settle(RT_NODE, "worker-rt", rt_vm.NAME)
+    _wait_ready()
 
 
 def _wait_ready() -> None:

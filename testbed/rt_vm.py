@@ -26,6 +26,7 @@ _MEMORY: Final = "4G"
 _FIRST_LINE_SECONDS: Final = 15.0
 """Hardware acceleration may be offered and hang before the kernel's first line; more than this means that it does."""
 _BOOT_SECONDS: Final = 420.0
+_PATIENCE_SECONDS: Final = 120.0
 _LOOP_NICENESS: Final = 10
 _ACCELERATORS: Final = {
     "kvm": ("-accel", "kvm", "-cpu", "host"),
@@ -60,12 +61,21 @@ def running() -> bool:
     return processes.alive(NAME)
 
 
+def answers() -> bool:
+    """Whether the running machine lets us in, with all the patience that one needs that still boots."""
+    try:
+        processes.wait_until("ssh into the real-time node", _ssh_answers, _PATIENCE_SECONDS, process=NAME)
+    except ClusterError:
+        return False
+    return True
+
+
 def start(disk: Disk, payload: Path) -> None:
     """Boot the machine unless it runs, and return when ssh answers. Raises ClusterError when it does not in time."""
     if not running():
         _boot(disk, payload)
-    with long_step("real-time node: boot", 1.5, _last_console_line):
-        processes.wait_until("ssh into the real-time node", _ssh_answers, _BOOT_SECONDS, process=NAME)
+        with long_step("real-time node: boot", 1, _last_console_line):
+            processes.wait_until("ssh into the real-time node", _ssh_answers, _BOOT_SECONDS, process=NAME)
     _ensure_master()
     _favour_reserved()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import platform
 import subprocess
 import time
 from contextlib import suppress
@@ -97,6 +99,14 @@ def _each(values: str | list[str]) -> list[str]:
     return [values] if isinstance(values, str) else values
 
 
+def ignore(signals: Sequence[int]) -> None:
+    """Has the kernel ignore SIGNALS, also 32 and 33, which the C library would refuse (rt_sigaction(2))."""
+    call = {"x86_64": 13, "aarch64": 134}.get(platform.machine())
+    action = (ctypes.c_ulong * 8)(1)  # SIG_IGN
+    for number in signals:
+        assert ctypes.CDLL(None, use_errno=True).syscall(call, number, action, None, 8) == 0
+
+
 class Session:
     """One ``last-link enter`` into a target, with a lease that the test holds."""
 
@@ -112,6 +122,7 @@ class Session:
         size: int | None = None,
         lease: Path | None = None,
         pass_fds: Sequence[int] = (),
+        ignored: Sequence[int] = (),
     ) -> None:
         fifo = run / "lease"
         os.mkfifo(fifo)
@@ -128,6 +139,7 @@ class Session:
             bufsize=0,
             env={**os.environ, **QUIET_SANITIZERS},
             pass_fds=pass_fds,
+            preexec_fn=lambda: ignore(ignored),  # noqa: PLW1509 - no thread of the tests holds a lock here
         )
         self.stdin, self.stdout = cast("IO[bytes]", self.process.stdin), cast("IO[bytes]", self.process.stdout)
         with suppress(BrokenPipeError):  # a session that is refused early does not read its identity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,7 +66,11 @@ def test_root_with_all_rights(link: Path, shared_target: Target, tmp_path: Path)
 def test_root_of_an_ordinary_container(link: Path, shared_target: Target, tmp_path: Path) -> None:
     """Root is only as strong as the container's bounding set; no signal is blocked or ignored."""
     few = "00000000a80425fb"
-    found = seen(link, shared_target, tmp_path, bounding=few, permitted=few, effective=few)
+    blob = identity("cat", "/proc/self/status", bounding=few, permitted=few, effective=few)
+    session = Session(link, shared_target, blob, run=tmp_path, ignored=[signal.SIGUSR1, 32, 33])
+    session.started()
+    status = session.end()[1].decode()
+    found = {key: field(status, key).strip() for key in FIELDS}
     assert [found[key] for key in ("CapPrm", "CapEff", "CapBnd", "CapAmb")] == [few, few, few, NONE]
     assert (found["SigBlk"], found["SigIgn"]) == (NONE, NONE)
 
