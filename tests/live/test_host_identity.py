@@ -107,6 +107,26 @@ def test_a_hostile_image_has_no_say(kubectl: Program, nsexec: Program, pods: Pod
     _compare(kubectl, nsexec, target)
 
 
+def test_a_target_in_a_restricted_namespace_is_entered(
+    kubectl: Program, nsexec: Program, pods: Pods, host_node: str
+) -> None:
+    """Pod Security "restricted" where the target lives says nothing about the helper, which lives elsewhere."""
+    kubectl.ok("label", "namespace", pods.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    try:
+        security = {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        target = pods.start(pod("restricted", container(security=security), node=host_node))
+        where = (target.name, "-n", target.namespace, "--", "id")
+        assert nsexec(*where).text == kubectl.ok("exec", *where)
+    finally:
+        kubectl.ok("label", "namespace", pods.namespace, "pod-security.kubernetes.io/enforce-")
+
+
 def test_a_distroless_target_is_entered(kubectl: Program, nsexec: Program, pods: Pods, host_node: str) -> None:
     """One static program is all that there is, and it runs."""
     target = pods.start(pod("distroless", container(images.EMPTY), node=host_node))
