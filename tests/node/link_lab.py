@@ -99,11 +99,11 @@ def _each(values: str | list[str]) -> list[str]:
     return [values] if isinstance(values, str) else values
 
 
-def ignore(signals: Sequence[int]) -> None:
-    """Has the kernel ignore SIGNALS, also 32 and 33, which the C library would refuse (rt_sigaction(2))."""
+def begin_with_signals(ignored: Sequence[int]) -> None:
+    """IGNORED are ignored, and 32 and 33 are not, whatever our own parent left them at (rt_sigaction(2))."""
     call = {"x86_64": 13, "aarch64": 134}.get(platform.machine())
-    action = (ctypes.c_ulong * 8)(1)  # SIG_IGN
-    for number in signals:
+    for number in (32, 33, *ignored):
+        action = (ctypes.c_ulong * 8)(int(number in ignored))  # SIG_IGN is 1, SIG_DFL is 0
         assert ctypes.CDLL(None, use_errno=True).syscall(call, number, action, None, 8) == 0
 
 
@@ -139,7 +139,7 @@ class Session:
             bufsize=0,
             env={**os.environ, **QUIET_SANITIZERS},
             pass_fds=pass_fds,
-            preexec_fn=lambda: ignore(ignored),  # noqa: PLW1509 - no thread of the tests holds a lock here
+            preexec_fn=lambda: begin_with_signals(ignored),  # noqa: PLW1509 - no thread of the tests holds a lock here
         )
         self.stdin, self.stdout = cast("IO[bytes]", self.process.stdin), cast("IO[bytes]", self.process.stdout)
         with suppress(BrokenPipeError):  # a session that is refused early does not read its identity

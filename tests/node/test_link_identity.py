@@ -67,7 +67,7 @@ def test_root_of_an_ordinary_container(link: Path, shared_target: Target, tmp_pa
     """Root is only as strong as the container's bounding set; no signal is blocked or ignored."""
     few = "00000000a80425fb"
     blob = identity("cat", "/proc/self/status", bounding=few, permitted=few, effective=few)
-    session = Session(link, shared_target, blob, run=tmp_path, ignored=[signal.SIGUSR1, 32, 33])
+    session = Session(link, shared_target, blob, run=tmp_path, ignored=[signal.SIGUSR1, signal.SIGTERM])
     session.started()
     status = session.end()[1].decode()
     found = {key: field(status, key).strip() for key in FIELDS}
