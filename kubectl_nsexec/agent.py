@@ -67,9 +67,24 @@ def _agent(shell: str, verb: str, nonce: str, reserved: CpuSet, *rest: str) -> l
     return [shell, "-c", f'eval "${AGENT_VARIABLE}"', "nsexec-agent", verb, nonce, str(reserved), *rest]
 
 
+_FRAME_BYTES = 65535
+
+
 def go_line(identity_bytes: int) -> bytes:
     """What the agent waits for after its ``target`` event; the identity follows, then the command's stdin."""
     return b"go %d\n" % identity_bytes
+
+
+def typed(data: bytes) -> bytes:
+    """What the user has typed, as the last link takes it for a terminal (node/terminal.c)."""
+    parts = [data[at : at + _FRAME_BYTES] for at in range(0, len(data), _FRAME_BYTES)]
+    return b"".join(b"d" + len(part).to_bytes(2, "big") + part for part in parts)
+
+
+def window(rows: int, columns: int) -> bytes:
+    """The window's new size, as the last link takes it for a terminal (node/terminal.c)."""
+    size = rows.to_bytes(2, "big") + columns.to_bytes(2, "big")
+    return b"w" + len(size).to_bytes(2, "big") + size
 
 
 def parse_event(line: bytes, nonce: str) -> Event | None:
@@ -170,7 +185,7 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
 
 
 def _started(fields: dict[str, Any]) -> Started:
-    return Started(pid=_pid(fields), mask=_cpus(fields, "mask"))
+    return Started(pid=_pid(fields), mask=_cpus(fields, "mask"), tty=_text(fields, "tty"))
 
 
 def _failure(fields: dict[str, Any]) -> AgentFailure:

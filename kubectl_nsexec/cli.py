@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from kubectl_nsexec import argv as arguments
 from kubectl_nsexec import connection_flags as flags
 from kubectl_nsexec import request as requests
-from kubectl_nsexec import resources
+from kubectl_nsexec import resources, terminal
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
@@ -23,7 +24,8 @@ _HELP = """\
 Run a command in a container of a pod, off its isolated CPUs.
 
 Like `oc exec`, but the command runs on the node's reserved CPUs, inside every
-namespace of the container and with its identity. A privileged helper pod on the
+namespace of the container and with its identity. Without a command: a shell.
+A privileged helper pod on the
 node starts it; when the command or this client ends, nothing of it stays.
 """
 
@@ -32,6 +34,8 @@ _EPILOG = """\
 Examples:
   oc nsexec du-0 -- ps aux
   oc nsexec du-0 -n ran -c dpdk -- cat /proc/self/status
+  oc nsexec -it du-0 -- top
+  oc nsexec du-0
   tar c . | oc nsexec -i du-0 -- tar x -C /tmp
   oc nsexec deploy/web -- id
   oc nsexec du-0 --verify
@@ -71,6 +75,7 @@ def _program_name(called: str) -> str:
 
 def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
     made: list[requests.Request] = []
+    user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     @app.command(help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,7 +93,11 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         ] = None,
         *,
         stdin: Annotated[bool, typer.Option("-i", "--stdin", help="Pass stdin to the command.")] = False,
-        tty: Annotated[bool, typer.Option("-t", "--tty", help="Accepted, but no terminal is given yet.")] = False,
+        tty: Annotated[bool, typer.Option("-t", "--tty", help="With -i: give the command a terminal.")] = False,
+        no_tty: Annotated[bool, typer.Option("-T", "--no-tty", help="Give the shell no terminal.")] = False,
+        shell: Annotated[
+            str, typer.Option("--shell", metavar="PATH", help="What to run when no command is given.")
+        ] = requests.DEFAULT_SHELL,
         filename: Annotated[
             str | None,
             typer.Option(
@@ -150,12 +159,7 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
 
             console.print(f"{program} {__version__}")
             return
-        if dry_run not in ("none", "client"):
-            raise UsageError(f'--dry-run: "{dry_run}" is neither none nor client')
-        if output not in (None, "yaml"):
-            raise UsageError(f'-o: "{output}" is not supported; only yaml is')
-        if output and dry_run == "none":
-            raise UsageError("-o yaml goes with --dry-run=client")
+        _check_dry_run(dry_run, output)
         if filename is None:
             named = requests.pod_name(pod or [], program)
         else:
@@ -198,6 +202,11 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
             dry_run=dry_run == "client",
             program=program,
         )
+        if tty and no_tty:
+            raise UsageError("you may not specify -t and -T together")
+        if after is None and not verify:
+            wanted = requests.as_shell(wanted, os.fsencode(shell), os.environ.get("TERM", ""))
+            wanted = replace(wanted, tty=not no_tty and (tty or user_terminal is not None))
         requests.check(wanted)
         made.append(wanted)
 
@@ -211,7 +220,18 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         return 0
     from kubectl_nsexec import session  # noqa: PLC0415 - the Kubernetes client is not needed for --help
 
-    return session.run(made[0], with_quiet(console, made[0].quiet), interrupts)
+    console = with_quiet(console, made[0].quiet)
+    request = requests.settle_tty(made[0], console.notice, terminal=user_terminal is not None)
+    return session.run(request, console, interrupts, user_terminal if request.tty else None)
+
+
+def _check_dry_run(dry_run: str, output: str | None) -> None:
+    if dry_run not in ("none", "client"):
+        raise UsageError(f'--dry-run: "{dry_run}" is neither none nor client')
+    if output not in (None, "yaml"):
+        raise UsageError(f'-o: "{output}" is not supported; only yaml is')
+    if output and dry_run == "none":
+        raise UsageError("-o yaml goes with --dry-run=client")
 
 
 def unexpected(error: BaseException, console: Console) -> int:

@@ -32,6 +32,8 @@ class StartedCommand:
 
     stream: RemoteStream
     proof: Proof
+    tty: str
+    """See Started."""
 
 
 class Entry:
@@ -53,7 +55,7 @@ class Entry:
         Hands it the last link, and waits until it stands on its CPUs.
         """
         self.lease = self._open("attach", [])
-        if self.request.stdin and self.lease.connection.protocol != V5_PROTOCOL:
+        if self.request.stdin and not self.request.tty and self.lease.connection.protocol != V5_PROTOCOL:
             raise HelperPodError(
                 "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
@@ -63,26 +65,29 @@ class Entry:
         if not isinstance(event, Held):
             raise AgentError(f"the helper's main process answered {type(event).__name__} instead of Held")
 
-    def start_command(self) -> StartedCommand:
-        """Enters the target and stops just after CMD has been started."""
+    def start_command(self, window: tuple[int, int] | None = None) -> StartedCommand:
+        """Enters the target and stops just after CMD has been started; ``window``: with a terminal of that size."""
         stream, facts = self._enter(self._plan.policy.reserved)
         if outside := verdict.outside_target(self._plan.policy, facts):
             stream.connection.close()  # the agent sees no "go" and ends
             stream, facts = self._enter(outside)
         checked = verdict.check_on_node(self._plan.policy, facts)
         who = identity.of_target(facts)
+        if window is not None or self.request.term is not None:
+            who = identity.with_term(who, self.request.term, self._plan.target.runtime)
         records = identity.encode(
             who,
             self.request.command,
             stdin=self.request.stdin,
             verify=not self.request.command,
+            window=window,
         )
         stream.send_stdin(agent.go_line(len(records)) + records)
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         verdict.check_started(facts, started)
-        return StartedCommand(stream, self._proof(facts, started, checked))
+        return StartedCommand(stream, self._proof(facts, started, checked), started.tty)
 
     def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
         plan = self._plan

@@ -8,7 +8,8 @@ derives the final ones itself (capabilities(7)), e.g. empty permitted and effect
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.errors import AgentError
@@ -125,9 +126,24 @@ def from_proc(status: bytes, environ: bytes, limits: bytes, cwd: bytes) -> Ident
         raise _doubt(f"the container's init cannot be understood by /proc: {error!r}") from error
 
 
-def encode(identity: Identity, argv: Sequence[bytes], *, stdin: bool, verify: bool) -> bytes:
+def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
+    """The identity of a command with a terminal: TERM is ``term``, else what the runtime's own exec makes of it.
+
+    containerd's exec with a terminal says xterm, whatever the container has. CRI-O leaves the container's environment
+    alone; one that has no TERM gets xterm there too, for nothing works without.
+    """
+    others = tuple(pair for pair in identity.env if not pair.startswith(b"TERM="))
+    if term is None and runtime != "containerd" and len(others) < len(identity.env):
+        return identity
+    return replace(identity, env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
+
+
+def encode(
+    identity: Identity, argv: Sequence[bytes], *, stdin: bool, verify: bool, window: tuple[int, int] | None = None
+) -> bytes:
     """NUL-terminated ``key=value`` records for the last link; ``argv`` may be empty only with ``verify``.
 
+    ``window``: a terminal of so many (rows, columns).
     Raises AgentError (code ``identity``) for a value that would break the records.
     """
     records: list[tuple[str, bytes]] = [
@@ -146,6 +162,8 @@ def encode(identity: Identity, argv: Sequence[bytes], *, stdin: bool, verify: bo
     records += [("env", pair) for pair in identity.env]
     records += [("arg", word) for word in argv]
     records += [("stdin", b"%d" % stdin), ("verify", b"%d" % verify)]
+    rows, columns = window or (0, 0)
+    records += [("tty", b"%d" % (window is not None)), ("rows", b"%d" % rows), ("columns", b"%d" % columns)]
     if not argv and not verify:
         raise _doubt("there is no command")
     for key, value in records:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as exceptions, so that every ``finally`` runs."""
+"""SIGINT, SIGTERM, SIGHUP and SIGQUIT as exceptions, so that every ``finally`` runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 
 
 class SignalReceived(BaseException):

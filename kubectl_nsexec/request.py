@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec import resources
 from kubectl_nsexec.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEFAULT_HELPER_NAMESPACE = "nsexec"
 DEFAULT_TIMEOUT = "60s"
 DEFAULT_POD_RUNNING_TIMEOUT = "1m0s"
+DEFAULT_SHELL = "/bin/sh"
+NO_TERMINAL = "Unable to use a TTY - input is not a terminal or the right kind of file"
+"""kubectl's words (cmd/exec/exec.go, SetupTTY)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,9 @@ class Request:
     pod_running_timeout_seconds: float = 60.0
     stdin: bool = False
     tty: bool = False
+    """CMD gets a terminal: only with ``stdin``, and where the user has one."""
+    term: str | None = None
+    """CMD's TERM; None: what the runtime's own exec would set."""
     quiet: bool = False
     cpus: str | None = None
     image: str | None = None
@@ -102,6 +112,23 @@ def pod_of_manifest(
 def _command_without_dashes(program: str) -> UsageError:
     verb = program.rsplit(maxsplit=1)[-1]
     return UsageError(f"{verb} [POD] [COMMAND] is not supported. Use {verb} [POD] -- [COMMAND] instead")
+
+
+def as_shell(request: Request, shell: bytes, term: str) -> Request:
+    """The same with an interactive shell as its command, as ``oc rsh`` starts it (pkg/cli/rsh/rsh.go).
+
+    ``term`` is the user's own TERM, or empty.
+    """
+    return replace(request, command=(shell,), stdin=True, term=term or "xterm")
+
+
+def settle_tty(request: Request, remark: Callable[[str], None], *, terminal: bool) -> Request:
+    """The same with ``tty`` only where it can be had: without ``-i`` it is dropped, without a terminal remarked on."""
+    if not request.tty or (request.stdin and terminal):
+        return request
+    if request.stdin:
+        remark(NO_TERMINAL)
+    return replace(request, tty=False)
 
 
 def check(request: Request) -> None:

@@ -52,6 +52,8 @@ class Started:
 
     pid: int
     mask: CpuSet
+    tty: str = ""
+    """Whose /dev/pts its terminal is of, ``container`` or ``helper``; empty when it has none."""
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,29 @@ import dataclasses
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import helper_pod, output, plan
+from kubectl_nsexec import agent, helper_pod, output, plan
 from kubectl_nsexec.cluster import Cluster, load
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
-from kubectl_nsexec.streams import ExitStatus, Links, relay
+from kubectl_nsexec.streams import ExitStatus, Links, Source, relay, user_stdin
+from kubectl_nsexec.terminal import take
 
 if TYPE_CHECKING:
     from kubectl_nsexec.console import Console
+    from kubectl_nsexec.entry import StartedCommand
     from kubectl_nsexec.interrupts import Interrupts
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
+    from kubectl_nsexec.terminal import Terminal
 
 
-def run(request: Request, console: Console, interrupts: Interrupts) -> int:
-    """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
+def run(request: Request, console: Console, interrupts: Interrupts, terminal: Terminal | None = None) -> int:
+    """Does what ``request`` says and returns the exit status. Raises the NsexecError family.
+
+    ``terminal``: the user's, when the command is to have one too.
+    """
     cluster = load(request.connection, console.say)
     made = plan.make(request, cluster)
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
@@ -31,15 +37,13 @@ def run(request: Request, console: Console, interrupts: Interrupts) -> int:
     if request.dry_run:
         console.print(output.as_yaml(manifest(made.helper)))
         return 0
-    if request.tty and request.stdin:
-        console.notice("-t: this version gives the command no terminal; going on without one")
     for note in made.policy.notes:
         console.notice(note)
     with ExitStack() as stack:
         helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
         links = Links()
         stack.callback(links.close)
-        return _run_in(Entry(request, cluster, made, helper, links, deadline), console)
+        return _run_in(Entry(request, cluster, made, helper, links, deadline), console, terminal)
 
 
 def _start_helper(
@@ -60,10 +64,10 @@ def _start_helper(
     raise AssertionError("a plan has at least one image")
 
 
-def _run_in(entry: Entry, console: Console) -> int:
+def _run_in(entry: Entry, console: Console, terminal: Terminal | None) -> int:
     request = entry.request
     entry.hold_lease()
-    started = entry.start_command()
+    started = entry.start_command(terminal.size() if terminal else None)
     for warning in started.proof.warnings:
         console.notice(f"warning: {warning}")
     if request.verify:
@@ -72,8 +76,34 @@ def _run_in(entry: Entry, console: Console) -> int:
             console.say(table)
         else:
             console.print(table)
-    ended = relay(entry.links, started.stream, entry.lease, console, stdin=request.stdin and bool(request.command))
+    if started.tty == "helper":
+        console.notice("the container has no /dev/pts of its own, so the terminal has no name inside it")
+    if terminal:
+        ended = _relay_terminal(entry, started, console, terminal)
+    else:
+        sources = [user_stdin(console.stdin_fd)] if request.stdin and request.command else []
+        ended = relay(entry.links, started.stream, entry.lease, console, sources)
     return _exit_status(ended, console)
+
+
+def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal) -> ExitStatus:
+    """The user's terminal in raw mode, tied to the command's."""
+    typed = user_stdin(terminal.input_fd)
+
+    def keys() -> bytes | None:
+        data = typed.read()
+        return agent.typed(data) if data else data
+
+    with terminal.resizes() as resized:
+
+        def window() -> bytes:
+            take(resized)
+            return agent.window(*terminal.size())
+
+        started.stream.send_stdin(window())  # it may have changed since the command was given its first
+        with terminal.raw():
+            sources = [Source(typed.fd, keys), Source(resized, window)]
+            return relay(entry.links, started.stream, entry.lease, console, sources)
 
 
 def _exit_status(ended: ExitStatus, console: Console) -> int:

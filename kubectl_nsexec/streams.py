@@ -18,7 +18,7 @@ from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, ConnectionLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kubectl_nsexec.cluster import Connection
     from kubectl_nsexec.console import Console
@@ -120,8 +120,8 @@ class Links:
         for stream in self._streams:
             stream.connection.close()
 
-    def step(self, timeout_seconds: float, stdin_fd: int | None = None) -> bool:
-        """Moves what can be moved, waiting for it at most ``timeout_seconds``; True when ``stdin_fd`` can be read.
+    def step(self, timeout_seconds: float, *others: int) -> set[int]:
+        """Moves what can be moved, waiting for it at most ``timeout_seconds``; those of ``others`` that can be read.
 
         Raises ConnectionLostError.
         """
@@ -132,8 +132,7 @@ class Links:
             stream.connection.fileno(): _READ | (_WRITE if stream.connection.unsent_bytes else 0)
             for stream in open_streams
         }
-        if stdin_fd is not None:
-            wanted[stdin_fd] = _READ
+        wanted.update(dict.fromkeys(others, _READ))
         ready = self._wait(wanted, wait)
         for stream in open_streams:
             events = ready.get(stream.connection.fileno(), 0)
@@ -146,7 +145,7 @@ class Links:
             for stream in open_streams:
                 if not stream.connection.closed:
                     stream.connection.ping()
-        return stdin_fd in ready
+        return ready.keys() & set(others)
 
     def _wait(self, wanted: dict[int, int], timeout_seconds: float) -> dict[int, int]:
         """The events of each descriptor, once there are any. The selector is kept while the question is the same."""
@@ -170,13 +169,40 @@ class Links:
             self.step(deadline.remaining_seconds())
 
 
-def relay(links: Links, session: RemoteStream, lease: RemoteStream, console: Console, *, stdin: bool) -> ExitStatus:
+@dataclass(frozen=True)
+class Source:
+    """Something of the user's that CMD is to be told of: a descriptor to wait on, and what to send when it is ready.
+
+    ``read`` gives bytes for CMD's stdin, none when there is nothing yet, and None at the end.
+    """
+
+    fd: int
+    read: Callable[[], bytes | None]
+
+
+def user_stdin(fd: int) -> Source:
+    """The user's stdin as it is; what cannot be read any more, as a terminal that is gone (EIO), has ended."""
+
+    def read() -> bytes | None:
+        try:
+            return os.read(fd, _STDIN_BYTES) or None
+        except BlockingIOError:
+            return b""
+        except OSError:
+            return None
+
+    return Source(fd, read)
+
+
+def relay(
+    links: Links, session: RemoteStream, lease: RemoteStream, console: Console, sources: Iterable[Source] = ()
+) -> ExitStatus:
     """Moves CMD's bytes both ways until it has ended, and says how.
 
-    ``stdin``: the user's stdin goes to CMD, its end too. Raises ConnectionLostError when the link or
+    When one of ``sources`` ends, so does CMD's stdin. Raises ConnectionLostError when the link or
     the helper pod went first: what became of CMD is then unknown.
     """
-    stdin_fd = console.stdin_fd if stdin else None
+    left = tuple(sources)
     while True:
         if session.stdout:
             data, session.stdout = session.stdout, bytearray()
@@ -190,24 +216,18 @@ def relay(links: Links, session: RemoteStream, lease: RemoteStream, console: Con
             raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
         if lease.ended:
             return _after_lost_lease(links, session, console)
-        wanted = stdin_fd if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else None
-        if links.step(PING_SECONDS, wanted) and not _forward_stdin(session, console.stdin_fd):
-            stdin_fd = None
+        wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
+        ready = links.step(PING_SECONDS, *(source.fd for source in wanted))
+        if not all(_forward(session, source) for source in wanted if source.fd in ready):
+            session.close_stdin()
+            left = ()
 
 
-def _forward_stdin(session: RemoteStream, stdin_fd: int) -> bool:
-    """One read of the user's stdin to CMD; False at its end."""
-    try:
-        data = os.read(stdin_fd, _STDIN_BYTES)
-    except BlockingIOError:
-        return True
-    except OSError:  # e.g. EIO: the terminal is gone; CMD sees the end
-        data = b""
-    if data:
+def _forward(session: RemoteStream, source: Source) -> bool:
+    """What ``source`` has to CMD; False at its end."""
+    if data := source.read():
         session.send_stdin(data)
-    else:
-        session.close_stdin()
-    return bool(data)
+    return data is not None
 
 
 def _after_lost_lease(links: Links, session: RemoteStream, console: Console) -> ExitStatus:

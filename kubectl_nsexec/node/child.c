@@ -93,18 +93,23 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
 
     /* First the death signal, then the wait for a byte: a supervisor that died in between is an end of file. */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    setsid();
+    error = session->terminal ? terminal_take(session->terminal) : 0;
+    if (error)
+        say_to(say, TERMINAL_FAILED, error);
     close_span(3, low - 1);
     close_span(low + 1, high - 1);
     close_span(high + 1, ~0U);
-    setsid();
     /* All but 32 and 33, which the C library keeps for itself: those stay as the runtime left them, as in its own exec. */
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(identity->umask);
-    error = enter_cwd(session);
-    say_to(say, error ? CWD_FAILED : READY, error);
+    if (!error) {
+        error = enter_cwd(session);
+        say_to(say, error ? CWD_FAILED : READY, error);
+    }
     do
         got = read(hear, &go, 1);
     while (got < 0 && errno == EINTR);

@@ -36,6 +36,26 @@ static void begin_clean(struct session *session)
         fail(LAST_LINK, "/dev/null cannot be opened: %s", strerror(errno));
 }
 
+/* Opens the lease; fails (exit 125) when nobody holds it. */
+static int lease_open(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat about;
+    char byte;
+
+    if (fd < 0 || fstat(fd, &about))
+        fail(LAST_LINK, "the lease %s cannot be opened: %s", path, strerror(errno));
+    if (!S_ISFIFO(about.st_mode))
+        fail(LAST_LINK, "the lease %s is not a FIFO", path);
+    /*
+     * poll reports a hang-up only after a writer that this descriptor has seen. read tells at once:
+     * end of file when nobody holds the other end, EAGAIN when somebody does (fifo(7), read(2)).
+     */
+    if (read(fd, &byte, 1) == 0)
+        fail(LAST_LINK, "the helper's main process is gone: nobody holds the lease %s", path);
+    return fd;
+}
+
 static char *read_identity(size_t size, int lease)
 {
     char *blob = malloc(size);
@@ -105,6 +125,7 @@ int enter(const char *cpus, const char *size, const char *lease, const char *kil
     static struct session session;
     static struct identity identity;
     uint64_t bytes;
+    int own_terminals;
 
     begin_clean(&session);
     if (!cpus_parse(cpus, &session.allowed))
@@ -119,9 +140,13 @@ int enter(const char *cpus, const char *size, const char *lease, const char *kil
     session.identity = &identity;
     if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
-    give_streams(identity.uid);
+    if (!identity.with_terminal)
+        give_streams(identity.uid);
+    own_terminals = identity.with_terminal ? terminal_folder() : -1;
     session.target = watch_target();
     go_in();
+    if (identity.with_terminal)
+        session.terminal = terminal_open(&identity, own_terminals);
     identity_complete_home(&identity);
     /* As runc does: with root's rights first, for a directory that the user may use but not reach. */
     session.in_cwd = !chdir(identity.cwd);

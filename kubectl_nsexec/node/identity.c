@@ -10,12 +10,13 @@
 
 enum key {
     UID, GID, GROUPS, BOUNDING, PERMITTED, EFFECTIVE, INHERITABLE, AMBIENT, NO_NEW_PRIVS, UMASK, CWD, STDIN, VERIFY,
+    TTY, ROWS, COLUMNS,
     ONCE, /* those above must come exactly once, those below any number of times */
     RLIMIT = ONCE, ENV, ARG, UNKNOWN
 };
 static const char *const names[] = {
     "uid", "gid", "groups", "bounding", "permitted", "effective", "inheritable", "ambient", "no_new_privs", "umask",
-    "cwd", "stdin", "verify", "rlimit", "env", "arg"};
+    "cwd", "stdin", "verify", "tty", "rows", "columns", "rlimit", "env", "arg"};
 
 static uint64_t number(const char *name, const char *text, int base, uint64_t limit)
 {
@@ -109,6 +110,9 @@ static void take(enum key key, char *value, struct identity *identity)
         break;
     case STDIN: identity->with_stdin = (int)decimal(key, value, 1); break;
     case VERIFY: identity->verify_only = (int)decimal(key, value, 1); break;
+    case TTY: identity->with_terminal = (int)decimal(key, value, 1); break;
+    case ROWS: identity->rows = (unsigned)decimal(key, value, UINT16_MAX); break;
+    case COLUMNS: identity->columns = (unsigned)decimal(key, value, UINT16_MAX); break;
     case RLIMIT: parse_limit(value, identity); break;
     case ENV: case ARG: case UNKNOWN: break; /* counted by the caller */
     }

@@ -27,7 +27,8 @@ struct identity {
         struct rlimit values;
     } limits[LIMIT_KINDS];
     char **environment, **arguments; /* end in NULL */
-    int with_stdin, verify_only;
+    int with_stdin, verify_only, with_terminal;
+    unsigned rows, columns; /* of the terminal's window */
 };
 
 /*

@@ -12,8 +12,11 @@
 /* The word that begins every line of ours; false when it is not [A-Za-z0-9._-]{1,128}. */
 int report_as(const char *nonce);
 
-/* "NONCE {json}": the command is next, as process PID of the node, on the CPUs of MASK. 0 or errno. */
-int report_start(int pid, const char *mask);
+/*
+ * "NONCE {json}": the command is next, as process PID of the node, on the CPUs of MASK, with a terminal of TTY's
+ * ("container", "helper", or "" for none). 0 or errno.
+ */
+int report_start(int pid, const char *mask, const char *tty);
 
 /* Ends this process with status 125 and an error line; CODE is LAST_LINK or IDENTITY. */
 _Noreturn void fail(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,10 +6,12 @@
 
 #include "cpus.h"
 #include "identity.h"
+#include "terminal.h"
 
 struct session {
     const struct identity *identity;
     struct cpus allowed;
+    struct terminal *terminal; /* the command's, or NULL */
     int in_cwd;    /* the working directory is entered already */
     int null;      /* the node's /dev/null */
     int lease;     /* hangs up when the helper's main process ends */
@@ -17,7 +19,7 @@ struct session {
     int kill_file; /* cgroup.kill of the session's folder, or -1 */
 };
 
-enum stage { READY, CWD_FAILED, EXEC_FAILED };
+enum stage { READY, CWD_FAILED, TERMINAL_FAILED, EXEC_FAILED };
 struct word { /* what the child says to the supervisor */
     int stage, error;
 };
@@ -27,9 +29,6 @@ void close_span(unsigned first, unsigned last);
 
 /* The child, after fork: gets ready, says so on SAY, waits for a byte on HEAR, becomes the command. */
 _Noreturn void child_run(const struct session *session, int say, int hear);
-
-/* Opens the lease; fails (exit 125) when nobody holds it. */
-int lease_open(const char *path);
 
 /* Starts the command and stays until it has ended; the exit status for the client. */
 int supervise(struct session *session);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,25 +18,6 @@ struct child {
     pid_t pid;
     int heard, told, signals; /* pipe from it, pipe to it, signalfd */
 };
-
-int lease_open(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct stat about;
-    char byte;
-
-    if (fd < 0 || fstat(fd, &about))
-        fail(LAST_LINK, "the lease %s cannot be opened: %s", path, strerror(errno));
-    if (!S_ISFIFO(about.st_mode))
-        fail(LAST_LINK, "the lease %s is not a FIFO", path);
-    /*
-     * poll reports a hang-up only after a writer that this descriptor has seen. read tells at once:
-     * end of file when nobody holds the other end, EAGAIN when somebody does (fifo(7), read(2)).
-     */
-    if (read(fd, &byte, 1) == 0)
-        fail(LAST_LINK, "the helper's main process is gone: nobody holds the lease %s", path);
-    return fd;
-}
 
 static int block_signals(void)
 {
@@ -107,21 +87,27 @@ static int hear(const struct child *child, struct word *word)
     return got == (ssize_t)sizeof *word;
 }
 
-enum source { SIGNALS, LEASE, TARGET, CHILD, SOURCES };
+enum source { SIGNALS, LEASE, TARGET, CHILD, SOURCES, ALL_SOURCES = SOURCES + TERMINAL_SOURCES };
 
 /* Waits for news; descriptors of -1 have none. False when nothing came of it (EINTR, or a want of memory that passes). */
 static int await(const struct session *session, const struct child *child, struct pollfd *sources)
 {
+    nfds_t count = SOURCES;
+
     sources[SIGNALS] = (struct pollfd){.fd = child->signals, .events = POLLIN};
     sources[LEASE] = (struct pollfd){.fd = session->lease};
     sources[TARGET] = (struct pollfd){.fd = session->target, .events = POLLIN};
     sources[CHILD] = (struct pollfd){.fd = child->heard, .events = POLLIN};
-    return poll(sources, SOURCES, -1) > 0;
+    if (session->terminal) {
+        terminal_await(session->terminal, sources + SOURCES);
+        count += TERMINAL_SOURCES;
+    }
+    return poll(sources, count, -1) > 0;
 }
 
 static void await_ready(const struct session *session, const struct child *child)
 {
-    struct pollfd sources[SOURCES] = {0};
+    struct pollfd sources[ALL_SOURCES] = {0};
     struct word word;
 
     while (!sources[CHILD].revents) {
@@ -139,6 +125,8 @@ static void await_ready(const struct session *session, const struct child *child
     }
     if (!hear(child, &word))
         give_up(child, LAST_LINK, "the process in the container ended before the command started");
+    if (word.stage == TERMINAL_FAILED)
+        give_up(child, LAST_LINK, "the terminal cannot be given to the command: %s", strerror(word.error));
     if (word.stage != READY)
         give_up(child, IDENTITY, "the working directory '%s' cannot be entered: %s", session->identity->cwd,
                 strerror(word.error));
@@ -156,7 +144,7 @@ static void announce(const struct session *session, const struct child *child)
     cpus_print(&session->allowed, allowed);
     if (!cpus_within(&cpus, &session->allowed))
         give_up(child, LAST_LINK, "process %d is on CPUs %s, not inside %s", child->pid, mask, allowed);
-    error = report_start(child->pid, mask);
+    error = report_start(child->pid, mask, session->terminal ? terminal_owner(session->terminal) : "");
     if (error)
         give_up(child, LAST_LINK, "nobody hears that the command starts: %s", strerror(error));
 }
@@ -169,34 +157,40 @@ static void hear_of_exec(const struct session *session, struct child *child)
     if (child->heard < 0)
         return;
     if (hear(child, &word))
-        dprintf(STDERR_FILENO, "exec: \"%s\": %s\n", session->identity->arguments[0], strerror(word.error));
+        dprintf(STDERR_FILENO, "exec: \"%s\": %s%s", session->identity->arguments[0], strerror(word.error),
+                session->terminal ? "\r\n" : "\n"); /* the client's terminal is in raw mode */
     close(child->heard);
     child->heard = -1;
     /* From here on the streams are the command's alone: who closes them is seen to have closed them. */
     dup2(session->null, STDERR_FILENO);
 }
 
-static int follow(const struct session *session, struct child *child)
+static int follow(struct session *session, struct child *child)
 {
-    int status = OWN_FAILURE;
+    int status = OWN_FAILURE, ended = 0;
 
     for (;;) {
-        struct pollfd sources[SOURCES];
+        struct pollfd sources[ALL_SOURCES];
         int number;
 
         if (!await(session, child, sources))
             continue;
+        if (session->terminal)
+            terminal_move(session->terminal, sources + SOURCES);
         if (sources[CHILD].revents)
             hear_of_exec(session, child);
         while ((number = next_signal(child->signals)))
-            if (number != SIGCHLD)
+            if (number != SIGCHLD && !ended) /* its number may be another's by then */
                 kill(child->pid, number);
         if (reap(child, &status)) {
             hear_of_exec(session, child);
-            return status;
+            session->target = -1;
+            ended = 1;
         }
+        if (ended && (!session->terminal || sources[LEASE].revents || terminal_finished(session->terminal)))
+            return status;
         /* Where the container has no PID namespace of its own, its end would leave the command running. */
-        if (sources[LEASE].revents || sources[TARGET].revents) {
+        if (!ended && (sources[LEASE].revents || sources[TARGET].revents)) {
             /* On cgroup v2 this is the end of every process of the session, of this one too. */
             if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
                 kill_child(child);
@@ -225,8 +219,12 @@ int supervise(struct session *session)
     child.told = down[1];
     await_ready(session, &child);
     announce(session, &child);
-    dup2(session->null, STDIN_FILENO);
-    dup2(session->null, STDOUT_FILENO);
+    if (session->terminal) {
+        terminal_start(session->terminal);
+    } else {
+        dup2(session->null, STDIN_FILENO);
+        dup2(session->null, STDOUT_FILENO);
+    }
     /* A child that died meanwhile cannot read it (EPIPE): following it tells. */
     write_all(child.told, "", 1);
     close(child.told);

@@ -13,7 +13,7 @@ from kubectl_nsexec.cluster.connection import FrameReader
 from kubectl_nsexec.console import Console
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, ConnectionLostError
-from kubectl_nsexec.streams import ExitStatus, Links, RemoteStream, parse_status, relay
+from kubectl_nsexec.streams import ExitStatus, Links, RemoteStream, parse_status, relay, user_stdin
 from tests.unit.fakes import FakeConnection
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def test_output_and_exit_code_are_passed_on_apart(pipes: tuple[Console, int, int
     console, _, out, err = pipes
     session = RemoteStream(FakeConnection(b"\1a\xff\0", b"\2oops", b"\1b\n", exit_code(37)))
     links, lease = linked(session)
-    assert relay(links, session, lease, console, stdin=False).exit_code == 37
+    assert relay(links, session, lease, console).exit_code == 37
     assert os.read(out, 100) == b"a\xff\0b\n"
     assert os.read(err, 100) == b"oops"
 
@@ -108,7 +108,7 @@ def test_stdin_and_its_end_reach_the_command(pipes: tuple[Console, int, int, int
     os.close(stdin)
     connection = FakeConnection(*[b"\1"] * 4, status(status="Success"))
     links, lease = linked(session := RemoteStream(connection))
-    assert relay(links, session, lease, console, stdin=True).exit_code == 0
+    assert relay(links, session, lease, console, [user_stdin(console.stdin_fd)]).exit_code == 0
     assert connection.sent == [b"\0hello", b"\xff\0"]
 
 
@@ -118,7 +118,7 @@ def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> Non
     os.write(stdin, b"hello")
     connection = FakeConnection(b"\1x", status(status="Success"))
     links, lease = linked(session := RemoteStream(connection))
-    relay(links, session, lease, console, stdin=False)
+    relay(links, session, lease, console)
     assert connection.sent == []
     os.close(stdin)
 
@@ -128,7 +128,7 @@ def test_a_dropped_link_is_never_success(pipes: tuple[Console, int, int, int]) -
     console, _, out, _ = pipes
     links, lease = linked(session := RemoteStream(FakeConnection(b"\1so far", then_closed=True)))
     with pytest.raises(ConnectionLostError, match="is not known"):
-        relay(links, session, lease, console, stdin=False)
+        relay(links, session, lease, console)
     assert os.read(out, 100) == b"so far"
 
 
@@ -138,7 +138,7 @@ def test_a_lost_helper_is_told(pipes: tuple[Console, int, int, int]) -> None:
     session = RemoteStream(FakeConnection(b"\1", b"\1", exit_code(137)))
     links, lease = linked(session, FakeConnection(status(status="Success")))
     with pytest.raises(ConnectionLostError, match="the helper pod ended"):
-        relay(links, session, lease, console, stdin=False)
+        relay(links, session, lease, console)
 
 
 def test_the_agents_lines_are_cut_out_and_the_rest_is_left() -> None:
