@@ -29,22 +29,22 @@ for name in bin sbin lib lib64; do
   if [ -L /$name ]; then cp -P /$name $name; elif [ -d /$name ]; then mkdir $name && mount --rbind /$name $name; fi
 done
 mount --rbind /usr usr && mount -t proc proc proc && mount --bind /dev/null dev/null && ln -s /proc/self/fd/1 dev/stdout
+[ "$2" = 0 ] || { mkdir dev/pts && mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts dev/pts; }
 printf "%s\n" broken root:x:0:0::/root:/bin/sh one:x:1234:1235:,:/srv/one: two:x:1234:1:::/bin/sh >etc/passwd
-echo "$pid"
-exec chroot . /bin/sh -c 'read -r _'
+exec chroot . /bin/sh -c 'echo "$1"; read -r _' sh "$pid"
 """
 
 
 class Target:
     """A process in mount, PID and UTS namespaces of its own, with a root of its own, as a container's first is.
 
-    ``own_pids=False``: without a PID namespace, as in a pod with hostPID.
+    ``own_pids=False``: without a PID namespace, as in a pod with hostPID. ``terminals=False``: without a /dev/pts.
     """
 
-    def __init__(self, root: Path, *, own_pids: bool = True) -> None:
+    def __init__(self, root: Path, *, own_pids: bool = True, terminals: bool = True) -> None:
         root.mkdir(exist_ok=True)
         apart = ["unshare", "--mount", "--uts", "--fork", "--kill-child", *(["--pid"] if own_pids else [])]
-        command = [*apart, "sh", "-c", CONTAINER, "sh", str(root)]
+        command = [*apart, "sh", "-c", CONTAINER, "sh", str(root), str(int(terminals))]
         self._outer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.pid = int(cast("IO[bytes]", self._outer.stdout).readline())
 
@@ -81,6 +81,9 @@ PLAIN: dict[str, str | list[str]] = {
     "cwd": "/",
     "stdin": "1",
     "verify": "0",
+    "tty": "0",
+    "rows": "0",
+    "columns": "0",
     "env": ["PATH=/usr/bin:/bin"],
     "arg": ["true"],
 }
@@ -145,10 +148,13 @@ class Session:
         with suppress(BrokenPipeError):  # a session that is refused early does not read its identity
             self.stdin.write(blob)
 
-    def started(self) -> int:
-        """The command's PID, from the start event; its first words must be ``up`` when it says anything."""
+    def started(self, tty: str = "") -> int:
+        """The command's PID, from the start event; its first words must be ``up`` when it says anything.
+
+        ``tty``: whose /dev/pts its terminal is of.
+        """
         event = json.loads(self.stdout.readline().removeprefix(f"{NONCE} ".encode()))
-        assert (event["event"], event["mask"]) == ("start", CPUS), event
+        assert (event["event"], event["mask"], event["tty"]) == ("start", CPUS, tty), event
         return int(event["pid"])
 
     def up(self) -> int:

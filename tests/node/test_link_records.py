@@ -26,11 +26,12 @@ BAD = [
     *({"groups": bad} for bad in (",", "1,", ",1", "1,,2", "a", "4294967295", ",".join(["1"] * 65537))),
     *({key: bad} for key in ("bounding", "ambient") for bad in ("", "g", "10000000000000000", "FF", "0x1")),
     *({"umask": bad} for bad in ("", "8", "1777", "-1")),
-    *({key: bad} for key in ("no_new_privs", "stdin", "verify") for bad in ("", "2", "true")),
+    *({key: bad} for key in ("no_new_privs", "stdin", "verify", "tty") for bad in ("", "2", "true")),
     *(
         {"rlimit": bad}
         for bad in ("", "7", "7:1", "7::", ":1:1", "16:1:1", "7:1:1:1", "7:-1:1", "x:1:1", "7:1:18446744073709551616")
     ),
+    *({key: bad} for key in ("rows", "columns") for bad in ("", "-1", "65536", "x")),
     {"rlimit": ["7:1:1", "7:1:1"]},
     *({"cwd": bad} for bad in ("", "srv", "./")),
     {"colour": "red"},

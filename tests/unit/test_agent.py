@@ -114,7 +114,9 @@ def test_a_file_that_could_not_be_read_is_empty() -> None:
 
 def test_start_and_error() -> None:
     """The command is next; or it will never be. A missing newline does not matter."""
-    assert parse_event(line({"event": "start", "pid": 12, "mask": "0"}).strip(), NONCE) == Started(12, CpuSet.of(0))
+    assert parse_event(line({"event": "start", "pid": 12, "mask": "0", "tty": "helper"}).strip(), NONCE) == Started(
+        12, CpuSet.of(0), "helper"
+    )
     failure = parse_event(line({"event": "error", "code": "overlap", "message": "no."}), NONCE)
     assert failure == AgentFailure("overlap", "no.")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.identity import Identity, encode, from_spec
+from kubectl_nsexec.identity import Identity, encode, from_spec, with_term
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
 
 DEFAULT_CAPS = [
@@ -156,6 +156,9 @@ def test_the_records_of_the_last_link() -> None:
         b"arg=",
         b"stdin=1",
         b"verify=0",
+        b"tty=0",
+        b"rows=0",
+        b"columns=0",
         b"",
     ]
 
@@ -177,7 +180,9 @@ def test_a_nul_byte_cannot_be_passed_on() -> None:
 
 def test_only_a_check_has_no_command() -> None:
     """--verify needs no command; everything else does."""
-    assert encode(from_spec(CRIO_USER), [], stdin=False, verify=True).endswith(b"\0stdin=0\0verify=1\0")
+    assert encode(from_spec(CRIO_USER), [], stdin=False, verify=True).endswith(
+        b"\0stdin=0\0verify=1\0tty=0\0rows=0\0columns=0\0"
+    )
     with pytest.raises(AgentError, match="no command"):
         encode(from_spec(CRIO_USER), [], stdin=False, verify=False)
 
@@ -187,3 +192,27 @@ def test_capabilities_have_the_kernels_numbers() -> None:
     samples = {"CAP_CHOWN": 0, "CAP_SETPCAP": 8, "CAP_SYS_ADMIN": 21, "CAP_SYSLOG": 34, "CAP_CHECKPOINT_RESTORE": 40}
     assert {name: CAPABILITY_NUMBERS[name] for name in samples} == samples
     assert len(CAPABILITY_NUMBERS) == 41
+
+
+def test_a_terminal_is_told_with_its_size() -> None:
+    """The window is there before the command is."""
+    records = encode(from_spec(CRIO_USER), [b"top"], stdin=True, verify=False, window=(33, 99))
+    assert records.endswith(b"\0stdin=1\0verify=0\0tty=1\0rows=33\0columns=99\0")
+
+
+@pytest.mark.parametrize(
+    ("own", "term", "runtime", "expected"),
+    [
+        ([], None, "containerd", b"xterm"),
+        (["TERM=vt100"], None, "containerd", b"xterm"),
+        ([], None, "cri-o", b"xterm"),
+        (["TERM=vt100"], None, "cri-o", b"vt100"),
+        (["TERM=vt100"], "screen", "cri-o", b"screen"),
+    ],
+)
+def test_term_is_what_the_runtimes_exec_makes_of_it(
+    own: list[str], term: str | None, runtime: str, expected: bytes
+) -> None:
+    """Once and only once in the environment; a shell without a command has the user's."""
+    who = with_term(from_spec(changed(CRIO_USER, env=["A=b", *own])), term, runtime)
+    assert who.env == (b"A=b", b"TERM=" + expected)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.request import ClusterOptions, Request, check, pod_name, pod_of_manifest, split_at_dashes
+from kubectl_nsexec.request import (
+    NO_TERMINAL,
+    ClusterOptions,
+    Request,
+    as_shell,
+    check,
+    pod_name,
+    pod_of_manifest,
+    settle_tty,
+    split_at_dashes,
+)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +96,30 @@ def test_a_manifest_names_the_pod_and_its_namespace() -> None:
 def test_a_token_is_not_in_what_is_printed() -> None:
     """A request may end up in a traceback."""
     assert "s3cret" not in repr(Request(pod="p", command=(), connection=ClusterOptions(token="s3cret")))
+
+
+@pytest.mark.parametrize(
+    ("stdin", "tty", "terminal", "given", "remarks"),
+    [
+        (True, True, True, True, []),
+        (True, True, False, False, [NO_TERMINAL]),
+        (False, True, True, False, []),
+        (False, True, False, False, []),
+        (True, False, True, False, []),
+    ],
+)
+def test_a_terminal_is_given_where_it_can_be_had(
+    *, stdin: bool, tty: bool, terminal: bool, given: bool, remarks: list[str]
+) -> None:
+    """-t counts only with -i; without a terminal of the user's it goes on without one, in kubectl's words."""
+    said: list[str] = []
+    wanted = Request(pod="p", command=(b"sh",), stdin=stdin, tty=tty)
+    assert settle_tty(wanted, said.append, terminal=terminal).tty is given
+    assert said == remarks
+
+
+@pytest.mark.parametrize(("term", "expected"), [("screen", "screen"), ("", "xterm")])
+def test_no_command_is_a_shell_with_stdin(term: str, expected: str) -> None:
+    """As oc rsh: the user's own TERM, or xterm."""
+    shell = as_shell(Request(pod="p", command=()), b"/bin/sh", term)
+    assert (shell.command, shell.stdin, shell.term) == ((b"/bin/sh",), True, expected)
