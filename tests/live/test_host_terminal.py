@@ -40,7 +40,7 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
     return shared_pods.start(pod("terminal", own, node=host_node))
 
 
-Session = pexpect.spawn
+Session = Any  # a pexpect.spawn: pexpect carries no types
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def ask(session: Session, line: str) -> str:
     session.sendline(line)
     session.expect_exact(line)
     session.expect_exact(PROMPT)
-    return session.before.decode().strip()
+    return str(session.before.decode().strip())
 
 
 def test_the_terminal_is_the_containers_and_has_our_size(on_terminal: Callable[..., Session]) -> None:
