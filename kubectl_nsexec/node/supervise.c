@@ -161,8 +161,12 @@ static void hear_of_exec(const struct session *session, struct child *child)
                 session->terminal ? "\r\n" : "\n"); /* the client's terminal is in raw mode */
     close(child->heard);
     child->heard = -1;
-    /* From here on the streams are the command's alone: who closes them is seen to have closed them. */
-    dup2(session->null, STDERR_FILENO);
+    /*
+     * From here on the streams are the command's alone: who closes them is seen to have closed them. A command with a
+     * terminal has none of them: ours stay open, for at the end of one output containerd ends the input as well.
+     */
+    if (!session->terminal)
+        dup2(session->null, STDERR_FILENO);
 }
 
 static int follow(struct session *session, struct child *child)

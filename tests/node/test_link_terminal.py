@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -97,6 +97,18 @@ def test_frames_in_any_cut_are_the_same(link: Path, shared_target: Target, tmp_p
     assert session.end() == (0, b"258 772\r\none two\r\n", b"")
 
 
+def test_streams_stay_open_while_the_command_runs(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """None of them ends before the command does: at the end of stderr containerd ends stdin as well."""
+    session = on_terminal(link, shared_target, tmp_path, "echo up; read -r x")
+    session.started("container")
+    until(session, b"up\r\n")
+    assert session.process.stderr is not None
+    with pytest.raises(TimeoutError):
+        _wait_readable(session.process.stderr, 0.5)
+    session.stdin.write(agent.typed(b"\n"))
+    assert session.end()[0] == 0
+
+
 def test_paste_arrives_whole_while_it_is_echoed(link: Path, shared_target: Target, tmp_path: Path) -> None:
     """5 MB in, the same 5 MB shown, the right sum: bounded buffers both ways, and neither way blocks the other."""
     data = os.urandom(PASTE_BYTES)
@@ -140,7 +152,7 @@ def test_command_that_closes_its_terminal_goes_on(link: Path, shared_target: Tar
     until(session, b"up\r\n")
     before = _cpu_ticks(session)
     with pytest.raises(TimeoutError):
-        _wait_readable(session, 1.0)
+        _wait_readable(session.stdout, 1.0)
     assert _cpu_ticks(session) - before < 20
     assert not gone(pid)
     session.process.terminate()
@@ -223,8 +235,8 @@ def _cpu_ticks(session: Session) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def _wait_readable(session: Session, seconds: float) -> None:
+def _wait_readable(stream: IO[bytes], seconds: float) -> None:
     import select  # noqa: PLC0415 - here only
 
-    if not select.select([session.stdout], [], [], seconds)[0]:
+    if not select.select([stream], [], [], seconds)[0]:
         raise TimeoutError
