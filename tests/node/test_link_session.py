@@ -130,7 +130,7 @@ def test_lease_that_ends_kills_the_sessions_cgroup(link: Path, shared_target: Ta
     session = Session(link, shared_target, identity("sh", "-c", WAIT), run=tmp_path, kill_file=str(kill))
     pid = session.up()
     session.let_go()
-    assert session.end()[0] == 137
+    assert session.ended() == 137
     assert kill.read_text() == "1"
     eventually(lambda: gone(pid))
 
