@@ -16,6 +16,9 @@ hold() {
   reserved=$1 unread=$2 sum=$3
   find_home
   leaf=''
+  # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
+  # is common (strict-cpu-reservation) a folder gets the pod's. On v1 a folder may only shrink after those within it.
+  [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || put "$cut" "$pod/cpuset.cpus"
   # Twice: on cgroup v1 a child must fit its parent, so the outer one may be refused before the inner one.
   for _ in 1 2; do
     for container in "$pod"/*/*/ "$pod"/*/; do
@@ -40,6 +43,7 @@ hold() {
   make_folder keep
   outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
   set -- "$outer/cpuset.cpus"
+  [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || set -- "$@" "$pod/cpuset.cpus"
   [ "$leaf" = "$outer" ] || [ ! -e "$leaf/cpuset.cpus" ] || set -- "$@" "$leaf/cpuset.cpus"
   mkfifo -m 0600 "$NSEXEC_RUN/keep" "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
   (put 0 "$folder/cgroup.procs" && exec "$link" keep "$$" "$cut" "$@") </dev/null >"$NSEXEC_RUN/keep" 2>/dev/null &

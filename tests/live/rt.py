@@ -165,6 +165,24 @@ def helper_processes() -> str:
     return inside(f"find {_HELPERS} -name cgroup.procs -exec cat {{}} + 2>/dev/null || :").strip()
 
 
+def masks_after_widening(times: int = 20) -> set[str]:
+    """Write every CPU into the cgroup folders of the helpers' containers; return the masks right after each write.
+
+    That is what the kubelet does whenever its shared pool grows. Shell builtins only: nothing has time to repair it.
+    """
+    script = f"""
+for folder in {_HELPERS}/*/cri-containerd-*.scope; do
+  read -r pid <"$folder/cgroup.procs"
+  count=0
+  while [ $count -lt {times} ]; do
+    count=$((count + 1))
+    echo 0-{rt_config.CPUS - 1} >"$folder/cpuset.cpus"
+    while read -r key value; do [ "$key" != Cpus_allowed_list: ] || echo "$value"; done <"/proc/$pid/status"
+  done
+done"""
+    return set(inside(script).split())
+
+
 def wait_until_empty(what: str, ask: Callable[[], str], deadline: float) -> None:
     """Ask until the answer is empty; fails at DEADLINE (``time.monotonic()``) with the last answer."""
     while left := ask():

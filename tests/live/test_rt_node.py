@@ -103,6 +103,16 @@ def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
     )
 
 
+def test_the_kubelet_cannot_widen_the_helper(pods: Pods, nsexec: Program, rt_node: str) -> None:
+    """Whatever the kubelet writes into a helper's container, not for a moment may its processes use other CPUs."""
+    target = pods.start(guaranteed("target", node=rt_node))
+    with rt.Session(nsexec, target) as session:
+        masks = rt.masks_after_widening()
+        assert session.finish() == 0
+    assert masks, "no helper was found"
+    assert all(CpuSet.parse(mask) <= rt.RESERVED for mask in masks), masks
+
+
 @pytest.mark.usefixtures("strict")
 def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """Where the pool that the helper starts in has no reserved CPU at all, it still gets there, and stays there."""

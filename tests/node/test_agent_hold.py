@@ -66,7 +66,11 @@ def test_held(tmp_path: Path, layout: Layout, shell: str) -> None:
     keep = node.session_folder("keep")
     assert ((keep / "cpuset.cpus").read_text(), (keep / "cgroup.procs").read_text()) == ("0-1\n", "0\n")
     own = node.at(f"{node.helper}/{layout.container(HELPER_ID)}/cpuset.cpus")
-    assert (node.run / "words").read_text().split() == ["keep", str(agent.pid), "0-1", str(own)]
+    pod = node.at(f"{node.helper}/cpuset.cpus")
+    # On v2 the pod's folder bounds what the kubelet can give the container; on v1 it could not be narrower than that.
+    watched = [str(own)] if layout.version == "v1" else [str(own), str(pod)]
+    assert (node.run / "words").read_text().split() == ["keep", str(agent.pid), "0-1", *watched]
+    assert layout.version == "v1" or pod.read_text() == "0-1\n"
     assert agent.communicate(timeout=20) == (b"", b"")
     assert agent.returncode == 0
 
@@ -94,7 +98,11 @@ def test_child_folder_of_the_own_container_is_narrowed_and_kept(tmp_path: Path) 
     agent.communicate(timeout=20)
     inner, outer = node.at(f"{node.own}/container") / "cpuset.cpus", node.at(node.own) / "cpuset.cpus"
     assert (inner.read_text(), outer.read_text()) == ("0-1\n", "0-1\n")
-    assert (node.run / "words").read_text().split()[3:] == [str(outer), str(inner)]
+    assert (node.run / "words").read_text().split()[3:] == [
+        str(outer),
+        str(node.at(node.helper) / "cpuset.cpus"),
+        str(inner),
+    ]
 
 
 def test_own_folder_is_found_from_inside_a_cgroup_namespace(tmp_path: Path) -> None:
@@ -105,7 +113,7 @@ def test_own_folder_is_found_from_inside_a_cgroup_namespace(tmp_path: Path) -> N
     agent = hold(node, NSEXEC_AGENT=f"echo $$ >'{own}/cgroup.procs'\n{agent_script()}")
     assert first(agent)["event"] == "held"
     agent.communicate(timeout=20)
-    assert (node.run / "words").read_text().split()[3:] == [f"{own}/cpuset.cpus"]
+    assert (node.run / "words").read_text().split()[3:] == [f"{own}/cpuset.cpus", f"{own.parent}/cpuset.cpus"]
 
 
 @pytest.mark.parametrize("mask", ["0-3", "3", ""])
