@@ -10,13 +10,15 @@ from typing import Final
 
 from bench import pod_time
 from bench.commands import kubectl_exec, nsexec_in, run
+from bench.errors import BenchError
 from bench.pod_time import PodTime
 from bench.quiet_cpu import daemons_on
 from bench.record import Record
 from bench.results import Result
 from bench.verdicts import BESIDE, IDLE, KUBECTL, NSEXEC, TIDY_SECONDS, Phase, can_tell, phase_table, results
 from kubectl_nsexec.cpuset import CpuSet
-from testbed import host_kubelet
+from testbed import host_kubelet, processes
+from testbed.paths import RT_NODE
 from testbed.progress import say
 
 LEAST_ROUNDS: Final = 4
@@ -33,6 +35,9 @@ _COMMANDS: Final[dict[str, Callable[[], list[str]] | None]] = {
 
 def measure(record: Record) -> tuple[list[Result], str]:
     """Run the phases in turn, so that drift shows; return the results and a table of the phases. Raises BenchError."""
+    if processes.alive(RT_NODE):
+        # It would take CPU time from the loop, or starve the helper pod when it is moved to the other CPU.
+        raise BenchError("the real-time node's virtual machine runs; end it by `make cluster-down` first")
     phases: list[Phase] = []
     pods = pod_time.find()
     with daemons_on(frozenset(CpuSet.parse(host_kubelet.RESERVED))):
