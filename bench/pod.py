@@ -77,7 +77,7 @@ def _create_namespace() -> None:
 
 
 def _manifest() -> dict[str, Any]:
-    resources = {"cpu": "1", "memory": "64Mi"}
+    resources = {"cpu": "1", "memory": "128Mi"}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
