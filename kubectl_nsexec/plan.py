@@ -50,7 +50,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
     pod = find_pod.find(cluster, namespace, request.pod, request.pod_running_timeout_seconds)
     chosen = target.resolve(pod, request.container)
     handler = Background(lambda: runtime_handler(cluster, chosen.runtime_class))
-    configz = Background(lambda: cluster.request("GET", f"/api/v1/nodes/{chosen.node}/proxy/configz"))
+    configz = Background(lambda: _configz(cluster, request, chosen.node))
     node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
     _check_node(node_object, chosen.node)
     target.refuse_sandbox(chosen.pod, chosen.runtime_class, handler.result())
@@ -68,6 +68,12 @@ def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
             return ProfilesForbidden(error.message)
         raise
     return ProfilesApiMissing() if found is None else ProfilesFound(tuple(found))
+
+
+def _configz(cluster: Cluster, request: Request, node_name: str) -> Json:
+    if request.cpus is not None:  # the user's word needs no other, and the question takes rights that few have
+        return {}
+    return cluster.request("GET", f"/api/v1/nodes/{node_name}/proxy/configz")
 
 
 def _check_node(node_object: Json, name: str) -> None:

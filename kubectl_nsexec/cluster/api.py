@@ -134,7 +134,7 @@ class KubernetesCluster:
         except (HTTPError, OSError) as error:
             raise unreachable(self.server, error) from error
         finally:
-            self._trace.done(method, url, status, began, len(json.dumps(body)) if body else 0, received)
+            self._trace.done(method, url, status, began, body, received)
         if answer.status >= 400:  # noqa: PLR2004 - HTTP
             raise api_error(answer.status, answer.data)
         return answer
@@ -190,7 +190,7 @@ class KubernetesCluster:
             status = str(error.status or status)
             raise
         finally:
-            self._trace.done("GET", url, status, began, 0, None)
+            self._trace.done("GET", url, status, began, None, None)
         return opened
 
 

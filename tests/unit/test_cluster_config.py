@@ -179,5 +179,5 @@ def test_credentials_that_cannot_be_had_are_an_error(tmp_path: Path, user: dict[
 def test_what_a_level_shows(level: int, lines: int) -> None:
     """Requests from 6 on, sizes from 8 on."""
     said: list[str] = []
-    Trace(level, said.append).done("GET", "https://s/api", "200 OK", 0.0, 0, 12)
+    Trace(level, said.append).done("GET", "https://s/api", "200 OK", 0.0, None, 12)
     assert len(said) == lines
