@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
+from kubectl_nsexec.helper_manifest import AGENT_VARIABLE
 from kubectl_nsexec.results import AgentFailure, Held, Started, TargetFacts
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.target import Target
 
-AGENT_VARIABLE = "NSEXEC_AGENT"
-"""Holds the agent's text in the helper container, so nothing has to be written anywhere to run it."""
 SHELL = "/usr/bin/sh"
 """The node's own; absolute, because a standalone BusyBox would run itself instead."""
 

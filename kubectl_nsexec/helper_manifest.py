@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 CONTAINER = "nsexec"
+AGENT_VARIABLE = "NSEXEC_AGENT"
+"""Holds the agent's text in the helper container, so nothing has to be written anywhere to run it."""
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "kubectl-nsexec"
 MAX_LIFE_SECONDS = 24 * 3600
@@ -113,7 +115,7 @@ def manifest(spec: HelperSpec) -> Json:
                     "stdinOnce": True,
                     "workingDir": "/",
                     "env": [
-                        {"name": "NSEXEC_AGENT", "value": literally(spec.agent)},
+                        {"name": AGENT_VARIABLE, "value": literally(spec.agent)},
                         {"name": "NSEXEC_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
                         {"name": "PATH", "value": "/usr/sbin:/usr/bin:/sbin:/bin"},
                         {"name": "LD_PRELOAD", "value": ""},

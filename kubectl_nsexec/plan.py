@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _FORBIDDEN = 403
-_NODE_TOOLS_SHELL, _IMAGE_SHELL = "/usr/bin/sh", "/bin/sh"
+_IMAGE_SHELL = "/bin/sh"
 _FALLBACK_IMAGES = 2
 _OS_LABEL = "kubernetes.io/os"
 
@@ -96,7 +96,7 @@ def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json
     architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
     last_link = node.last_link(architecture)
     nonce = new_id() + new_id()
-    shell = _IMAGE_SHELL if request.image else _NODE_TOOLS_SHELL
+    shell = _IMAGE_SHELL if request.image else agent.SHELL
     digest = hashlib.sha256(last_link).hexdigest()
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
     helper = HelperSpec(

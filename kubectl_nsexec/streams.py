@@ -31,6 +31,7 @@ _UNSENT_LIMIT_BYTES = 1024 * 1024
 """Stdin is not read further while this much waits for the link."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _LINE_LIMIT_BYTES = 8 * 1024 * 1024
+_LAST_WORDS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -204,18 +205,18 @@ def relay(
     """
     left = tuple(sources)
     while True:
-        if session.stdout:
-            data, session.stdout = session.stdout, bytearray()
-            console.write_stdout(data)
-        if session.stderr:
-            data, session.stderr = session.stderr, bytearray()
-            console.write_stderr(data)
+        _show(session, console)
         if session.status is not None:
             return session.status
         if session.connection.closed:
             raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
         if lease.ended:
-            return _after_lost_lease(links, session, console)
+            # The helper's main process is gone, and the node ends CMD: its last words may still be on their way.
+            links.wait_for_end(session, Deadline.after(_LAST_WORDS_SECONDS))
+            _show(session, console)
+            raise ConnectionLostError(
+                "the helper pod ended before the command did (evicted, deleted, or the node went away)"
+            )
         wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
         ready = links.step(PING_SECONDS, *(source.fd for source in wanted))
         if not all(_forward(session, source) for source in wanted if source.fd in ready):
@@ -223,17 +224,18 @@ def relay(
             left = ()
 
 
+def _show(session: RemoteStream, console: Console) -> None:
+    """What CMD has written so far, to the user. Raises OutputClosedError."""
+    if session.stdout:
+        data, session.stdout = session.stdout, bytearray()
+        console.write_stdout(data)
+    if session.stderr:
+        data, session.stderr = session.stderr, bytearray()
+        console.write_stderr(data)
+
+
 def _forward(session: RemoteStream, source: Source) -> bool:
     """What ``source`` has to CMD; False at its end."""
     if data := source.read():
         session.send_stdin(data)
     return data is not None
-
-
-def _after_lost_lease(links: Links, session: RemoteStream, console: Console) -> ExitStatus:
-    """The helper's main process is gone, and the node ends CMD: gives CMD's own status a moment to arrive."""
-    links.wait_for_end(session, Deadline.after(3))
-    console.write_stdout(session.stdout)
-    console.write_stderr(session.stderr)
-    session.stdout, session.stderr = bytearray(), bytearray()
-    raise ConnectionLostError("the helper pod ended before the command did (evicted, deleted, or the node went away)")

@@ -97,17 +97,16 @@ def nothing_left(kubectl: Program, helpers: str) -> Iterator[None]:
 @pytest.fixture
 def pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
     """Makes pods that are gone when the test is over."""
-    made = Pods(kubectl, namespace)
-    try:
-        yield made
-    finally:
-        made.delete_all()
+    yield from _until_over(Pods(kubectl, namespace))
 
 
 @pytest.fixture(scope="module")
 def shared_pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
     """Makes pods that several tests of a module look at and none changes."""
-    made = Pods(kubectl, namespace)
+    yield from _until_over(Pods(kubectl, namespace))
+
+
+def _until_over(made: Pods) -> Iterator[Pods]:
     try:
         yield made
     finally:
