@@ -10,10 +10,6 @@ EXIT_USAGE = 1
 """What kubectl gives for bad input and for the API server's own answers."""
 EXIT_OWN_FAILURE = 125
 """nsexec itself failed; the command was not started, or its result is unknown."""
-EXIT_NOT_EXECUTABLE = 126
-EXIT_NOT_FOUND = 127
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT: interrupted before the command started."""
 
 
 class NsexecError(Exception):
@@ -100,10 +96,3 @@ class ConnectionLostError(NsexecError):
     """A stream broke: what became of the command is unknown."""
 
     code = "connection-lost"
-
-
-class InterruptedByUserError(NsexecError):
-    """A signal arrived before the command started."""
-
-    code = "interrupted"
-    exit_status = EXIT_INTERRUPTED
