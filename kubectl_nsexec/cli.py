@@ -26,7 +26,7 @@ Run a command in a container of a pod, off its isolated CPUs.
 Like `oc exec`, but the command runs on the node's reserved CPUs, inside every
 namespace of the container and with its identity. Without a command: a shell.
 A privileged helper pod on the
-node starts it; when the command or this client ends, nothing of it stays.
+node starts it; when the command or this client ends, nothing of it runs on.
 """
 
 _EPILOG = """\
