@@ -29,7 +29,7 @@ _PARTS: Final[dict[str, Callable[[Record], Measured]]] = {
     "throughput": lambda _: (throughput.measure(), ""),
     "loop": loop.measure,
 }
-_MINUTES: Final = 15
+_MINUTES: Final = 5
 
 
 def main(wanted: list[str]) -> int:

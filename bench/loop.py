@@ -1,10 +1,7 @@
 """What the busy loop on the isolated CPU loses while commands run one after another in its pod."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +9,10 @@ from bench import pod_time
 from bench.commands import kubectl_exec, nsexec_in, run
 from bench.errors import BenchError
 from bench.pod_time import PodTime
-from bench.quiet_cpu import daemons_on
+from bench.quiet_cpu import quiet
 from bench.record import Record
 from bench.results import Result
-from bench.verdicts import BESIDE, IDLE, KUBECTL, NSEXEC, TIDY_SECONDS, Phase, can_tell, phase_table, results
+from bench.verdicts import IDLE, KUBECTL, NSEXEC, TIDY_SECONDS, Phase, can_tell, phase_table, results
 from kubectl_nsexec.cpuset import CpuSet
 from testbed import host_kubelet, processes
 from testbed.paths import RT_NODE
@@ -27,7 +24,6 @@ PHASE_SECONDS: Final = 10.0
 
 _COMMANDS: Final[dict[str, Callable[[], list[str]] | None]] = {
     IDLE: None,
-    BESIDE: None,
     KUBECTL: lambda: kubectl_exec("true"),
     NSEXEC: lambda: nsexec_in("true"),
 }
@@ -40,7 +36,7 @@ def measure(record: Record) -> tuple[list[Result], str]:
         raise BenchError("the real-time node's virtual machine runs; end it by `make cluster-down` first")
     phases: list[Phase] = []
     pods = pod_time.find()
-    with daemons_on(frozenset(CpuSet.parse(host_kubelet.RESERVED))):
+    with quiet(CpuSet.parse(host_kubelet.isolated())):
         for turn in range(1, MOST_ROUNDS + 1):
             for name in _COMMANDS:
                 say(f"busy loop, round {turn} of {LEAST_ROUNDS} to {MOST_ROUNDS}: {name}")
@@ -55,25 +51,14 @@ def _phase(record: Record, pods: PodTime | None, name: str) -> Phase:
     slot = record.start()
     stolen, others_ns = _stolen_ms(), pods.others_ns() if pods else 0
     commands, end = 0, time.monotonic() + PHASE_SECONDS
-    with _computing() if name == BESIDE else nullcontext():
-        while make is not None and time.monotonic() < end:
-            run(make())
-            commands += 1
-        time.sleep(max(0.0, end - time.monotonic()))
+    while make is not None and time.monotonic() < end:
+        run(make())
+        commands += 1
+    time.sleep(max(0.0, end - time.monotonic()))
     time.sleep(TIDY_SECONDS)
     stolen, pods_ns = _stolen_ms() - stolen, pods.others_ns() - others_ns if pods else None
     record.rest()
     return Phase(name, commands, record.read(slot), stolen, pods_ns)
-
-
-@contextmanager
-def _computing() -> Iterator[None]:
-    """Keep the CPUs that this process may use busy with nothing."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as spinner:
-        try:
-            yield
-        finally:
-            spinner.kill()
 
 
 def _stolen_ms() -> int:

@@ -18,9 +18,7 @@ SHARE: Final = 0.1
 What = Callable[[Loss], int]
 """One of the numbers of a phase, in ns."""
 
-IDLE, BESIDE, KUBECTL, NSEXEC = "idle", "idle, CPU 0 busy", "kubectl exec", "oc nsexec"
-"""BESIDE tells what comes from the machine alone: a program that only computes keeps the other CPU busy, as the
-commands do, and drives the machine's own background work to the loop's CPU."""
+IDLE, KUBECTL, NSEXEC = "idle", "kubectl exec", "oc nsexec"
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,12 @@ def results(phases: Sequence[Phase]) -> list[Result]:
     """Return the verdicts on the phases of all rounds together."""
     lost, tasks = "loop: time lost", "loop: of it to other tasks"
     return [
-        _per_second(lost, phases, _lost, IDLE),
-        _per_second(lost, phases, _lost, BESIDE),
-        _per_command(lost, phases, _lost, IDLE),
-        _per_second(tasks, phases, _to_tasks, IDLE),
-        _per_second(tasks, phases, _to_tasks, BESIDE),
-        _per_command(tasks, phases, _to_tasks, IDLE),
+        _per_second(lost, phases, _lost),
+        _per_command(lost, phases, _lost),
+        _per_second(tasks, phases, _to_tasks),
+        _per_command(tasks, phases, _to_tasks),
         *_pods(phases),
-        long_gaps(phases, IDLE),
-        long_gaps(phases, BESIDE),
+        long_gaps(phases),
     ]
 
 
@@ -90,7 +85,7 @@ def _pods(phases: Sequence[Phase]) -> list[Result]:
 
 def can_tell(phases: Sequence[Phase]) -> bool:
     """Whether the rounds agree well enough for a verdict on the time lost over idle."""
-    return _agree(*_costs(phases, _lost, IDLE))
+    return _agree(*_costs(phases, _lost))
 
 
 def _agree(ours: Cost, other: Cost) -> bool:
@@ -98,11 +93,11 @@ def _agree(ours: Cost, other: Cost) -> bool:
     return 2 * ours.scatter_ms < SHARE * mean(other.per_second_ms)
 
 
-def cost(phases: Sequence[Phase], name: str, what: What, base: str) -> Cost:
-    """Return what the commands NAME add to the phase BASE of the same round in WHAT."""
+def cost(phases: Sequence[Phase], name: str, what: What) -> Cost:
+    """Return what the commands NAME add to the idle phase of the same round in WHAT."""
     added = Cost([], [])
-    bases = [phase.loss for phase in phases if phase.name == base]
-    for phase, quiet in zip((phase for phase in phases if phase.name == name), bases, strict=True):
+    idle = [phase.loss for phase in phases if phase.name == IDLE]
+    for phase, quiet in zip((phase for phase in phases if phase.name == name), idle, strict=True):
         elapsed_ns = phase.loss.elapsed_ns
         added_ms = (what(phase.loss) - what(quiet) / quiet.elapsed_ns * elapsed_ns) / 1e6
         added.per_second_ms.append(added_ms / (elapsed_ns / 1e9 - TIDY_SECONDS))
@@ -110,8 +105,8 @@ def cost(phases: Sequence[Phase], name: str, what: What, base: str) -> Cost:
     return added
 
 
-def _costs(phases: Sequence[Phase], what: What, base: str) -> tuple[Cost, Cost]:
-    return cost(phases, NSEXEC, what, base), cost(phases, KUBECTL, what, base)
+def _costs(phases: Sequence[Phase], what: What) -> tuple[Cost, Cost]:
+    return cost(phases, NSEXEC, what), cost(phases, KUBECTL, what)
 
 
 def _lost(loss: Loss) -> int:
@@ -122,12 +117,12 @@ def _to_tasks(loss: Loss) -> int:
     return loss.run_delay_ns
 
 
-def _per_second(title: str, phases: Sequence[Phase], what: What, base: str) -> Result:
-    ours, other = _costs(phases, what, base)
+def _per_second(title: str, phases: Sequence[Phase], what: What) -> Result:
+    ours, other = _costs(phases, what)
     mine, theirs = mean(ours.per_second_ms), mean(other.per_second_ms)
     known = verdict(reached=mine <= SHARE * theirs) if _agree(ours, other) else Verdict.UNKNOWN
     return Result(
-        f"{title} per second, over {base}",
+        f"{title} per second, over idle",
         f"{mine:.2f} ± {ours.scatter_ms:.2f} ms/s",
         f"kubectl exec {theirs:.2f} ± {other.scatter_ms:.2f} ms/s",
         f"{mine / theirs:.2f}",
@@ -136,34 +131,34 @@ def _per_second(title: str, phases: Sequence[Phase], what: What, base: str) -> R
     )
 
 
-def _per_command(title: str, phases: Sequence[Phase], what: What, base: str) -> Result:
-    ours, other = _costs(phases, what, base)
+def _per_command(title: str, phases: Sequence[Phase], what: What) -> Result:
+    ours, other = _costs(phases, what)
     mine, theirs = mean(ours.per_command_ms), mean(other.per_command_ms)
-    words = f"{title} per command, over {base}"
+    words = f"{title} per command, over idle"
     return Result(words, f"{mine:.2f} ms", f"kubectl exec {theirs:.2f} ms", f"{mine / theirs:.2f}", "", Verdict.NONE)
 
 
-def long_gaps(phases: Sequence[Phase], base: str) -> Result:
-    """Return whether gaps over 1 ms are more frequent than in the phases BASE.
+def long_gaps(phases: Sequence[Phase]) -> Result:
+    """Return whether gaps over 1 ms are more frequent than when idle.
 
     The hypervisor makes such gaps at any time. So their numbers are compared as what they are, random counts: more
     means more than two standard deviations of the difference (Poisson: the root of the sum).
     """
-    counts = {name: sum(p.loss.long_gaps for p in phases if p.name == name) for name in (base, KUBECTL, NSEXEC)}
-    tasks = {name: sum(p.loss.long_gaps_by_tasks for p in phases if p.name == name) for name in (base, KUBECTL, NSEXEC)}
-    elapsed = {name: sum(p.loss.elapsed_ns for p in phases if p.name == name) for name in (base, KUBECTL, NSEXEC)}
+    counts = {name: sum(p.loss.long_gaps for p in phases if p.name == name) for name in (IDLE, KUBECTL, NSEXEC)}
+    tasks = {name: sum(p.loss.long_gaps_by_tasks for p in phases if p.name == name) for name in (IDLE, KUBECTL, NSEXEC)}
+    elapsed = {name: sum(p.loss.elapsed_ns for p in phases if p.name == name) for name in (IDLE, KUBECTL, NSEXEC)}
 
     def no_more(found: dict[str, int]) -> bool:
-        expected = found[base] * elapsed[NSEXEC] / elapsed[base]
+        expected = found[IDLE] * elapsed[NSEXEC] / elapsed[IDLE]
         return found[NSEXEC] - expected <= 2 * sqrt(found[NSEXEC] + expected)
 
     def words(name: str) -> str:
         return f"{counts[name]} ({tasks[name]} by tasks)"
 
     return Result(
-        f"loop: gaps over 1 ms, against {base}",
+        "loop: gaps over 1 ms, against idle",
         words(NSEXEC),
-        f"{words(base)}; kubectl exec {words(KUBECTL)}",
+        f"{words(IDLE)}; kubectl exec {words(KUBECTL)}",
         "",
         "no more",
         verdict(reached=no_more(counts) and no_more(tasks)),

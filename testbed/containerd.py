@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from testbed import cni, images, processes
+from testbed import cni, images, machine, processes
 from testbed.errors import ClusterError
 from testbed.paths import RUN, STATE
 
@@ -52,7 +52,7 @@ def up(*, systemd_cgroups: bool) -> Path:
     if program is None:
         raise ClusterError("containerd is not installed: python3 -m testbed packages host")
     cni.write(_CNI_BIN, _CNI_CONFIG)
-    _HOME.mkdir(parents=True, exist_ok=True)
+    machine.keep_in_memory(_HOME)
     RUN.mkdir(parents=True, exist_ok=True)
     file = _HOME / "config.toml"
     file.write_text(config(systemd_cgroups=systemd_cgroups))

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from testbed import cni, images, processes
+from testbed import cni, images, machine, processes
 from testbed.errors import ClusterError
 from testbed.paths import RUN, STATE
 
@@ -86,6 +86,7 @@ def up(*, systemd_cgroups: bool) -> Path:
     """Start CRI-O unless it runs, copy the test images into its storage, and return its socket."""
     programs = _programs()
     cni.write(_CNI_BIN, _CNI_CONFIG)
+    machine.keep_in_memory(_HOME)
     for folder in (_HOME / "hooks", _HOME / "exits", _HOME / "attach", RUN):
         folder.mkdir(parents=True, exist_ok=True)
     (_HOME / "policy.json").write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))

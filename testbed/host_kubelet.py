@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from testbed import binaries, nodes, pki, processes
+from testbed import binaries, machine, nodes, pki, processes
 from testbed.errors import ClusterError
 from testbed.paths import API_SERVER, HOST_KUBELET_HEALTH_PORT, HOST_KUBELET_PORT, HOST_NODE, LOG, PKI, STATE
 
@@ -70,7 +70,7 @@ def ensure(socket: Path, *, systemd_cgroups: bool, strict: bool) -> None:
     as_wanted = _CONFIG.exists() and _CONFIG.read_text() == wanted
     if not (processes.alive(NAME) and as_wanted):
         processes.stop(NAME)
-        HOME.mkdir(parents=True, exist_ok=True)
+        machine.keep_in_memory(HOME)
         if not as_wanted:
             # A CPU manager that finds the state of another policy or of other options refuses to start.
             (HOME / "cpu_manager_state").unlink(missing_ok=True)

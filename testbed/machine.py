@@ -79,6 +79,18 @@ def share_mounts() -> None:
         _mount("--make-rshared", "/")
 
 
+def keep_in_memory(folder: Path) -> None:
+    """Put FOLDER into memory (a tmpfs) unless it is; :func:`unmount_below` forgets it.
+
+    Container runtime and kubelet wait for the disk hundreds of times for one pod. That takes time, and the disk of some
+    virtual machines interrupts one CPU that cannot be chosen: with bad luck the isolated one.
+    """
+    if str(folder) in dict(_mounts()):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    _mount("--types=tmpfs", "tmpfs", str(folder))
+
+
 def give_back() -> list[str]:
     """Undo what :func:`remember` noted and return what could not be undone, one line each; empty is well."""
     if not _NOTE.exists():
@@ -194,7 +206,7 @@ def _mounts() -> Iterator[tuple[str, bool]]:
         yield point, any(word.startswith("shared:") for word in fields[6 : fields.index("-")])
 
 
-def _mount(how: str, point: str) -> None:
-    done = subprocess.run(["mount", how, point], check=False, capture_output=True, text=True)
+def _mount(*arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise ClusterError(f"mount {how} {point} failed: {done.stderr.strip()}")
+        raise ClusterError(f"mount {' '.join(arguments)} failed: {done.stderr.strip()}")
