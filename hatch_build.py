@@ -1,11 +1,15 @@
 """Compiles the last link (kubectl_nsexec/node/*.c) into the package, by hatchling's hook or by hand.
 
+The numbers of the system calls (kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
+
 ``python hatch_build.py`` builds it in place, for work on a checkout.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,8 +19,28 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE_FOLDER = Path("kubectl_nsexec/node")
-TARGETS = {"amd64": "x86_64-linux-musl"}
+TARGETS = {
+    "amd64": "x86_64-linux-musl",
+    "arm64": "aarch64-linux-musl",
+    "ppc64le": "powerpc64le-linux-musl",
+    "s390x": "s390x-linux-musl",
+}
 """The node's architecture, in Kubernetes' word, → zig's target."""
+SYSCALLS = Path("kubectl_nsexec/syscalls.json")
+HEADERS = {
+    "x86_64": "x86-linux-any/asm/unistd_64.h",
+    "x32": "x86-linux-any/asm/unistd_x32.h",
+    "x86": "x86-linux-any/asm/unistd_32.h",
+    "aarch64": "aarch64-linux-any/asm/unistd_64.h",
+    "arm": "arm-linux-any/asm/unistd-eabi.h",
+    "ppc64le": "powerpc-linux-any/asm/unistd_64.h",
+    "s390x": "s390x-linux-any/asm/unistd_64.h",
+}
+"""Architecture → the kernel's list of its system calls, among ziglang's headers."""
+FEWEST_CALLS = 300
+BASES = {"__X32_SYSCALL_BIT": 0x40000000, "__NR_SYSCALL_BASE": 0}
+ARM_PRIVATE = {"breakpoint": 0xF0001, "cacheflush": 0xF0002, "set_tls": 0xF0005}
+"""__ARM_NR_ of arm's asm/unistd.h: calls that are in no list."""
 FLAGS = ["-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror"]
 
 
@@ -50,6 +74,32 @@ def _compile(folder: Path, target: str, program: Path) -> None:
         made.replace(program)
 
 
+def write_syscalls(root: Path) -> Path:
+    """Write the numbers of all system calls by architecture and name; the file, relative to ``root``.
+
+    Raises ValueError when the headers do not look as expected.
+    """
+    import ziglang  # type: ignore[import-untyped]  # noqa: PLC0415 - a source distribution is made without
+
+    file = root / SYSCALLS
+    folder = Path(ziglang.__file__).parent / "lib/libc/include"
+    tables = {architecture: _numbers((folder / header).read_text()) for architecture, header in HEADERS.items()}
+    tables["arm"] |= ARM_PRIVATE
+    text = json.dumps(tables, sort_keys=True, separators=(",", ":")) + "\n"
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
+    return SYSCALLS
+
+
+def _numbers(header: str) -> dict[str, int]:
+    """Name → number, of lines like ``#define __NR_read (__X32_SYSCALL_BIT + 0)``."""
+    found = re.findall(r"^#define __NR_(\w+)\s+(?:\((\w+)\s*\+\s*(\d+)\)|(\d+))\s*$", header, re.MULTILINE)
+    numbers = {name: BASES[base] + int(added) if base else int(plain) for name, base, added, plain in found}
+    if numbers.get("read") is None or len(numbers) < FEWEST_CALLS:
+        raise ValueError(f"{len(numbers)} system calls found in a header of the kernel")
+    return numbers
+
+
 class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carries no types
     """Hatchling's build hook: the program is an artifact of the wheel (of an editable install as well)."""
 
@@ -58,9 +108,12 @@ class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carrie
         del version
         if self.target_name != "wheel":
             return
-        build_data["artifacts"] += [f"/{program.as_posix()}" for program in build_last_link(Path(self.root))]
+        root = Path(self.root)
+        made = [*build_last_link(root), write_syscalls(root)]
+        build_data["artifacts"] += [f"/{path.as_posix()}" for path in made]
 
 
 if __name__ == "__main__":
-    for built in build_last_link(Path(__file__).resolve().parent):
+    checkout = Path(__file__).resolve().parent
+    for built in [*build_last_link(checkout), write_syscalls(checkout)]:
         print(built)  # noqa: T201 # the one line that a developer wants

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cpuset import CpuSet
+    from kubectl_nsexec.identity import Identity
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
 
@@ -72,7 +73,7 @@ class Entry:
             stream.connection.close()  # the agent sees no "go" and ends
             stream, facts = self._enter(outside)
         checked = verdict.check_on_node(self._plan.policy, facts)
-        who = identity.of_target(facts)
+        who = identity.of_target(facts, self._plan.helper.architecture)
         if window is not None or self.request.term is not None:
             who = identity.with_term(who, self.request.term, self._plan.target.runtime)
         records = identity.encode(
@@ -87,7 +88,7 @@ class Entry:
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         verdict.check_started(facts, started)
-        return StartedCommand(stream, self._proof(facts, started, checked), started.tty)
+        return StartedCommand(stream, self._proof(facts, started, checked, who), started.tty)
 
     def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
         plan = self._plan
@@ -134,7 +135,7 @@ class Entry:
         target, policy = self._plan.target, self._plan.policy
         return agent.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)
 
-    def _proof(self, facts: TargetFacts, started: Started, checked: verdict.Verdict) -> Proof:
+    def _proof(self, facts: TargetFacts, started: Started, checked: verdict.Verdict, who: Identity) -> Proof:
         target, policy = self._plan.target, self._plan.policy
         return Proof(
             namespace=target.namespace,
@@ -150,5 +151,5 @@ class Entry:
             cgroup=facts.cgroup,
             pid=started.pid,
             verdict=checked.summary,
-            warnings=checked.warnings,
+            warnings=(*checked.warnings, *who.lacks),
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
+from kubectl_nsexec.seccomp import UNFILTERED, Filter, compile_filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,11 @@ DEFAULT_UMASK = 0o022
 """What runc and crun set where the spec has no user.umask."""
 SOURCE_SPEC = "the runtime's config.json"
 SOURCE_PROC = "the init process in /proc"
+_FILTERED = "2"
+"""SECCOMP_MODE_FILTER, in the field Seccomp of /proc/PID/status (proc(5))."""
+
+
+_LACKS = ("the command has no seccomp filter, as the container has: the runtime's config.json cannot be read",)
 
 
 @dataclass(frozen=True)
@@ -46,20 +52,29 @@ class Identity:
     env: tuple[bytes, ...]
     """``KEY=VALUE``, no key twice."""
     source: str
+    seccomp: Filter = UNFILTERED
+    selinux: bytes = b""
+    apparmor: bytes = b""
+    """What the security modules call the command; empty where the container has no such label."""
+    lacks: tuple[str, ...] = ()
+    """What the runtime's own exec would have set and this cannot: sentences."""
 
 
-def of_target(facts: TargetFacts) -> Identity:
-    """The identity by the runtime's spec, else by the container's init. Raises AgentError (code ``identity``)."""
+def of_target(facts: TargetFacts, architecture: str) -> Identity:
+    """The identity by the runtime's spec, else by the container's init.
+
+    ``architecture``: the node's, ``amd64`` and so on. Raises AgentError (code ``identity``).
+    """
     if not facts.spec:
         return from_proc(facts.status, facts.environ, facts.limits, facts.cwd)
     try:
         config = json.loads(facts.spec)
     except ValueError as error:
         raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
-    return from_spec(config, runtime_limits=facts.limits)
+    return from_spec(config, architecture, runtime_limits=facts.limits)
 
 
-def from_spec(config: dict[str, Any], *, runtime_limits: bytes = b"") -> Identity:
+def from_spec(config: dict[str, Any], architecture: str, *, runtime_limits: bytes = b"") -> Identity:
     """The identity by ``process`` of an OCI runtime config.json.
 
     ``runtime_limits`` (/proc/PID/limits of the runtime's process, the parent of the container's first one) gives what
@@ -71,6 +86,7 @@ def from_spec(config: dict[str, Any], *, runtime_limits: bytes = b"") -> Identit
         user = process["user"]
         sets = {str(name): _mask(caps) for name, caps in (process.get("capabilities") or {}).items()}
         limits = parse_limits(runtime_limits) | dict(map(_rlimit, process.get("rlimits") or []))
+        profile = (config.get("linux") or {}).get("seccomp")
         permitted, inheritable = sets.get("permitted", 0), sets.get("inheritable", 0)
         return Identity(
             uid=int(user["uid"]),
@@ -88,6 +104,9 @@ def from_spec(config: dict[str, Any], *, runtime_limits: bytes = b"") -> Identit
             rlimits=_triples(limits),
             env=_environment([_bytes(pair) for pair in process.get("env") or []]),
             source=SOURCE_SPEC,
+            seccomp=compile_filter(profile, architecture) if profile else UNFILTERED,
+            selinux=_bytes(process.get("selinuxLabel") or ""),
+            apparmor=_bytes(process.get("apparmorProfile") or ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _doubt(f"the runtime's config.json cannot be understood: {error!r}") from error
@@ -120,6 +139,7 @@ def from_proc(status: bytes, environ: bytes, limits: bytes, cwd: bytes) -> Ident
             rlimits=rlimits,
             env=tuple(parse_environ(environ).values()),
             source=SOURCE_PROC,
+            lacks=_LACKS if fields.get("Seccomp") == _FILTERED else (),
         )
     except (KeyError, IndexError, ValueError) as error:
         # No default for anything that is missing: a wrong guess here would be too many rights.
@@ -155,6 +175,10 @@ def encode(
     records += [(name, b"%016x" % getattr(identity, name)) for name in sets]
     records += [
         ("no_new_privs", b"%d" % identity.no_new_privs),
+        ("seccomp", identity.seccomp.program.hex().encode()),
+        ("seccomp_flags", b"%d" % identity.seccomp.flags),
+        ("selinux", identity.selinux),
+        ("apparmor", identity.apparmor),
         ("umask", b"%04o" % identity.umask),
         ("cwd", identity.cwd),
     ]

@@ -10,7 +10,7 @@ from typing import Final
 from testbed.errors import ClusterError
 from testbed.progress import say
 
-BASE: Final = ("ca-certificates", "python3-venv", "shellcheck")
+BASE: Final = ("ca-certificates", "libseccomp2", "python3-venv", "shellcheck")
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 HOST: Final = ("containerd", "iproute2", "runc", "util-linux")
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")

@@ -184,7 +184,7 @@ enter() {
   find_spec "$container_id" "$parent"
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
-  for kind in ipc uts net pid cgroup; do
+  for kind in ipc uts net cgroup; do # the last link joins pid and mnt
     [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
   done
   say "$(printf '"event":"target","pid":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s","online":"%s",' \

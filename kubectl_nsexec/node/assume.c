@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -49,6 +52,25 @@ static void set_capabilities(const struct capabilities *wanted)
             fail(IDENTITY, "ambient capability %d cannot be raised: %s", capability, strerror(errno));
 }
 
+static void write_label(int proc, const char *file, const char *how, const char *label)
+{
+    int fd = openat(proc, file, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT) /* before Linux 5.1 all security modules share one file */
+        fd = openat(proc, "self/attr/exec", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || dprintf(fd, "%s%s", how, label) < 0)
+        fail(IDENTITY, "the container's label '%s' cannot be taken: %s", label, strerror(errno));
+    close(fd);
+}
+
+void identity_label(const struct identity *identity, int proc)
+{
+    if (*identity->selinux)
+        write_label(proc, "self/attr/exec", "", identity->selinux);
+    if (*identity->apparmor)
+        write_label(proc, "self/attr/apparmor/exec", "exec ", identity->apparmor);
+}
+
 void identity_assume(const struct identity *identity)
 {
     set_limits(identity);
@@ -70,4 +92,11 @@ void identity_assume(const struct identity *identity)
     /* A change of ids may make a process dumpable again. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         fail(IDENTITY, "this process cannot be shut to the container: %s", strerror(errno));
+}
+
+int identity_filter(const struct identity *identity)
+{
+    if (!identity->filter.len)
+        return 0;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, identity->filter_flags, &identity->filter) ? errno : 0;
 }

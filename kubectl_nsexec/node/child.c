@@ -117,6 +117,12 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
         _exit(OWN_FAILURE);
     if (identity->verify_only)
         _exit(0);
+    /* With no_new_privs it takes no privilege, and comes last: as little as possible of ours is subject to it. */
+    error = identity->no_new_privs ? identity_filter(identity) : 0;
+    if (error) {
+        say_to(say, FILTER_FAILED, error);
+        _exit(OWN_FAILURE);
+    }
     error = execute(identity->arguments, identity->environment);
     say_to(say, EXEC_FAILED, error);
     _exit(error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);

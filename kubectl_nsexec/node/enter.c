@@ -32,8 +32,9 @@ static void begin_clean(struct session *session)
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
     session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (session->null < 0)
-        fail(LAST_LINK, "/dev/null cannot be opened: %s", strerror(errno));
+    session->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (session->null < 0 || session->proc < 0)
+        fail(LAST_LINK, "/dev/null and /proc cannot be opened: %s", strerror(errno));
 }
 
 /* Opens the lease; fails (exit 125) when nobody holds it. */
@@ -95,13 +96,14 @@ static int watch_target(void)
  * From the target's folder in /proc into its mount namespace and root, by descriptors: a recycled PID cannot be hit,
  * and since they open, the target was still alive when its pidfd was opened.
  */
-static void go_in(void)
+static void go_in(struct session *session)
 {
     int mounts = open("ns/mnt", O_RDONLY | O_CLOEXEC);
     int root = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (mounts < 0 || root < 0)
-        fail(LAST_LINK, "the container's mounts or root cannot be opened, it may have ended: %s", strerror(errno));
+    session->pids = open("ns/pid", O_RDONLY | O_CLOEXEC);
+    if (mounts < 0 || root < 0 || session->pids < 0)
+        fail(LAST_LINK, "the container's namespaces or root cannot be opened, it may have ended: %s", strerror(errno));
     if (setns(mounts, CLONE_NEWNS))
         fail(LAST_LINK, "the container's mount namespace cannot be joined: %s", strerror(errno));
     if (fchdir(root) || chroot("."))
@@ -144,7 +146,7 @@ int enter(const char *cpus, const char *size, const char *lease, const char *kil
         give_streams(identity.uid);
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
     session.target = watch_target();
-    go_in();
+    go_in(&session);
     if (identity.with_terminal)
         session.terminal = terminal_open(&identity, own_terminals);
     identity_complete_home(&identity);

@@ -6,17 +6,18 @@
 
 #include "report.h"
 
+#define FILTER_DIGITS 16
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
 
 enum key {
-    UID, GID, GROUPS, BOUNDING, PERMITTED, EFFECTIVE, INHERITABLE, AMBIENT, NO_NEW_PRIVS, UMASK, CWD, STDIN, VERIFY,
-    TTY, ROWS, COLUMNS,
+    UID, GID, GROUPS, BOUNDING, PERMITTED, EFFECTIVE, INHERITABLE, AMBIENT, NO_NEW_PRIVS, SECCOMP, SECCOMP_FLAGS, SELINUX,
+    APPARMOR, UMASK, CWD, STDIN, VERIFY, TTY, ROWS, COLUMNS,
     ONCE, /* those above must come exactly once, those below any number of times */
     RLIMIT = ONCE, ENV, ARG, UNKNOWN
 };
 static const char *const names[] = {
-    "uid", "gid", "groups", "bounding", "permitted", "effective", "inheritable", "ambient", "no_new_privs", "umask",
-    "cwd", "stdin", "verify", "tty", "rows", "columns", "rlimit", "env", "arg"};
+    "uid", "gid", "groups", "bounding", "permitted", "effective", "inheritable", "ambient", "no_new_privs", "seccomp",
+    "seccomp_flags", "selinux", "apparmor", "umask", "cwd", "stdin", "verify", "tty", "rows", "columns", "rlimit", "env", "arg"};
 
 static uint64_t number(const char *name, const char *text, int base, uint64_t limit)
 {
@@ -58,6 +59,26 @@ static void parse_groups(char *text, struct identity *identity)
         identity->groups[identity->group_count++] = (gid_t)decimal(GROUPS, text, UINT32_MAX - 1);
         text = comma ? comma + 1 : text;
     }
+}
+
+/* Eight bytes an instruction, big-endian, in hexadecimal digits. */
+static void parse_filter(char *text, struct identity *identity)
+{
+    size_t digits = strlen(text), count = digits / FILTER_DIGITS;
+    struct sock_filter *filter = room_for(count + 1, sizeof *filter);
+
+    if (digits % FILTER_DIGITS || count > BPF_MAXINSNS)
+        fail(IDENTITY, "a seccomp filter cannot have %zu digits", digits);
+    for (size_t i = 0; i < count; i++) {
+        char word[FILTER_DIGITS + 1] = {0};
+        uint64_t value;
+
+        memcpy(word, text + i * FILTER_DIGITS, FILTER_DIGITS);
+        value = number(names[SECCOMP], word, 16, UINT64_MAX);
+        filter[i] = (struct sock_filter){.code = (uint16_t)(value >> 48), .jt = (uint8_t)(value >> 40),
+                                         .jf = (uint8_t)(value >> 32), .k = (uint32_t)value};
+    }
+    identity->filter = (struct sock_fprog){.len = (unsigned short)count, .filter = filter};
 }
 
 static void parse_limit(char *text, struct identity *identity)
@@ -102,6 +123,10 @@ static void take(enum key key, char *value, struct identity *identity)
         *sets[key - BOUNDING] = number(names[key], value, 16, UINT64_MAX);
         break;
     case NO_NEW_PRIVS: identity->no_new_privs = (int)decimal(key, value, 1); break;
+    case SECCOMP: parse_filter(value, identity); break;
+    case SECCOMP_FLAGS: identity->filter_flags = (unsigned)decimal(key, value, UINT32_MAX); break;
+    case SELINUX: identity->selinux = value; break;
+    case APPARMOR: identity->apparmor = value; break;
     case UMASK: identity->umask = (mode_t)number(names[key], value, 8, 0777); break;
     case CWD:
         if (*value != '/')

@@ -2,6 +2,7 @@
 #ifndef NSEXEC_IDENTITY_H
 #define NSEXEC_IDENTITY_H
 
+#include <linux/filter.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -20,6 +21,9 @@ struct identity {
     size_t group_count;
     struct capabilities capabilities;
     int no_new_privs;
+    struct sock_fprog filter; /* seccomp(2); without instructions for none */
+    unsigned filter_flags;
+    const char *selinux, *apparmor; /* what the security modules call the command, or "" */
     mode_t umask;
     const char *cwd;
     struct {
@@ -42,5 +46,14 @@ void identity_complete_home(struct identity *identity);
 
 /* Makes this process that user, with those rights and limits and no others. Fails (exit 125) when it cannot. */
 void identity_assume(const struct identity *identity);
+
+/*
+ * What this process, or a child of it, executes next runs under the container's labels; PROC is the node's /proc.
+ * Fails (exit 125) when a security module refuses.
+ */
+void identity_label(const struct identity *identity, int proc);
+
+/* From here on the container's seccomp filter decides on this process's system calls; 0 or errno. */
+int identity_filter(const struct identity *identity);
 
 #endif

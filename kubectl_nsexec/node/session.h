@@ -14,12 +14,14 @@ struct session {
     struct terminal *terminal; /* the command's, or NULL */
     int in_cwd;    /* the working directory is entered already */
     int null;      /* the node's /dev/null */
+    int proc;      /* the node's /proc */
+    int pids;      /* the container's PID namespace */
     int lease;     /* hangs up when the helper's main process ends */
     int target;    /* pidfd of the container's first process, or -1 on kernels without */
     int kill_file; /* cgroup.kill of the session's folder, or -1 */
 };
 
-enum stage { READY, CWD_FAILED, TERMINAL_FAILED, EXEC_FAILED };
+enum stage { READY, CWD_FAILED, TERMINAL_FAILED, FILTER_FAILED, EXEC_FAILED };
 struct word { /* what the child says to the supervisor */
     int stage, error;
 };
@@ -27,7 +29,13 @@ struct word { /* what the child says to the supervisor */
 /* Closes every descriptor from FIRST to LAST. */
 void close_span(unsigned first, unsigned last);
 
-/* The child, after fork: gets ready, says so on SAY, waits for a byte on HEAR, becomes the command. */
+/*
+ * Starts the child in the container's PID namespace and returns its PID outside; SAY and HEAR are the child's ends of
+ * two pipes. Fails (exit 125) when the container lets no process be born.
+ */
+pid_t child_start(const struct session *session, int say, int hear);
+
+/* The child, once born: gets ready, says so on SAY, waits for a byte on HEAR, becomes the command. */
 _Noreturn void child_run(const struct session *session, int say, int hear);
 
 /* Starts the command and stays until it has ended; the exit status for the client. */

@@ -157,7 +157,8 @@ static void hear_of_exec(const struct session *session, struct child *child)
     if (child->heard < 0)
         return;
     if (hear(child, &word))
-        dprintf(STDERR_FILENO, "exec: \"%s\": %s%s", session->identity->arguments[0], strerror(word.error),
+        dprintf(STDERR_FILENO, "%s: \"%s\": %s%s", word.stage == FILTER_FAILED ? "seccomp" : "exec",
+                session->identity->arguments[0], strerror(word.error),
                 session->terminal ? "\r\n" : "\n"); /* the client's terminal is in raw mode */
     close(child->heard);
     child->heard = -1;
@@ -211,12 +212,8 @@ int supervise(struct session *session)
     child.signals = block_signals();
     if (child.signals < 0 || pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC))
         fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
+    child.pid = child_start(session, up[1], down[0]);
     identity_assume(session->identity);
-    child.pid = fork();
-    if (child.pid == 0)
-        child_run(session, up[1], down[0]);
-    if (child.pid < 0)
-        fail(LAST_LINK, "no process can be started in the container, it may have ended: %s", strerror(errno));
     close(up[1]);
     close(down[0]);
     child.heard = up[0];

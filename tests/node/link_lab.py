@@ -77,6 +77,10 @@ PLAIN: dict[str, str | list[str]] = {
     "inheritable": "0",
     "ambient": "0",
     "no_new_privs": "0",
+    "seccomp": "",
+    "seccomp_flags": "0",
+    "selinux": "",
+    "apparmor": "",
     "umask": "0022",
     "cwd": "/",
     "stdin": "1",
@@ -131,7 +135,7 @@ class Session:
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)
         words = [NONCE, cpus, str(len(blob) if size is None else size), str(lease or fifo), kill_file]
-        command = ["nsenter", "-F", "--pid=ns/pid", "--uts=ns/uts", "--", str(link), "enter", *words]
+        command = ["nsenter", "-F", "--uts=ns/uts", "--", str(link), "enter", *words]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             command,

@@ -35,7 +35,7 @@ def after_look(agent: subprocess.Popen[bytes]) -> IO[bytes]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_go_hands_over_to_nsenter(node: FakeNode, shell: str) -> None:
-    """Every namespace that differs but the mounts, by file of the target; never its cgroup; the link and its words."""
+    """Every namespace that differs but mounts and PIDs, by file of the target, never its cgroup; then the link."""
     if not installed(shell):
         pytest.skip(f"{shell} is not installed here")
     agent = node.enter(shell=shell)
@@ -44,7 +44,7 @@ def test_go_hands_over_to_nsenter(node: FakeNode, shell: str) -> None:
     words, rest = output.split(b"in ")
     assert words.decode().split() == [
         "-F",
-        *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "pid", "cgroup")),
+        *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "cgroup")),
         "--",
         *(f"{node.run}/last-link", "enter", NONCE, "0-1", "5", f"{node.run}/lease", "-"),
     ]
@@ -60,7 +60,7 @@ def test_shared_namespaces_are_not_entered(node: FakeNode) -> None:
     agent = node.enter()
     after_look(agent)
     output, _ = agent.communicate(b"go 5\n", timeout=20)
-    assert output.decode().split("--\n")[0].split() == ["-F", "--ipc=ns/ipc", "--pid=ns/pid"]
+    assert output.decode().split("--\n")[0].split() == ["-F", "--ipc=ns/ipc"]  # the last link joins pid and mnt
 
 
 def test_kill_file_is_named_where_there_is_one(node: FakeNode) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import platform
 import resource
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from kubectl_nsexec.seccomp import compile_filter
 from tests.node.link_lab import (
     ALL_CAPABILITIES,
     USER,
@@ -17,9 +20,6 @@ from tests.node.link_lab import (
     identity,
 )
 from tests.node.link_lab import status as field
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FIELDS = (
     "Uid",
@@ -83,6 +83,70 @@ def test_user_with_groups_and_without_rights(link: Path, shared_target: Target, 
     assert found["Groups"].split() == ["5", "2000", "4294967294"]
     assert [found[key] for key in ("CapInh", "CapPrm", "CapEff", "CapAmb")] == [NONE] * 4
     assert (found["CapBnd"], found["NoNewPrivs"]) == (f"{0xFF:016x}", "1")
+
+
+NODE_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+
+
+def filtered(action: str, *names: str, number: int = errno.EXDEV) -> dict[str, str]:
+    """Records of a filter that does this to these calls and allows all others."""
+    rule = {"names": [*names], "action": action, "errnoRet": number}
+    made = compile_filter({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}, NODE_ARCHITECTURE)
+    return {"seccomp": made.program.hex(), "seccomp_flags": str(made.flags)}
+
+
+@pytest.mark.parametrize("no_new_privs", ["0", "1"])
+@pytest.mark.parametrize("who", [{}, USER])
+def test_the_containers_filter_decides_on_the_commands_calls(
+    link: Path, shared_target: Target, tmp_path: Path, who: dict[str, str], no_new_privs: str
+) -> None:
+    """Without no_new_privs it takes CAP_SYS_ADMIN to load, which a container has not; the supervisor is free of it."""
+    rules = filtered("SCMP_ACT_ERRNO", "mkdir", "mkdirat")
+    few = {} if who else {"bounding": "fb", "permitted": "fb", "effective": "fb"}
+    script = "grep ^Seccomp: /proc/self/status; mkdir /tmp/x 2>&1; echo up; read -r _"
+    blob = identity("sh", "-c", script, **{**who, **few}, **rules, no_new_privs=no_new_privs)
+    session = Session(link, shared_target, blob, run=tmp_path)
+    session.started()
+    assert session.stdout.readline() == b"Seccomp:\t2\n"
+    assert b"cross-device" in session.stdout.readline()
+    assert session.stdout.readline() == b"up\n"
+    supervisor = Path(f"/proc/{session.process.pid}/status").read_text()
+    assert field(supervisor, "Seccomp") == "0"
+    assert session.end(b"\n")[0] == 0
+
+
+def test_a_filter_that_kills_on_the_way_is_told(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """A profile may forbid what becoming another user takes; the runtime's own exec fails as well."""
+    blob = identity("true", **filtered("SCMP_ACT_KILL_PROCESS", "capset"))
+    error = Session(link, shared_target, blob, run=tmp_path).refused()
+    assert error["code"] == "identity"
+    assert "signal 31" in error["message"]
+
+
+def test_a_filter_that_forbids_the_command_itself_is_told(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """Execve refused by the filter is as good as a file that is not executable."""
+    blob = identity("true", **filtered("SCMP_ACT_ERRNO", "execve", number=errno.EACCES), no_new_privs="1")
+    session = Session(link, shared_target, blob, run=tmp_path)
+    session.started()
+    code, _, errors = session.end()
+    assert (code, errors) == (126, b'exec: "true": Permission denied\n')
+
+
+def test_a_filter_that_the_kernel_refuses_starts_nothing(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """A jump out of the program, say."""
+    blob = identity("true", seccomp="00050000000000090006000000000000")
+    error = Session(link, shared_target, blob, run=tmp_path).refused()
+    assert (error["code"], "filter cannot be loaded" in error["message"]) == ("identity", True)
+
+
+@pytest.mark.parametrize("module", ["selinux", "apparmor"])
+def test_a_label_that_cannot_be_taken_starts_nothing(
+    link: Path, shared_target: Target, tmp_path: Path, module: str
+) -> None:
+    """No security module of this machine knows it."""
+    blob = identity("true", **{module: "no-such-label"})
+    error = Session(link, shared_target, blob, run=tmp_path).refused()
+    assert (error["code"], "'no-such-label' cannot be taken" in error["message"]) == ("identity", True)
 
 
 def test_user_with_one_ambient_capability(link: Path, shared_target: Target, tmp_path: Path) -> None:

@@ -16,16 +16,20 @@ from kubectl_nsexec.node import agent_script, last_link
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_last_link_is_a_small_static_program() -> None:
-    """An ELF file for 64-bit x86, below 100 KiB, without an interpreter."""
-    program = last_link("amd64")
-    assert program[:5] == b"\x7fELF\x02"
+@pytest.mark.parametrize(
+    ("architecture", "machine"),
+    [("amd64", b"\x3e\0"), ("arm64", b"\xb7\0"), ("ppc64le", b"\x15\0"), ("s390x", b"\0\x16")],
+)
+def test_last_link_is_a_small_static_program(architecture: str, machine: bytes) -> None:
+    """An ELF file for that machine (e_machine, elf(5)), below 100 KiB, without an interpreter."""
+    program = last_link(architecture)
+    assert (program[:5], program[18:20]) == (b"\x7fELF\x02", machine)
     assert len(program) < 100 * 1024
     assert b"ld-" not in program
     assert bytes(ROOT) not in program
 
 
-@pytest.mark.parametrize("architecture", ["s390x", "", "../bin/last-link-amd64", "/amd64"])
+@pytest.mark.parametrize("architecture", ["riscv64", "", "../bin/last-link-amd64", "/amd64"])
 def test_architecture_that_was_not_built_is_named(architecture: str) -> None:
     """The error says what is there and what to do."""
     with pytest.raises(HelperPodError, match="amd64.*hatch_build"):

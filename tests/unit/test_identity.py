@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity import Identity, encode, from_spec, with_term
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
+from kubectl_nsexec.seccomp import compile_filter
 
 DEFAULT_CAPS = [
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
@@ -68,7 +69,7 @@ def changed(spec: dict[str, Any], **process: Any) -> dict[str, Any]:  # noqa: AN
 
 def test_a_root_container_of_containerd() -> None:
     """Ids, default umask, capabilities as numbers, last of equal variables."""
-    assert from_spec(CONTAINERD_ROOT) == Identity(
+    assert from_spec(CONTAINERD_ROOT, "amd64") == Identity(
         uid=0,
         gid=0,
         groups=(0, 1, 10),
@@ -83,12 +84,13 @@ def test_a_root_container_of_containerd() -> None:
         rlimits=(),
         env=(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin", b"HOSTNAME=du-0", b"MODE=b=c", b"EMPTY="),
         source="the runtime's config.json",
+        apparmor=b"cri-containerd.apparmor.d",
     )
 
 
 def test_a_non_root_container_of_crio() -> None:
     """All five sets are the spec's; of the ambient ones only those that the kernel would let be raised."""
-    who = from_spec(CRIO_USER)
+    who = from_spec(CRIO_USER, "amd64")
     lock, bind = 1 << 14, 1 << 10
     assert (who.uid, who.gid, who.groups, who.umask) == (1000, 1001, (1001, 2000, 3000), 0o022)
     assert (who.bounding, who.permitted, who.effective) == (lock | bind, lock | bind, lock | bind)
@@ -100,13 +102,13 @@ def test_a_non_root_container_of_crio() -> None:
 
 def test_no_capabilities_in_the_spec_are_no_capabilities() -> None:
     """A missing table gives nothing, not everything."""
-    who = from_spec(changed(CONTAINERD_ROOT, capabilities=None))
+    who = from_spec(changed(CONTAINERD_ROOT, capabilities=None), "amd64")
     assert (who.bounding, who.permitted, who.effective, who.inheritable, who.ambient) == (0, 0, 0, 0, 0)
 
 
 def test_an_empty_directory_is_the_root() -> None:
     """Images without WORKDIR start in /."""
-    assert from_spec(changed(CONTAINERD_ROOT, cwd="")).cwd == b"/"
+    assert from_spec(changed(CONTAINERD_ROOT, cwd=""), "amd64").cwd == b"/"
 
 
 @pytest.mark.parametrize(
@@ -127,13 +129,18 @@ def test_an_empty_directory_is_the_root() -> None:
 def test_a_spec_that_is_not_understood_stops_the_run(spec: Any) -> None:  # noqa: ANN401 - broken JSON
     """A guess about identity could be too many rights."""
     with pytest.raises(AgentError, match="nothing was started") as caught:
-        from_spec(spec)
+        from_spec(spec, "amd64")
     assert caught.value.code == "identity"
 
 
 def test_the_records_of_the_last_link() -> None:
     """Every record ends in NUL; numbers are in the bases that the last link reads."""
-    who = from_spec(CRIO_USER)
+    profile = {"defaultAction": "SCMP_ACT_LOG", "flags": ["SECCOMP_FILTER_FLAG_LOG"]}
+    filtered = compile_filter(profile, "amd64")
+    label = "system_u:system_r:container_t:s0:c1,c2"
+    spec = changed(CRIO_USER, selinuxLabel=label) | {"linux": {"seccomp": profile}}
+    who = from_spec(spec, "amd64")
+    assert filtered.program
     assert encode(who, [b"ls", b"-l", b""], stdin=True, verify=False).split(b"\0") == [
         b"uid=1000",
         b"gid=1001",
@@ -144,6 +151,10 @@ def test_the_records_of_the_last_link() -> None:
         b"inheritable=0000000000004000",
         b"ambient=0000000000004000",
         b"no_new_privs=1",
+        b"seccomp=" + filtered.program.hex().encode(),
+        b"seccomp_flags=2",
+        b"selinux=system_u:system_r:container_t:s0:c1,c2",
+        b"apparmor=",
         b"umask=0022",
         b"cwd=/srv",
         b"rlimit=7:1024:1048576",
@@ -166,25 +177,25 @@ def test_the_records_of_the_last_link() -> None:
 @given(st.lists(st.binary().filter(lambda word: b"\0" not in word), min_size=1))
 def test_arguments_pass_byte_for_byte(argv: list[bytes]) -> None:
     """Blanks, quotes, newlines, equals signs, bytes that are no UTF-8: all of it is data."""
-    records = encode(from_spec(CRIO_USER), argv, stdin=False, verify=False).split(b"\0")
+    records = encode(from_spec(CRIO_USER, "amd64"), argv, stdin=False, verify=False).split(b"\0")
     assert [record[4:] for record in records if record.startswith(b"arg=")] == argv
 
 
 def test_a_nul_byte_cannot_be_passed_on() -> None:
     """It would end a record early and begin another one."""
     with pytest.raises(AgentError, match="NUL byte in arg"):
-        encode(from_spec(CRIO_USER), [b"a\0uid=0"], stdin=False, verify=False)
+        encode(from_spec(CRIO_USER, "amd64"), [b"a\0uid=0"], stdin=False, verify=False)
     with pytest.raises(AgentError, match="NUL byte in env"):
-        encode(from_spec(changed(CRIO_USER, env=["A=\0uid=0"])), [b"a"], stdin=False, verify=False)
+        encode(from_spec(changed(CRIO_USER, env=["A=\0uid=0"]), "amd64"), [b"a"], stdin=False, verify=False)
 
 
 def test_only_a_check_has_no_command() -> None:
     """--verify needs no command; everything else does."""
-    assert encode(from_spec(CRIO_USER), [], stdin=False, verify=True).endswith(
+    assert encode(from_spec(CRIO_USER, "amd64"), [], stdin=False, verify=True).endswith(
         b"\0stdin=0\0verify=1\0tty=0\0rows=0\0columns=0\0"
     )
     with pytest.raises(AgentError, match="no command"):
-        encode(from_spec(CRIO_USER), [], stdin=False, verify=False)
+        encode(from_spec(CRIO_USER, "amd64"), [], stdin=False, verify=False)
 
 
 def test_capabilities_have_the_kernels_numbers() -> None:
@@ -196,7 +207,7 @@ def test_capabilities_have_the_kernels_numbers() -> None:
 
 def test_a_terminal_is_told_with_its_size() -> None:
     """The window is there before the command is."""
-    records = encode(from_spec(CRIO_USER), [b"top"], stdin=True, verify=False, window=(33, 99))
+    records = encode(from_spec(CRIO_USER, "amd64"), [b"top"], stdin=True, verify=False, window=(33, 99))
     assert records.endswith(b"\0stdin=1\0verify=0\0tty=1\0rows=33\0columns=99\0")
 
 
@@ -214,5 +225,5 @@ def test_term_is_what_the_runtimes_exec_makes_of_it(
     own: list[str], term: str | None, runtime: str, expected: bytes
 ) -> None:
     """Once and only once in the environment; a shell without a command has the user's."""
-    who = with_term(from_spec(changed(CRIO_USER, env=["A=b", *own])), term, runtime)
+    who = with_term(from_spec(changed(CRIO_USER, env=["A=b", *own]), "amd64"), term, runtime)
     assert who.env == (b"A=b", b"TERM=" + expected)

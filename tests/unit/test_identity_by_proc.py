@@ -65,7 +65,7 @@ ENVIRON = b"PATH=/bin\0HOME=/root\0ODD\0=C:\0X=\xff\0"
 
 def test_limits_that_the_spec_leaves_open_are_the_inits() -> None:
     """All sixteen limits are set: the spec's own, and the init's for the others."""
-    limits = {number: (soft, hard) for number, soft, hard in from_spec(SPEC, runtime_limits=LIMITS).rlimits}
+    limits = {number: (soft, hard) for number, soft, hard in from_spec(SPEC, "amd64", runtime_limits=LIMITS).rlimits}
     assert len(limits) == 16
     assert limits[7] == (1024, 1048576)
     assert limits[3] == (8388608, RLIM_INFINITY)
@@ -82,6 +82,13 @@ def test_the_init_stands_in_for_the_spec() -> None:
     assert who.env == (b"PATH=/bin", b"HOME=/root", b"X=\xff")
     assert who.rlimits[7] == (7, 20000, 20001)
     assert who.source == "the init process in /proc"
+
+
+def test_a_filter_that_only_the_runtime_knows_is_missed_aloud() -> None:
+    """/proc tells that there is one, and not what it is."""
+    assert from_proc(STATUS.replace(b"Seccomp:\t2", b"Seccomp:\t0"), ENVIRON, LIMITS, b"/").lacks == ()
+    (words,) = from_proc(STATUS, ENVIRON, LIMITS, b"/").lacks
+    assert "no seccomp filter" in words
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ def facts(spec: bytes) -> TargetFacts:
 
 def test_the_spec_comes_before_the_init() -> None:
     """Only where the runtime's file is unreadable the init is asked; a damaged file is an error."""
-    assert of_target(facts(json.dumps(SPEC).encode())).uid == 1000
-    assert of_target(facts(b"")).uid == 1001
+    assert of_target(facts(json.dumps(SPEC).encode()), "amd64").uid == 1000
+    assert of_target(facts(b""), "amd64").uid == 1001
     with pytest.raises(AgentError, match="not JSON"):
-        of_target(facts(b"{"))
+        of_target(facts(b"{"), "amd64")

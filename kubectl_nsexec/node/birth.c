@@ -1,0 +1,75 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "session.h"
+
+/*
+ * Where the filter takes privilege to load (no no_new_privs), it must come before the ids, and whoever loads it is
+ * subject to it: that may be neither the supervisor, nor a process that the container sees, for it still has root's
+ * rights. So a mother between the two joins the PID namespace for her children, loads, becomes the container's user,
+ * and bears the child as her own sister, a child of the supervisor (CLONE_PARENT, clone(2)).
+ */
+
+static pid_t sister(void)
+{
+    unsigned long flags = CLONE_PARENT | SIGCHLD;
+
+#ifdef __s390x__
+    return (pid_t)syscall(SYS_clone, 0, flags, 0, 0, 0);
+#else
+    return (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
+#endif
+}
+
+static _Noreturn void bear(const struct session *session, int say, int hear, int born)
+{
+    const struct identity *identity = session->identity;
+    int error;
+    pid_t child;
+
+    if (setns(session->pids, CLONE_NEWPID))
+        fail(LAST_LINK, "the container's PID namespace cannot be joined: %s", strerror(errno));
+    identity_label(identity, session->proc);
+    error = identity->no_new_privs ? 0 : identity_filter(identity);
+    if (error)
+        fail(IDENTITY, "the container's seccomp filter cannot be loaded: %s", strerror(error));
+    identity_assume(identity);
+    child = sister();
+    if (child == 0)
+        child_run(session, say, hear);
+    if (child < 0)
+        fail(LAST_LINK, "no process can be started in the container, it may have ended: %s", strerror(errno));
+    _exit(write_all(born, &child, sizeof child) ? OWN_FAILURE : 0);
+}
+
+pid_t child_start(const struct session *session, int say, int hear)
+{
+    int born[2], how;
+    pid_t mother, child = 0;
+
+    if (pipe(born))
+        fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
+    mother = fork();
+    if (mother == 0)
+        bear(session, say, hear, born[1]);
+    if (mother < 0)
+        fail(LAST_LINK, "no process can be started: %s", strerror(errno));
+    close(born[1]);
+    while (waitpid(mother, &how, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(how) && WEXITSTATUS(how) != 0)
+        _exit(OWN_FAILURE); /* she has said why */
+    if (!WIFEXITED(how) || read(born[0], &child, sizeof child) != (ssize_t)sizeof child)
+        fail(IDENTITY, "signal %d ended what was to start the command; a seccomp filter that kills does that",
+             WIFSIGNALED(how) ? WTERMSIG(how) : 0);
+    close(born[0]);
+    return child;
+}
