@@ -11,6 +11,7 @@ import pytest
 
 from testbed import binaries
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
+from tests.live import who
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
 
 if TYPE_CHECKING:
@@ -104,6 +105,12 @@ def pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
 def shared_pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
     """Makes pods that several tests of a module look at and none changes."""
     yield from _until_over(Pods(kubectl, namespace))
+
+
+@pytest.fixture(scope="session")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A static program that tells what the kernel answers to it (tests/live/probe.c)."""
+    return who.compiled_probe(tmp_path_factory.mktemp("probe"))
 
 
 def _until_over(made: Pods) -> Iterator[Pods]:

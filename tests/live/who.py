@@ -1,0 +1,139 @@
+"""All kinds of containers, and the report by which two commands in one are told apart: who each of them is."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.live.pods import container, pod
+
+if TYPE_CHECKING:
+    from tests.live.harness import Pods, Program
+    from tests.live.pods import Json, Pod
+
+REPORT: Final = """
+grep -vE '^(Name|Tgid|.*[Pp]id|NS.*|Ngid|Cpus_.*|Mems_.*|Vm.*|Rss.*|.*_ctxt_switches|Hugetlb.*|State|SigQ|THP.*):' \
+    /proc/self/status
+id
+env
+pwd
+umask
+ulimit -a
+ulimit -Ha
+for fd in 0 1 2 3 4 5 6 7 8 9 10; do [ ! -e /proc/$$/fd/$fd ] || echo "descriptor $fd"; [ ! -t $fd ] || echo tty; done
+tty
+cat /proc/self/attr/current /proc/self/loginuid 2>/dev/null
+for kind in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$kind; done
+[ ! -x /probe/probe ] || /probe/probe
+"""
+"""/probe/probe (probe.c) is where a fixture has put it."""
+
+LOCALHOST_PROFILE: Final = "nsexec-test.json"
+"""In the kubelet's folder ``seccomp``: refuses one call with a number of its own, and one by an argument."""
+PROFILE: Final[Json] = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+    "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18},
+        {"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_EQ"}]},
+    ],
+}
+
+LONG_SLEEP: Final = "exec sleep 100000"
+WHO: Final[dict[str, dict[str, Any]]] = {
+    "root": {},
+    "root without capabilities": {"security": {"capabilities": {"drop": ["ALL"]}}},
+    "root with more capabilities": {"security": {"capabilities": {"add": ["NET_ADMIN", "SYS_PTRACE"]}}},
+    "user 1000": {"security": {"runAsUser": 1000}},
+    "user 1000 with one capability and no new privileges": {
+        "security": {
+            "runAsUser": 1000,
+            "runAsGroup": 2000,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        }
+    },
+    "a user without a name": {"security": {"runAsUser": 54321, "runAsGroup": 54321}},
+    "root under the runtime's seccomp profile": {"security": {"seccompProfile": {"type": "RuntimeDefault"}}},
+    "root with SYS_ADMIN under the runtime's profile": {
+        "security": {"seccompProfile": {"type": "RuntimeDefault"}, "capabilities": {"add": ["SYS_ADMIN"]}}
+    },
+    "user 1000 under the runtime's seccomp profile": {
+        "security": {
+            "runAsUser": 1000,
+            "allowPrivilegeEscalation": False,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+    },
+    "a seccomp profile of the node's": {
+        "security": {"seccompProfile": {"type": "Localhost", "localhostProfile": LOCALHOST_PROFILE}}
+    },
+    "no seccomp profile": {"security": {"seccompProfile": {"type": "Unconfined"}}},
+    "a read-only root filesystem": {"security": {"readOnlyRootFilesystem": True}},
+    "a working directory and variables": {
+        "workingDir": "/tmp",
+        "env": [
+            {"name": "LINES", "value": "one\ntwo = three\n"},
+            {"name": "EMPTY", "value": ""},
+            {"name": "QUOTES", "value": 'it\'s "$$(x)"'},
+            {"name": "HOME", "value": "/elsewhere"},
+        ],
+    },
+    "an init that changed its environment, directory and limits": {
+        "command": [
+            "sh",
+            "-c",
+            f"export LEAK=1 PATH=/nowhere; unset HOSTNAME; ulimit -n 64; umask 077; cd /; {LONG_SLEEP}",
+        ]
+    },
+    "an init that gave up its rights": {"command": ["su", "worker", "-s", "/bin/sh", "-c", LONG_SLEEP]},
+    "privileged": {"security": {"privileged": True}},
+}
+SIDECAR: Final = "sidecar"
+
+
+def everybody(pods: Pods, kubectl: Program, probe: Path, node: str) -> Pod:
+    """Start one pod with a container for each of WHO (see :func:`name_of`) and a sidecar, the probe within reach."""
+    mounts = [{"name": "probe", "mountPath": "/probe"}]
+    containers = [
+        container(name=name_of(who), volumeMounts=mounts, **({"command": ["sh", "-c", LONG_SLEEP]} | options))
+        for who, options in WHO.items()
+    ]
+    sidecar = container(name=SIDECAR, command=["sh", "-c", LONG_SLEEP], volumeMounts=mounts, restartPolicy="Always")
+    volumes = [{"name": "probe", "emptyDir": {}}]
+    made = pods.start(pod("everybody", *containers, node=node, initContainers=[sidecar], volumes=volumes))
+    where = ("exec", "-n", made.namespace, made.name, "-c", name_of("root"), "-i", "--")
+    kubectl.ok(*where, "sh", "-c", "cat >/probe/probe && chmod 0755 /probe/probe", stdin=probe.read_bytes())
+    return made
+
+
+def name_of(who: str) -> str:
+    """The container of the kind WHO."""
+    return f"c{list(WHO).index(who)}"
+
+
+def compare(kubectl: Program, nsexec: Program, target: Pod, container: str = "main") -> str:
+    """Both reports, which must be equal; return ours."""
+    where = (target.name, "-n", target.namespace, "-c", container, "--", "/bin/sh", "-c", REPORT)
+    theirs = kubectl("exec", *where)
+    done = nsexec(*where)
+    assert done.text.splitlines() == theirs.text.splitlines()
+    assert (done.stderr, done.status) == (theirs.stderr, theirs.status)
+    return done.text
+
+
+def compiled_probe(folder: Path) -> Path:
+    """Compile probe.c as a static program."""
+    source, program = Path(__file__).with_name("probe.c"), folder / "probe"
+    compiler = [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-musl"]
+    subprocess.run([*compiler, "-Os", "-static", "-s", "-Wall", "-Werror", "-o", program, source], check=True)
+    return program
+
+
+def profile_text() -> str:
+    """The file that LOCALHOST_PROFILE names."""
+    return json.dumps(PROFILE)
