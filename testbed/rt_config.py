@@ -2,6 +2,7 @@
 
 SUITE = "bookworm"
 PACKAGES = (
+    "apparmor",  # containerd then confines containers by a profile, as on Ubuntu and SUSE
     "containerd",
     "dbus",
     "iproute2",
