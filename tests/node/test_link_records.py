@@ -33,6 +33,8 @@ BAD = [
     ),
     *({key: bad} for key in ("rows", "columns") for bad in ("", "-1", "65536", "x")),
     {"rlimit": ["7:1:1", "7:1:1"]},
+    *({"seccomp": bad} for bad in ("0", "0" * 15, "g" * 16, "0" * 32 + "-", "0" * 16 * 4097)),
+    *({"seccomp_flags": bad} for bad in ("", "-1", "4294967296")),
     *({"cwd": bad} for bad in ("", "srv", "./")),
     {"colour": "red"},
     {"": "x"},
