@@ -1,5 +1,5 @@
 #!/bin/sh
-# First half of the agent, joined with agent.sh by the package: CPU lists, processes and cgroup folders.
+# First part of the agent, joined with the others by the package: CPU lists, processes and cgroup folders.
 # The roots of the proc and cgroup trees are parameters, for the tests.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 set -u
@@ -10,10 +10,12 @@ nonce='' unread=0
 
 say() { printf '%s {%s}\n' "$nonce" "$1"; }
 
-fail() { # $1: code, $2: one sentence
+harmless() { tr -c ' !#-[]-~' '?'; } # what a string in JSON, and a terminal, takes as it is
+
+fail() { # $1: code, $2: one sentence, $3: what follows it, as JSON has it
   # The reader of our first words is there once it has sent the link: until then they would be lost.
   [ "$unread" -eq 0 ] || head -c "$unread" >/dev/null
-  say "\"event\":\"error\",\"code\":\"$1\",\"message\":\"$(printf %s "$2" | tr -c ' !#-[]-~' '?')\""
+  say "\"event\":\"error\",\"code\":\"$1\",\"message\":\"$(printf %s "$2" | harmless)${3:-}\""
   exit 125
 }
 
@@ -64,13 +66,14 @@ within() { # $1, $2: lists; true when the first is not empty and inside the seco
 
 # --- processes and cgroup folders ---
 
-look() { # $1: folder of a process → $state $parent $pids $mask from its status; false when it is gone
-  state='' parent='' pids='' mask=''
+look() { # $1: folder of a process → $state $parent $pids $rights $mask from its status; false when it is gone
+  state='' parent='' pids='' rights='' mask=''
   while read -r key value; do
     case $key in
     State:) state=${value%% *} ;;
     PPid:) parent=$value ;;
     NSpid:) pids=$value ;;
+    CapPrm:) rights=$value ;;
     Cpus_allowed_list:) mask=$value ;;
     esac
   done 2>/dev/null <"$1/status"

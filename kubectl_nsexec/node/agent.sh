@@ -3,8 +3,9 @@
 #
 #   hold NONCE RESERVED LINK_BYTES LINK_SHA256   the helper's main process: narrows its own container to the
 #                                                reserved CPUs, takes the last link from stdin, holds the lease
-#   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED
+#   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                one session: pins itself, finds the target, hands over to nsenter
+#     PROCESS: first, pid:NUMBER or name:NAME; FILES: whose files the command sees, container or node
 #
 # It speaks in lines "NONCE {json}" on stdout. Whatever goes wrong before the command starts ends in
 # {"event":"error"} and exit status 125.
@@ -57,53 +58,6 @@ hold() {
 }
 
 # --- one session ---
-
-find_container() { # $1: container ID → $container: its cgroup folder; exact names only, for conmon's carries the ID too
-  for name in "crio-$1.scope" "cri-containerd-$1.scope" "docker-$1.scope" "$1" "crio-$1"; do
-    container=$pod/$name
-    [ ! -d "$container" ] || return 0
-  done
-  return 1
-}
-
-age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22); its name may hold blanks and newlines
-  stat=''
-  while read -r line || [ -n "$line" ]; do stat="$stat $line"; done 2>/dev/null <"$NSEXEC_PROC/$1/stat"
-  # shellcheck disable=SC2086 # the fields are what is wanted
-  set -- ${stat##*)}
-  started=${20:-}
-  [ -n "$started" ]
-}
-
-find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process; false when there is none
-  pid='' oldest=''
-  for procs in "$container"/cgroup.procs "$container"/*/cgroup.procs "$container"/*/*/cgroup.procs \
-    "$container"/*/*/*/cgroup.procs; do
-    [ -r "$procs" ] || continue
-    while read -r candidate; do
-      look "$NSEXEC_PROC/$candidate" || continue
-      case $state in Z | X) continue ;; esac
-      if [ "$1" = 1 ]; then
-        age "$candidate" || continue
-        [ -z "$oldest" ] || [ "$started" -lt "$oldest" ] || continue
-        oldest=$started pid=$candidate
-      else
-        # Two numbers, ours and 1: three would be the first process of a container inside the container.
-        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate && return 0 ;; esac
-      fi
-    done <"$procs"
-  done
-  [ -n "$pid" ]
-}
-
-still_there() { # in the target's /proc folder; true when it lives, in the container's cgroup
-  look . || return 1
-  case $state in Z | X) return 1 ;; esac
-  while read -r line; do
-    case $line/ in *"/${pod##*/}/${container##*/}/"*) return 0 ;; esac
-  done 2>/dev/null <cgroup
-  return 1
-}
 
 # shellcheck disable=SC3013 # -ef: POSIX since 2024, and in every shell named above
 same() { [ "$1" -ef "$2" ]; }
@@ -161,7 +115,10 @@ find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would t
 coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable
 
 enter() {
-  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5
+  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=-
+  case $7 in container) ;; node) files=$NSEXEC_HOST ;; *) fail node "'$7' has no files" ;; esac
+  case $process in first | name:?*) ;; pid:*) counted "${process#pid:}" ;; *) false ;; esac ||
+    fail node "'$process' is no process"
   own_mask
   entry_mask=$mask
   case $id in ????? | ??????*) named "$id" ;; *) false ;; esac || fail node "'$id' is no session name"
@@ -170,38 +127,51 @@ enter() {
   make_folder "$id"
   put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
   own_mask
-  pinned=$mask
+  pinned=$mask own_rights=$rights
   within "$pinned" "$cut" || fail placement "asked for CPUs $cut, got '$pinned' in $folder"
 
   find_pod "$pod_uid" || fail no-target "no cgroup folder of pod $pod_uid below $base$above"
   find_container "$container_id" || fail no-target "no cgroup folder of container $container_id in $pod"
   find_init "$host_pid" || fail no-target "no live first process of container $container_id in $container"
   cd "$NSEXEC_PROC/$pid" 2>/dev/null && still_there || fail no-target "the container's process $pid has just ended"
-  target_mask=$mask
+  target_mask=$mask init=$pid
   check_namespaces
   find_kubelet_state
   check_cpus "$target_mask" "$pinned"
   find_spec "$container_id" "$parent"
+  # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
+  status=$(coded status) environ=$(coded environ) limits=$(coded "$NSEXEC_PROC/$parent/limits")
+  if [ "$process" != first ]; then
+    # shellcheck disable=SC2086 # so many PID namespaces deep is the container's
+    set -- $pids
+    depth=$#
+    find_process "$process"
+    cd "$NSEXEC_PROC/$pid" 2>/dev/null && meant . && still_there || fail no-target "process $pid has just ended"
+    check_namespaces
+  fi
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
   for kind in ipc uts net cgroup; do # the last link joins pid and mnt
     [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
   done
-  say "$(printf '"event":"target","pid":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s","online":"%s",' \
-    "$pid" "$entry_mask" "$pinned" "$target_mask" "$online"
-  # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
+  say "$(printf '"event":"target","pid":%s,"inner":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s",' \
+    "$pid" "${pids##*[!0-9]}" "$entry_mask" "$pinned" "$target_mask"
+  printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
   printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
-    "$version" "$(coded "$spec")" "$(coded status)" "$(coded environ)" "$(coded "$NSEXEC_PROC/$parent/limits")"
-  printf '"cwd":"%s","cpu_manager_state":"%s"' "$(readlink -n cwd | base64 -w0)" "$(coded "$kubelet_state")")"
+    "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
+  printf '"cwd":"%s","root":"%s",' "$(readlink -n cwd | base64 -w0)" "$(readlink -n root | base64 -w0)"
+  printf '"cpu_manager_state":"%s"' "$(coded "$kubelet_state")")"
 
   # read takes a byte at a time from a pipe: what follows the line is left for the last link.
   read -r word bytes && [ "$word" = go ] && counted "$bytes" || exit 125
-  still_there || fail no-target "the container's process $pid ended while the command was being prepared"
+  still_there && (cd "$NSEXEC_PROC/$init" && still_there) 2>/dev/null ||
+    fail no-target "the container's process $pid ended while the command was being prepared"
   own_mask
   [ "$mask" = "$pinned" ] || fail placement "the pin moved from CPUs $pinned to $mask before the command started"
   kill_file=$folder/cgroup.kill
   [ -e "$kill_file" ] || kill_file=-
-  exec "$nsenter" "$@" -- "$NSEXEC_RUN/last-link" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file"
+  exec "$nsenter" "$@" -- "$NSEXEC_RUN/last-link" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
+    "$init" "$files"
 }
 
 unset NSEXEC_AGENT
@@ -209,7 +179,7 @@ part=${1:-} nonce=${2:-}
 named "$nonce" || part=''
 case $part,$# in
 hold,5) counted "$4" && named "$5" && shift 2 && hold "$@" ;;
-enter,7) shift 2 && enter "$@" ;;
+enter,9) shift 2 && enter "$@" ;;
 esac
 echo "nsexec-agent: not how it is called: $*" >&2
 exit 125

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,6 +98,11 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
     error = session->terminal ? terminal_take(session->terminal) : 0;
     if (error)
         say_to(say, TERMINAL_FAILED, error);
+    /* The kernel makes it of the PID namespace of the process that mounts it. */
+    if (!error && session->own_proc && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
+        error = errno;
+        say_to(say, PROC_FAILED, error);
+    }
     close_span(3, low - 1);
     close_span(low + 1, high - 1);
     close_span(high + 1, ~0U);

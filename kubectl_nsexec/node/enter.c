@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -80,23 +81,37 @@ static char *read_identity(size_t size, int lease)
     return blob;
 }
 
-/* The target, by the name of its folder in /proc; -1 on kernels without pidfds (before 5.3). */
-static int watch_target(void)
+/* The container's first process; -1 on kernels without pidfds (before 5.3). */
+static int watch_target(const char *number)
 {
-    char folder[64];
-    const char *name = getcwd(folder, sizeof folder) ? strrchr(folder, '/') : NULL;
     uint64_t pid;
+    int fd;
 
-    if (!name || !parse_number(name + 1, 10, INT32_MAX, &pid))
-        fail(LAST_LINK, "the working directory is not a process in /proc");
-    return (int)syscall(PIDFD_OPEN_CALL, (pid_t)pid, 0);
+    if (!parse_number(number, 10, INT32_MAX, &pid) || pid == 0)
+        fail(LAST_LINK, "'%s' is no process", number);
+    fd = (int)syscall(PIDFD_OPEN_CALL, (pid_t)pid, 0);
+    if (fd < 0 && errno == ESRCH)
+        fail(LAST_LINK, "the container's first process %s has ended", number);
+    return fd;
+}
+
+/*
+ * The node's files in a mount namespace of the session's own, where the child can have a /proc of its own. As slaves
+ * the mounts stay the node's: what it unmounts is not kept busy here, and what is mounted here is seen nowhere else.
+ */
+static void go_to_node(const char *root)
+{
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+        fail(LAST_LINK, "there is no mount namespace to be had for the node's tools: %s", strerror(errno));
+    if (chdir(root) || chroot("."))
+        fail(LAST_LINK, "the node's root %s cannot be entered: %s", root, strerror(errno));
 }
 
 /*
  * From the target's folder in /proc into its mount namespace and root, by descriptors: a recycled PID cannot be hit,
- * and since they open, the target was still alive when its pidfd was opened.
+ * and since they open, it was still alive when the pidfd was opened, if it is the container's first process.
  */
-static void go_in(struct session *session)
+static void go_in(struct session *session, const char *node_root)
 {
     int mounts = open("ns/mnt", O_RDONLY | O_CLOEXEC);
     int root = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -104,10 +119,14 @@ static void go_in(struct session *session)
     session->pids = open("ns/pid", O_RDONLY | O_CLOEXEC);
     if (mounts < 0 || root < 0 || session->pids < 0)
         fail(LAST_LINK, "the container's namespaces or root cannot be opened, it may have ended: %s", strerror(errno));
-    if (setns(mounts, CLONE_NEWNS))
-        fail(LAST_LINK, "the container's mount namespace cannot be joined: %s", strerror(errno));
-    if (fchdir(root) || chroot("."))
-        fail(LAST_LINK, "the container's root cannot be entered: %s", strerror(errno));
+    if (node_root) {
+        go_to_node(node_root);
+    } else {
+        if (setns(mounts, CLONE_NEWNS))
+            fail(LAST_LINK, "the container's mount namespace cannot be joined: %s", strerror(errno));
+        if (fchdir(root) || chroot("."))
+            fail(LAST_LINK, "the container's root cannot be entered: %s", strerror(errno));
+    }
     close(mounts);
     close(root);
 }
@@ -122,8 +141,10 @@ static void give_streams(uid_t uid)
     }
 }
 
-int enter(const char *cpus, const char *size, const char *lease, const char *kill_file)
+int enter(char **words)
 {
+    const char *cpus = words[0], *size = words[1], *lease = words[2], *kill_file = words[3], *first = words[4];
+    const char *node_root = strcmp(words[5], "-") ? words[5] : NULL;
     static struct session session;
     static struct identity identity;
     uint64_t bytes;
@@ -145,11 +166,12 @@ int enter(const char *cpus, const char *size, const char *lease, const char *kil
     if (!identity.with_terminal)
         give_streams(identity.uid);
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
-    session.target = watch_target();
-    go_in(&session);
+    session.target = watch_target(first);
+    session.own_proc = node_root != NULL;
+    go_in(&session, node_root);
     if (identity.with_terminal)
-        session.terminal = terminal_open(&identity, own_terminals);
-    identity_complete_home(&identity);
+        session.terminal = terminal_open(&identity, node_root ? "node" : "container", own_terminals);
+    identity_complete(&identity);
     /* As runc does: with root's rights first, for a directory that the user may use but not reach. */
     session.in_cwd = !chdir(identity.cwd);
     return supervise(&session);

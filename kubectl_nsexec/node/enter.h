@@ -2,9 +2,12 @@
 #define NSEXEC_ENTER_H
 
 /*
- * In the target's folder in /proc: takes an identity of SIZE bytes from stdin, runs its command inside the container
- * on CPUS while LEASE is held; the exit status for the client.
+ * WORDS: CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|-.
+ *
+ * In the folder in /proc of the process that is entered: takes an identity of so many bytes from stdin, runs its
+ * command on CPUS inside the container, or below ROOT with the node's files, while LEASE is held and the container's
+ * first process lives; the exit status for the client.
  */
-int enter(const char *cpus, const char *size, const char *lease, const char *kill_file);
+int enter(char **words);
 
 #endif

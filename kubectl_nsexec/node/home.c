@@ -34,35 +34,49 @@ static char *read_passwd(size_t *size)
     return text;
 }
 
-/* As runc does (libcontainer/init_linux.go, setupUser): by the first entry of the uid, "/" for a user without one. */
-static char *home_of(uid_t uid)
+/*
+ * As the runtimes do (runc's libcontainer/init_linux.go, setupUser; containerd's oci.WithUserID for the gid): by the
+ * first entry of the uid; "/" and 0 for a user without one. The home is the caller's to free, NULL without memory.
+ */
+static char *look_up(uid_t uid, gid_t *gid)
 {
     char *text, *home = NULL;
     struct passwd *entry;
     FILE *file;
     size_t size;
 
+    *gid = 0;
     text = read_passwd(&size);
     file = text && size ? fmemopen(text, size, "r") : NULL;
-    while (file && !home && (entry = fgetpwent(file)))
-        if (entry->pw_uid == uid)
+    while (file && (entry = fgetpwent(file)))
+        if (entry->pw_uid == uid) {
             home = strdup(entry->pw_dir);
+            *gid = entry->pw_gid;
+            break;
+        }
     if (file)
         fclose(file);
     free(text);
     return home ? home : strdup("/");
 }
 
-void identity_complete_home(struct identity *identity)
+void identity_complete(struct identity *identity)
 {
     char **variable = identity->environment, *home;
+    int homeless;
+    gid_t gid;
 
     while (*variable && strncmp(*variable, "HOME=", 5))
         variable++;
-    if (*variable && (*variable)[5])
+    homeless = !*variable || !(*variable)[5];
+    if (!homeless && !identity->gid_of_passwd)
         return;
-    home = home_of(identity->uid);
-    if (!home || asprintf(variable, "HOME=%s", home) < 0)
+    home = look_up(identity->uid, &gid);
+    if (!home || (homeless && asprintf(variable, "HOME=%s", home) < 0))
         fail(IDENTITY, "no memory for HOME");
     free(home);
+    if (identity->gid_of_passwd && gid == (gid_t)-1) /* to setresgid(2) that is "no change" */
+        fail(IDENTITY, "user %u has a group in /etc/passwd that there cannot be", (unsigned)identity->uid);
+    if (identity->gid_of_passwd)
+        identity->gid = gid;
 }

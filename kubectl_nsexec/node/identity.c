@@ -117,7 +117,10 @@ static void take(enum key key, char *value, struct identity *identity)
 
     switch (key) {
     case UID: identity->uid = (uid_t)decimal(key, value, UINT32_MAX - 1); break;
-    case GID: identity->gid = (gid_t)decimal(key, value, UINT32_MAX - 1); break;
+    case GID:
+        identity->gid_of_passwd = !strcmp(value, "passwd");
+        identity->gid = identity->gid_of_passwd ? 0 : (gid_t)decimal(key, value, UINT32_MAX - 1);
+        break;
     case GROUPS: parse_groups(value, identity); break;
     case BOUNDING: case PERMITTED: case EFFECTIVE: case INHERITABLE: case AMBIENT:
         *sets[key - BOUNDING] = number(names[key], value, 16, UINT64_MAX);

@@ -17,6 +17,7 @@ struct capabilities {
 struct identity {
     uid_t uid;
     gid_t gid;
+    int gid_of_passwd; /* the gid is that of the container's /etc/passwd */
     gid_t *groups;
     size_t group_count;
     struct capabilities capabilities;
@@ -41,8 +42,8 @@ struct identity {
  */
 void identity_parse(char *blob, size_t size, struct identity *identity);
 
-/* Inside the container's root: gives an environment without HOME the one of the container's /etc/passwd. */
-void identity_complete_home(struct identity *identity);
+/* Inside the command's root: a missing HOME, and a gid where it is asked for, are those of its /etc/passwd. */
+void identity_complete(struct identity *identity);
 
 /* Makes this process that user, with those rights and limits and no others. Fails (exit 125) when it cannot. */
 void identity_assume(const struct identity *identity);

@@ -1,7 +1,7 @@
 /*
  * The last link of nsexec on the node: a static program without dependencies.
  *
- *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|-   one session; the working directory is /proc/PID
+ *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|-   one session, in /proc/PID
  *   last-link keep HOLDER_PID CPUS CPUSET_FILE...                 holds the helper container on the reserved CPUs
  */
 #include <string.h>
@@ -13,11 +13,11 @@
 
 int main(int count, char **words)
 {
-    static const char usage[] = "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE\n"
+    static const char usage[] = "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT\n"
                                 "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n";
 
-    if (count == 7 && !strcmp(words[1], "enter") && report_as(words[2]))
-        return enter(words[3], words[4], words[5], words[6]);
+    if (count == 9 && !strcmp(words[1], "enter") && report_as(words[2]))
+        return enter(words + 3);
     if (count >= 5 && !strcmp(words[1], "keep"))
         return keep(words[2], words[3], words + 4);
     write_all(STDERR_FILENO, usage, sizeof usage - 1);

@@ -12,6 +12,7 @@ struct session {
     const struct identity *identity;
     struct cpus allowed;
     struct terminal *terminal; /* the command's, or NULL */
+    int own_proc;  /* the command is to have a /proc of its PID namespace, over the node's */
     int in_cwd;    /* the working directory is entered already */
     int null;      /* the node's /dev/null */
     int proc;      /* the node's /proc */
@@ -21,7 +22,7 @@ struct session {
     int kill_file; /* cgroup.kill of the session's folder, or -1 */
 };
 
-enum stage { READY, CWD_FAILED, TERMINAL_FAILED, FILTER_FAILED, EXEC_FAILED };
+enum stage { READY, CWD_FAILED, TERMINAL_FAILED, PROC_FAILED, FILTER_FAILED, EXEC_FAILED };
 struct word { /* what the child says to the supervisor */
     int stage, error;
 };

@@ -127,6 +127,8 @@ static void await_ready(const struct session *session, const struct child *child
         give_up(child, LAST_LINK, "the process in the container ended before the command started");
     if (word.stage == TERMINAL_FAILED)
         give_up(child, LAST_LINK, "the terminal cannot be given to the command: %s", strerror(word.error));
+    if (word.stage == PROC_FAILED)
+        give_up(child, LAST_LINK, "the container's /proc cannot be mounted: %s", strerror(word.error));
     if (word.stage != READY)
         give_up(child, IDENTITY, "the working directory '%s' cannot be entered: %s", session->identity->cwd,
                 strerror(word.error));

@@ -73,12 +73,12 @@ static void set_window(const struct terminal *terminal, unsigned rows, unsigned 
     ioctl(terminal->master, TIOCSWINSZ, &size); /* the kernel tells the foreground job (SIGWINCH) */
 }
 
-struct terminal *terminal_open(const struct identity *identity, int fallback)
+struct terminal *terminal_open(const struct identity *identity, const char *owner, int fallback)
 {
     static struct terminal terminal;
     int own = terminal_folder();
 
-    terminal.owner = "container";
+    terminal.owner = owner;
     terminal.master = open_master(own);
     if (terminal.master < 0) {
         terminal.owner = "helper";

@@ -14,12 +14,12 @@ enum terminal_source { CLIENT_IN, CLIENT_OUT, MASTER, TERMINAL_SOURCES };
 int terminal_folder(void);
 
 /*
- * Opens a terminal of the container's own /dev/pts, or of FALLBACK (see above) where it has none, of that user and
- * size. With root's rights, inside the container's root. Fails (exit 125) when neither can be had.
+ * Opens a terminal of the /dev/pts that there is (it is OWNER's), or of FALLBACK (see above) where it is none, of that
+ * user and size. With root's rights, inside the command's root. Fails (exit 125) when neither can be had.
  */
-struct terminal *terminal_open(const struct identity *identity, int fallback);
+struct terminal *terminal_open(const struct identity *identity, const char *owner, int fallback);
 
-/* Whose /dev/pts it is: "container" or "helper". */
+/* Whose /dev/pts it is: OWNER, or "helper". */
 const char *terminal_owner(const struct terminal *terminal);
 
 /* In the child, which leads a session: makes it the controlling terminal and descriptors 0, 1 and 2; 0 or errno. */

@@ -105,7 +105,9 @@ class FakeNode:
 
     def set_mask(self, mask: str, name: str = "status") -> None:
         """What /proc/self/status shows of our CPUs."""
-        (self.proc / "self" / name).write_text(f"Name:\tsh\nState:\tR (running)\nCpus_allowed_list:\t{mask}\n")
+        (self.proc / "self" / name).write_text(
+            f"Name:\tsh\nState:\tR (running)\nCapPrm:\t000001ffffffffff\nCpus_allowed_list:\t{mask}\n"
+        )
 
     def namespaces(self, pid: str, /, **names: str) -> None:
         """Its ns folder: equal names are one namespace. User "host" unless given."""
@@ -129,6 +131,7 @@ class FakeNode:
         mask: str = "2-3",
         started: int = 500,
         comm: str = "loop",
+        cmdline: bytes = b"/usr/bin/busy\0-x\0",
         parent: int = 1,
         **ns: str,
     ) -> Path:
@@ -145,6 +148,8 @@ class FakeNode:
         )
         zeros = " ".join(["0"] * 18)
         (folder / "stat").write_text(f"{pid} ({comm}) S {zeros} {started} 0 0\n")
+        (folder / "comm").write_text(f"{comm}\n")
+        (folder / "cmdline").write_bytes(cmdline)
         (folder / "cgroup").write_text(self._cgroup_lines(path))
         (folder / "environ").write_bytes(b"A=1\0B=two words\0")
         (folder / "cwd").symlink_to("/srv/app dir")
@@ -185,9 +190,18 @@ class FakeNode:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
 
-    def enter(self, *, reserved: str = "0-1", host_pid: str = "0", **options: str) -> subprocess.Popen[bytes]:
+    def enter(
+        self,
+        *,
+        reserved: str = "0-1",
+        host_pid: str = "0",
+        process: str = "first",
+        files: str = "container",
+        **options: str,
+    ) -> subprocess.Popen[bytes]:
         """A session into the target container."""
-        return self.start("enter", NONCE, reserved, "sess1", TARGET_UID, TARGET_ID, host_pid, **options)
+        place = ("sess1", TARGET_UID, TARGET_ID, host_pid)
+        return self.start("enter", NONCE, reserved, *place, process, files, **options)
 
     def session_folder(self, name: str = "sess1") -> Path:
         """The folder that a session makes."""

@@ -115,7 +115,10 @@ def begin_with_signals(ignored: Sequence[int]) -> None:
 
 
 class Session:
-    """One ``last-link enter`` into a target, with a lease that the test holds."""
+    """One ``last-link enter`` into a target, with a lease that the test holds.
+
+    ``mounts``: a process whose mount namespace is the helper's; else it is the test's own.
+    """
 
     def __init__(
         self,
@@ -128,6 +131,9 @@ class Session:
         kill_file: str = "-",
         size: int | None = None,
         lease: Path | None = None,
+        first: int | None = None,
+        root: str = "-",
+        mounts: int | None = None,
         pass_fds: Sequence[int] = (),
         ignored: Sequence[int] = (),
     ) -> None:
@@ -135,7 +141,12 @@ class Session:
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)
         words = [NONCE, cpus, str(len(blob) if size is None else size), str(lease or fifo), kill_file]
+        words += [str(target.pid if first is None else first), root]
         command = ["nsenter", "-F", "--uts=ns/uts", "--", str(link), "enter", *words]
+        if mounts is not None:
+            # nsenter leaves the folder when it enters mounts
+            there = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", f"/proc/{target.pid}"]
+            command = ["nsenter", f"--mount=/proc/{mounts}/ns/mnt", "--", *there, *command]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             command,

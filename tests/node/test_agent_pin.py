@@ -158,7 +158,7 @@ def test_kubelet_with_a_root_of_its_own_is_found(tmp_path: Path) -> None:
         [],
         ["enter"],
         ["hold", NONCE, "0", "x", "y"],
-        ["enter", 'n"', "0", "sess1", TARGET_UID, TARGET_ID, "0"],
+        ["enter", 'n"', "0", "sess1", TARGET_UID, TARGET_ID, "0", "first", "container"],
         ["other", NONCE],
     ],
 )
@@ -182,6 +182,6 @@ def test_wrong_call_says_so(node: FakeNode, words: list[str]) -> None:
 )
 def test_names_never_leave_their_folder(node: FakeNode, session: str, uid: str, container: str) -> None:
     """Words that are no single path component are refused, and the error is still one line of JSON."""
-    agent = node.start("enter", NONCE, "0-1", session, uid, container, "0")
+    agent = node.start("enter", NONCE, "0-1", session, uid, container, "0", "first", "container")
     output, _ = agent.communicate(timeout=20)
     assert [event["code"] for event in events(output)] == ["node"]

@@ -58,7 +58,7 @@ class Parse:
     def __call__(self, blob: bytes, size: str | None = None) -> dict[str, str]:
         """The error event: ``identity`` when it is bad, ``last-link`` (there is no target) when it is good."""
         lease = os.open(self._fifo, os.O_RDWR)
-        words = [NONCE, CPUS, str(len(blob)) if size is None else size, str(self._fifo), "-"]
+        words = [NONCE, CPUS, str(len(blob)) if size is None else size, str(self._fifo), "-", "0", "-"]
         done = subprocess.run(
             [str(self._link), "enter", *words],
             input=blob,
@@ -83,6 +83,7 @@ def test_bad_record_is_refused(parse: Parse, changes: dict[str, str | list[str] 
     "changes",
     [
         {"groups": ",".join(["1"] * 65536)},
+        {"gid": "passwd"},
         {"arg": None, "verify": "1"},
         {"env": None},
         {"arg": ["", "="]},

@@ -1,0 +1,122 @@
+#!/bin/sh
+# Second part of the agent, joined with the others by the package: the container and its processes.
+# Whatever a process says of itself (its name, its command line) is the container's word: data, never code or a pattern.
+# shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
+
+newline='
+'
+SHOWN=20 # processes in a list
+
+find_container() { # $1: container ID → $container: its cgroup folder; exact names only, for conmon's carries the ID too
+  for name in "crio-$1.scope" "cri-containerd-$1.scope" "docker-$1.scope" "$1" "crio-$1"; do
+    container=$pod/$name
+    [ ! -d "$container" ] || return 0
+  done
+  return 1
+}
+
+age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22); its name may hold blanks and newlines
+  stat=''
+  while read -r line || [ -n "$line" ]; do stat="$stat $line"; done 2>/dev/null <"$NSEXEC_PROC/$1/stat"
+  # shellcheck disable=SC2086 # the fields are what is wanted
+  set -- ${stat##*)}
+  started=${20:-}
+  [ -n "$started" ]
+}
+
+find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process; false when there is none
+  pid='' oldest=''
+  for procs in "$container"/cgroup.procs "$container"/*/cgroup.procs "$container"/*/*/cgroup.procs \
+    "$container"/*/*/*/cgroup.procs; do
+    [ -r "$procs" ] || continue
+    while read -r candidate; do
+      look "$NSEXEC_PROC/$candidate" || continue
+      case $state in Z | X) continue ;; esac
+      if [ "$1" = 1 ]; then
+        age "$candidate" || continue
+        [ -z "$oldest" ] || [ "$started" -lt "$oldest" ] || continue
+        oldest=$started pid=$candidate
+      else
+        # Two numbers, ours and 1: three would be the first process of a container inside the container.
+        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate && return 0 ;; esac
+      fi
+    done <"$procs"
+  done
+  [ -n "$pid" ]
+}
+
+still_there() { # in the target's /proc folder; true when it lives, in the container's cgroup
+  look . || return 1
+  case $state in Z | X) return 1 ;; esac
+  while read -r line; do
+    case $line/ in *"/${pod##*/}/${container##*/}/"*) return 0 ;; esac
+  done 2>/dev/null <cgroup
+  return 1
+}
+
+# --- a process by its name or number ---
+
+inner_number() { # $pids, $depth → $inner: the number in the container's PID namespace; false where it has none there
+  # shellcheck disable=SC2086 # the numbers are what is wanted
+  set -- $pids
+  [ $# -ge "$depth" ] || return 1
+  shift $((depth - 1))
+  inner=$1
+}
+
+comm_of() { # $1: folder of a process → $comm, which may hold newlines
+  comm=''
+  while IFS= read -r line || [ -n "$line" ]; do comm=$comm$line$newline; done 2>/dev/null <"$1/comm"
+  comm=${comm%"$newline"}
+}
+
+called() { # $1: folder of a process, $2: name; true when that is its comm, or the last part of the path in its argv[0]
+  comm_of "$1"
+  [ "$comm" != "$2" ] || return 0
+  argv0=$(head -c 4096 "$1/cmdline" 2>/dev/null | tr '\n\0' '\001\n')
+  argv0=${argv0%%"$newline"*}
+  [ "${argv0##*/}" = "$2" ]
+}
+
+meant() { # $1: folder of a process; true when $wanted (pid:NUMBER, name:NAME or any) means it → $inner
+  case $wanted in name:*) called "$1" "${wanted#name:}" || return 1 ;; esac
+  look "$1" && inner_number || return 1
+  case $state in Z | X) return 1 ;; esac
+  case $wanted in pid:*) [ "$inner" = "${wanted#pid:}" ] ;; esac
+}
+
+describe() { # $1: folder of a process → a line more in $rows: its number inside, comm, the start of its command line
+  comm_of "$1"
+  row=$(printf '%s  %s  %.60s' "$inner" "$comm" "$(head -c 240 "$1/cmdline" 2>/dev/null | tr '\0' ' ')" | harmless)
+  rows="$rows\\n  $row"
+}
+
+search() { # $1: cgroup folder → $pid $count $rows: the processes in it and below it that are meant
+  if [ -r "$1/cgroup.procs" ]; then
+    while read -r candidate; do
+      [ "$candidate" != "$pid" ] && meant "$NSEXEC_PROC/$candidate" || continue
+      pid=$candidate count=$((count + 1))
+      [ "$count" -gt "$SHOWN" ] || describe "$NSEXEC_PROC/$candidate"
+    done 2>/dev/null <"$1/cgroup.procs"
+  fi
+  for below in "$1"/*/; do
+    [ ! -d "$below" ] || search "${below%/}"
+  done
+}
+
+find_process() { # $1: pid:NUMBER or name:NAME → $pid; fails, with a list, unless it means exactly one process
+  wanted=$1 pid='' count=0 rows=''
+  search "$container"
+  [ "$count" -ne 1 ] || return 0
+  case $wanted in pid:*) what="has the number ${1#*:}" ;; *) what="is called '${1#*:}'" ;; esac
+  if [ "$count" -gt 0 ]; then
+    why="more than one process of the container $what"
+  else
+    why="no process of the container $what"
+    wanted=any pid=''
+    search "$container"
+  fi
+  [ "$count" -le "$SHOWN" ] || rows="$rows\\n  and $((count - SHOWN)) more"
+  fail process "$why" "$rows"
+}
+
