@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec.asked import AS_EXEC, Powers
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
 from kubectl_nsexec.helper_manifest import AGENT_VARIABLE
@@ -50,12 +51,29 @@ def hold_command(nonce: str, reserved: CpuSet, link_bytes: int, link_sha256: str
     return _agent(shell, "hold", nonce, reserved, str(link_bytes), link_sha256)
 
 
-def enter_command(nonce: str, reserved: CpuSet, session_id: str, target: Target, *, shell: str = SHELL) -> list[str]:
+def enter_command(
+    nonce: str,
+    reserved: CpuSet,
+    session_id: str,
+    target: Target,
+    powers: Powers = AS_EXEC,
+    *,
+    shell: str = SHELL,
+) -> list[str]:
     """Command line of a session (exec subresource). Raises ValueError for values that do not fit the protocol."""
     if not _SESSION_ID.fullmatch(session_id):
         raise ValueError("a session's ID is 5 to 20 lower-case letters and digits")
     wanted = "1" if target.shares_host_pid else "0"
-    return _agent(shell, "enter", nonce, reserved, session_id, target.cgroup_uid, target.container_id, wanted)
+    place = [session_id, target.cgroup_uid, target.container_id, wanted]
+    files = "node" if powers.host_tools else "container"
+    return _agent(shell, "enter", nonce, reserved, *place, _process_word(powers.process), files)
+
+
+def _process_word(process: int | str | None) -> str:
+    """Never empty, and a name is never taken for anything else, whatever it is."""
+    if process is None:
+        return "first"
+    return f"pid:{process}" if isinstance(process, int) else f"name:{process}"
 
 
 def _agent(shell: str, verb: str, nonce: str, reserved: CpuSet, *rest: str) -> list[str]:
@@ -103,15 +121,16 @@ def parse_event(line: bytes, nonce: str) -> Event | None:
 
 def to_error(failure: AgentFailure, context: FailureContext) -> NsexecError:
     """The member of our family for what the node refused: what was asked, what it found, the next step."""
+    found, newline, listed = failure.message.partition("\n")
     message = (
         f"container {context.container} of pod {context.pod} on node {context.node}: "
-        f"{failure.message.rstrip('.')}; nothing was started"
+        f"{found.rstrip('.')}; nothing was started"
     )
     if failure.code in _NEXT_STEPS:
         step = _NEXT_STEPS[failure.code]
         filled = step.format(reserved=context.reserved, source=context.source, node=context.node, pod=context.pod)
         message = f"{message}. Next: {filled}"
-    return _KINDS.get(failure.code, AgentError)(message, code=failure.code)
+    return _KINDS.get(failure.code, AgentError)(f"{message}{newline}{listed}", code=failure.code)
 
 
 _KINDS: Mapping[str, type[NsexecError]] = {
@@ -128,6 +147,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "or name others with --cpus LIST",
     "overlap": "asked for were the CPUs {reserved} ({source}). Name CPUs that the target does not use with --cpus LIST",
     "no-target": "it may have just ended or been restarted: see oc get pod {pod}, then try again",
+    "process": "name one of these by its number: --process PID",
     "host-namespace": "entering it would run the command on the node itself; for that there is oc debug node/{node}",
     "user-namespace": "pods with hostUsers: false cannot be entered yet; use oc exec",
     "last-link": "does node {node} forbid it to run programs from memory, or is its architecture not amd64?",
@@ -147,10 +167,10 @@ def _text(fields: dict[str, Any], key: str) -> str:
     return value
 
 
-def _pid(fields: dict[str, Any]) -> int:
-    value = fields["pid"]
+def _pid(fields: dict[str, Any], key: str = "pid") -> int:
+    value = fields[key]
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise TypeError("pid is not a process number")
+        raise TypeError(f"{key} is not a process number")
     return value
 
 
@@ -168,6 +188,7 @@ def _held(fields: dict[str, Any]) -> Held:
 def _target(fields: dict[str, Any]) -> TargetFacts:
     return TargetFacts(
         pid=_pid(fields),
+        inner_pid=_pid(fields, "inner"),
         entry_mask=_cpus(fields, "entry_mask"),
         mask=_cpus(fields, "mask"),
         target_mask=_cpus(fields, "target_mask"),
@@ -179,6 +200,8 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
         environ=_blob(fields, "environ"),
         limits=_blob(fields, "limits"),
         cwd=_blob(fields, "cwd"),
+        root=_blob(fields, "root"),
+        capabilities=int(_text(fields, "capabilities"), 16),
         cpu_manager_state=_blob(fields, "cpu_manager_state"),
     )
 

@@ -10,44 +10,16 @@ from typing import Annotated
 import typer
 
 from kubectl_nsexec import argv as arguments
+from kubectl_nsexec import asked, power_flags, resources, terminal
 from kubectl_nsexec import connection_flags as flags
 from kubectl_nsexec import request as requests
-from kubectl_nsexec import resources, terminal
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
+from kubectl_nsexec.help_text import EPILOG, HELP
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
 
 _EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, as a command that the reader left."""
-
-_HELP = """\
-Run a command in a container of a pod, off its isolated CPUs.
-
-Like `oc exec`, but the command runs on the node's reserved CPUs, inside every
-namespace of the container and with its identity. Without a command: a shell.
-A privileged helper pod on the
-node starts it; when the command or this client ends, nothing of it runs on.
-"""
-
-_EPILOG = """\
-\b
-Examples:
-  oc nsexec du-0 -- ps aux
-  oc nsexec du-0 -n ran -c dpdk -- cat /proc/self/status
-  oc nsexec -it du-0 -- top
-  oc nsexec du-0
-  tar c . | oc nsexec -i du-0 -- tar x -C /tmp
-  oc nsexec deploy/web -- id
-  oc nsexec du-0 --verify
-\b
-Use --options for the flags of the connection: --context, --server, --as and the like.
-\b
-Exit status:
-  the command's own; 128+n when signal n ended it
-  126 not executable, 127 not found
-  125 nsexec itself failed; 130 interrupted before the command started
-  1   bad input, or the API server's own answer
-"""
 
 
 def main(argv: list[str], console: Console | None = None) -> int:
@@ -78,7 +50,7 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-    @app.command(help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    @app.command(help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
     def nsexec(
         pod: Annotated[
             list[str] | None,
@@ -130,6 +102,9 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
             str, typer.Option("--dry-run", metavar="none|client", help="client: only print the helper pod.")
         ] = "none",
         output: Annotated[str | None, typer.Option("-o", "--output", metavar="yaml", help="With --dry-run.")] = None,
+        privileged: power_flags.Privileged = False,
+        host_tools: power_flags.HostTools = False,
+        process: power_flags.Process = None,
         kubeconfig: flags.Kubeconfig = None,
         context: flags.Context = None,
         cluster: flags.Cluster = None,
@@ -167,6 +142,7 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
                 filename, console.stdin_fd, stdin_taken=stdin or (after is None and not verify)
             )
             named, namespace = requests.pod_of_manifest(text, filename, pod or [], namespace, program)
+        kubeconfig_user, command_user = asked.users(user or [])
         wanted = requests.Request(
             pod=named,
             command=tuple(os.fsencode(word) for word in after or []),
@@ -176,7 +152,7 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
                 kubeconfig=kubeconfig,
                 context=context,
                 cluster=cluster,
-                user=user,
+                user=kubeconfig_user,
                 server=server,
                 token=token,
                 as_user=as_user,
@@ -189,7 +165,9 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
                 tls_server_name=tls_server_name,
                 request_timeout_seconds=parse_request_timeout(request_timeout) if request_timeout else None,
                 verbosity=verbosity,
+                not_a_user=command_user,
             ),
+            powers=power_flags.powers(command_user, process, privileged=privileged, host_tools=host_tools),
             pod_running_timeout_seconds=parse_duration(pod_running_timeout, "--pod-running-timeout"),
             stdin=stdin,
             tty=tty,

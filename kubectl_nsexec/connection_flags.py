@@ -21,7 +21,15 @@ Context = Annotated[
 Cluster = Annotated[
     str | None, typer.Option("--cluster", metavar="NAME", help="A cluster of the kubeconfig.", hidden=True)
 ]
-User = Annotated[str | None, typer.Option("--user", metavar="NAME", help="A user of the kubeconfig.", hidden=True)]
+User = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user",
+        metavar="UID[:GID]|NAME",
+        help="Digits: run the command as this user (GID: else by the container's /etc/passwd). "
+        "A name: a user of the kubeconfig. May be given once for each.",
+    ),
+]
 Server = Annotated[
     str | None, typer.Option("-s", "--server", metavar="URL", help="The address of the API server.", hidden=True)
 ]
@@ -67,8 +75,8 @@ Verbosity = Annotated[
 
 
 def listed(parameters: Iterable[Any]) -> str:
-    """The hidden options among a command's parameters, one a line."""
-    hidden = [option for option in parameters if getattr(option, "hidden", False)]
+    """The hidden options among a command's parameters, and --user, which is not only one of these; one a line."""
+    hidden = [option for option in parameters if getattr(option, "hidden", False) or "--user" in option.opts]
     named = [(f"{', '.join(o.opts)} {'' if o.is_flag else o.metavar}".rstrip(), o.help) for o in hidden]
     width = max(len(name) for name, _ in named)
     first = "The connection to the API server, as kubectl takes it (else by KUBECONFIG, ~/.kube/config or the pod):"

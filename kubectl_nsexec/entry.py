@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import agent, identity, verdict
+from kubectl_nsexec import agent, identity, powers, verdict
 from kubectl_nsexec.cluster.api import pod_path
 from kubectl_nsexec.cluster.connection import V5_PROTOCOL
 from kubectl_nsexec.deadline import Deadline
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cpuset import CpuSet
-    from kubectl_nsexec.identity import Identity
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
 
@@ -73,7 +72,9 @@ class Entry:
             stream.connection.close()  # the agent sees no "go" and ends
             stream, facts = self._enter(outside)
         checked = verdict.check_on_node(self._plan.policy, facts)
-        who = identity.of_target(facts, self._plan.helper.architecture)
+        own = identity.of_target(facts, self._plan.helper.architecture)
+        who = powers.grant(own, self.request.powers, facts, self._plan.target.groups)
+        granted = powers.granted(own, self.request.powers, facts)
         if window is not None or self.request.term is not None:
             who = identity.with_term(who, self.request.term, self._plan.target.runtime)
         records = identity.encode(
@@ -88,11 +89,12 @@ class Entry:
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         verdict.check_started(facts, started)
-        return StartedCommand(stream, self._proof(facts, started, checked, who), started.tty)
+        proof = self._proof(facts, started, checked, granted, who.lacks)
+        return StartedCommand(stream, proof, started.tty)
 
     def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
         plan = self._plan
-        command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, shell=plan.shell)
+        command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, self.request.powers, shell=plan.shell)
         stream = self._open("exec", [("command", word) for word in command])
         facts = self._next_event(stream)
         if not isinstance(facts, TargetFacts):
@@ -135,7 +137,14 @@ class Entry:
         target, policy = self._plan.target, self._plan.policy
         return agent.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)
 
-    def _proof(self, facts: TargetFacts, started: Started, checked: verdict.Verdict, who: Identity) -> Proof:
+    def _proof(
+        self,
+        facts: TargetFacts,
+        started: Started,
+        checked: verdict.Verdict,
+        granted: tuple[str, ...],
+        lacks: tuple[str, ...],
+    ) -> Proof:
         target, policy = self._plan.target, self._plan.policy
         return Proof(
             namespace=target.namespace,
@@ -151,5 +160,6 @@ class Entry:
             cgroup=facts.cgroup,
             pid=started.pid,
             verdict=checked.summary,
-            warnings=(*checked.warnings, *who.lacks),
+            granted=granted,
+            warnings=(*checked.warnings, *lacks),
         )

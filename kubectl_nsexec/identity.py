@@ -37,7 +37,8 @@ class Identity:
     """Everything that the last link sets before execve. Capability sets are bit masks (bit n is capability n)."""
 
     uid: int
-    gid: int
+    gid: int | None
+    """None: that of the uid's entry in the container's /etc/passwd, else 0."""
     groups: tuple[int, ...]
     bounding: int
     permitted: int
@@ -168,7 +169,7 @@ def encode(
     """
     records: list[tuple[str, bytes]] = [
         ("uid", b"%d" % identity.uid),
-        ("gid", b"%d" % identity.gid),
+        ("gid", b"passwd" if identity.gid is None else b"%d" % identity.gid),
         ("groups", b",".join(b"%d" % group for group in identity.groups)),
     ]
     sets = ("bounding", "permitted", "effective", "inheritable", "ambient")

@@ -56,6 +56,7 @@ def _rows(proof: Proof) -> list[tuple[str, str]]:
         ("PIN", f"{proof.pin}, cgroup {proof.cgroup}"),
         ("VERDICT", proof.verdict),
     ]
+    rows += [("GRANTED", line) for line in proof.granted]
     return rows + [("WARNING", warning) for warning in proof.warnings]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import resources
+from kubectl_nsexec import asked, resources
 from kubectl_nsexec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class ClusterOptions:
     request_timeout_seconds: float | None = None
     """For one request; 0: as long as it takes; None: our own default."""
     verbosity: int = 0
+    not_a_user: str | None = None
+    """A value of --user that was taken for the command's user and not for one of the kubeconfig."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Request:
     namespace: str | None = None
     container: str | None = None
     connection: ClusterOptions = ClusterOptions()
+    powers: asked.Powers = asked.AS_EXEC
     pod_running_timeout_seconds: float = 60.0
     stdin: bool = False
     tty: bool = False
@@ -141,3 +144,4 @@ def check(request: Request) -> None:
         raise UsageError("you must specify at least one command for the container")
     if any(b"\0" in word for word in request.command):
         raise UsageError("an argument cannot contain a NUL byte")
+    asked.check(request.powers)

@@ -25,7 +25,9 @@ class TargetFacts:
     """What the agent found before anything was entered. Bytes are ``b""`` where the node's file is unreadable."""
 
     pid: int
-    """The host's number of the container's init."""
+    """The host's number of the process that is entered: the container's init, unless --process names another."""
+    inner_pid: int
+    """Its number in its own PID namespace."""
     entry_mask: CpuSet
     """Where the agent itself stood at its first look."""
     mask: CpuSet
@@ -38,10 +40,15 @@ class TargetFacts:
     spec: bytes
     """The runtime's config.json of the container (OCI runtime specification)."""
     status: bytes
+    """/proc/PID/status and environ of the container's init."""
     environ: bytes
     limits: bytes
     """/proc/PID/limits of the first process's parent, the runtime's own."""
     cwd: bytes
+    """Where the entered process works, as its mount namespace sees it, and what it has for its root directory."""
+    root: bytes
+    capabilities: int
+    """What the agent may itself, as a bit mask."""
     cpu_manager_state: bytes
     """The kubelet's checkpoint, JSON."""
 
@@ -53,7 +60,7 @@ class Started:
     pid: int
     mask: CpuSet
     tty: str = ""
-    """Whose /dev/pts its terminal is of, ``container`` or ``helper``; empty when it has none."""
+    """Whose /dev/pts its terminal is of, ``container``, ``node`` or ``helper``; empty when it has none."""
 
 
 @dataclass(frozen=True)
@@ -83,4 +90,6 @@ class Proof:
     cgroup: str
     pid: int
     verdict: str
+    granted: tuple[str, ...] = ()
+    """What the command got beyond what `oc exec` would have given it."""
     warnings: tuple[str, ...] = ()

@@ -68,6 +68,8 @@ def _run_in(entry: Entry, console: Console, terminal: Terminal | None) -> int:
     request = entry.request
     entry.hold_lease()
     started = entry.start_command(terminal.size() if terminal else None)
+    for line in started.proof.granted:
+        console.notice(line)
     for warning in started.proof.warnings:
         console.notice(f"warning: {warning}")
     if request.verify:

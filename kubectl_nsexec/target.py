@@ -47,6 +47,8 @@ class Target:
     """spec.runtimeClassName, or "" for the node's default runtime."""
     notice: str | None
     """Kubectl's line about the default container, for stderr."""
+    groups: tuple[int, ...] = ()
+    """Supplementary groups by the pod's spec: fsGroup and supplementalGroups."""
 
 
 def resolve(pod: Pod, container: str | None, command_name: str = "exec") -> Target:
@@ -84,6 +86,7 @@ def resolve(pod: Pod, container: str | None, command_name: str = "exec") -> Targ
         shares_host_pid=bool(spec.get("hostPID") or spec.get("shareProcessNamespace")),
         runtime_class=str(spec.get("runtimeClassName") or ""),
         notice=notice,
+        groups=_groups(spec.get("securityContext") or {}),
     )
 
 
@@ -171,6 +174,11 @@ def _cgroup_uid(metadata: dict[str, Any]) -> str:
     if MIRROR_ANNOTATION in annotations and annotations.get(CONFIG_HASH_ANNOTATION):
         return str(annotations[CONFIG_HASH_ANNOTATION])
     return str(metadata.get("uid", ""))
+
+
+def _groups(security: dict[str, Any]) -> tuple[int, ...]:
+    own = [security["fsGroup"]] if security.get("fsGroup") is not None else []
+    return tuple(sorted({int(group) for group in [*own, *(security.get("supplementalGroups") or [])]}))
 
 
 def _image(spec: dict[str, Any], container: str) -> str:

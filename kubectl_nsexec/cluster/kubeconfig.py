@@ -103,6 +103,12 @@ def _with_absolute_paths(content: Section, folder: Path) -> Section:
 
 def choose(config: Kubeconfig, options: ClusterOptions) -> Chosen:
     """What of ``config`` this run uses, under the flags. Raises UsageError naming what there is to choose from."""
+    if options.not_a_user in config.users:
+        word = options.not_a_user
+        raise UsageError(
+            f'--user {word} may mean two things: the command\'s user ID, or the user "{word}" of the kubeconfig. '
+            f"For the command write --user 0{word}; for the connection name a context of that user by --context"
+        )
     name = options.context or config.current
     if options.context and name not in config.contexts:
         raise UsageError(f'context "{name}" does not exist; the kubeconfig has: {_names(config.contexts)}')

@@ -227,7 +227,7 @@ def test_the_nodes_files_are_named_to_the_last_link(node: FakeNode) -> None:
     """Every namespace but the mounts is the container's then, as always."""
     output, _ = told(node, files="node").communicate(b"go 5\n", timeout=20)
     words = output.decode().split()
-    assert words[:6] == ["-F", *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "pid", "cgroup"))]
+    assert words[:5] == ["-F", *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "cgroup"))]
     assert words[-3:] == ["1234", str(node.host), os.path.realpath(node.proc / "1234")]
 
 

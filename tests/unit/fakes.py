@@ -7,13 +7,36 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.results import TargetFacts
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cluster.api import Query
 
 Json = dict[str, Any]
 Answer = Json | ApiError | Callable[[Json | None], Json]
+
+
+FACTS = TargetFacts(
+    pid=4711,
+    inner_pid=1,
+    entry_mask=CpuSet.of(0),
+    mask=CpuSet.of(0),
+    target_mask=CpuSet.of(2),
+    online=CpuSet.parse("0-3"),
+    pin="folder",
+    cgroup="v2",
+    spec=b"",
+    status=b"",
+    environ=b"",
+    limits=b"",
+    cwd=b"/",
+    root=b"/",
+    capabilities=2**41 - 1,
+    cpu_manager_state=b"",
+)
+"""What an agent on a node with the CPUs 0-3 reports."""
 
 
 class FakeConnection:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_nsexec.agent import FailureContext, enter_command, go_line, hold_command, parse_event, to_error
+from kubectl_nsexec.asked import Powers, User
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
 from kubectl_nsexec.results import AgentFailure, Held, Started, TargetFacts
@@ -17,10 +18,12 @@ from kubectl_nsexec.target import Target
 NONCE = "0123456789abcdef"
 SUM = "ab" * 32
 RESERVED = CpuSet.parse("0-1,4")
-BLOBS = ("spec", "status", "environ", "limits", "cwd", "cpu_manager_state")
+BLOBS = ("spec", "status", "environ", "limits", "cwd", "root", "cpu_manager_state")
 TARGET_EVENT: dict[str, Any] = {
     "event": "target",
     "pid": 4711,
+    "inner": 7,
+    "capabilities": "000001ffffffffff",
     "entry_mask": "0-1",
     "mask": "0",
     "target_mask": "2",
@@ -61,8 +64,34 @@ def test_a_sessions_command() -> None:
     """It names the target by the UID in its cgroup path and its container ID; the shell can be the image's."""
     command = enter_command(NONCE, RESERVED, "k3x9a", target(), shell="/bin/sh")  # noqa: S604 - the shell's path
     assert command[0] == "/bin/sh"
-    assert command[3:] == ["nsexec-agent", "enter", NONCE, "0-1,4", "k3x9a", "uid-of-cgroup", "3f1c", "0"]
-    assert enter_command(NONCE, RESERVED, "k3x9a", target(shares_host_pid=True))[-1] == "1"
+    assert command[3:] == [
+        "nsexec-agent",
+        "enter",
+        NONCE,
+        "0-1,4",
+        "k3x9a",
+        "uid-of-cgroup",
+        "3f1c",
+        "0",
+        "first",
+        "container",
+    ]
+    assert enter_command(NONCE, RESERVED, "k3x9a", target(shares_host_pid=True))[-3] == "1"
+
+
+@pytest.mark.parametrize(
+    ("powers", "words"),
+    [
+        (Powers(), ["first", "container"]),
+        (Powers(privileged=True, user=User(1)), ["first", "container"]),
+        (Powers(process=7), ["pid:7", "container"]),
+        (Powers(process="7"), ["name:7", "container"]),
+        (Powers(process="first", host_tools=True), ["name:first", "node"]),
+    ],
+)
+def test_what_is_asked_of_the_agent_beyond_the_usual(powers: Powers, words: list[str]) -> None:
+    """A name is never taken for a number or for a word of ours; who the command is, is not the agent's affair."""
+    assert enter_command(NONCE, RESERVED, "k3x9a", target(), powers)[-2:] == words
 
 
 @pytest.mark.parametrize("session_id", ["", "abcd", "a" * 21, "ABCDE", "../../x", "a b c"])
@@ -100,6 +129,7 @@ def test_target_facts() -> None:
     event = parse_event(line(TARGET_EVENT), NONCE)
     assert isinstance(event, TargetFacts)
     assert (event.pid, event.entry_mask, event.mask) == (4711, CpuSet.of(0, 1), CpuSet.of(0))
+    assert (event.inner_pid, event.capabilities) == (7, 2**41 - 1)
     assert (event.target_mask, event.online) == (CpuSet.of(2), CpuSet.parse("0-3"))
     assert (event.pin, event.cgroup) == ("folder", "v2")
     assert [getattr(event, name) for name in BLOBS] == [name.encode() + b"\0\xff" for name in BLOBS]
@@ -157,6 +187,8 @@ def test_lines_without_our_nonce_are_not_ours(text: bytes) -> None:
         {"event": "held", "mask": "0", "cgroup": "v2"},
         {"event": "error", "code": "x"},
         {"event": "error", "code": 1, "message": "x"},
+        TARGET_EVENT | {"inner": 0},
+        TARGET_EVENT | {"capabilities": ""},
         TARGET_EVENT | {"spec": "not base64!"},
         TARGET_EVENT | {"spec": "QQ"},
         TARGET_EVENT | {"spec": "äöü="},
@@ -182,6 +214,7 @@ def test_a_torn_line_is_no_event(tail: bytes) -> None:
         ("placement", PlacementError, 125, "0-1,4 (--cpus)"),
         ("overlap", CpuPolicyError, 125, "0-1,4 (--cpus)"),
         ("no-target", TargetError, 1, "oc get pod p"),
+        ("process", AgentError, 125, "--process PID"),
         ("host-namespace", TargetError, 1, "oc debug node/n1"),
         ("user-namespace", TargetError, 1, "use oc exec"),
         ("last-link", AgentError, 125, "node n1"),
@@ -198,3 +231,17 @@ def test_a_refusal_says_where_why_and_what_next(code: str, kind: type[NsexecErro
     assert (error.code, error.exit_status) == (code, status)
     assert error.message.startswith("container a of pod p on node n1: it is {so}; nothing was started")
     assert words in error.message
+
+
+def test_a_list_stays_the_last_word() -> None:
+    """The processes that a name may mean follow the sentence and the advice."""
+    context = FailureContext(pod="p", container="a", node="n1", reserved=RESERVED, source="--cpus")
+    error = to_error(AgentFailure("process", "more than one is called 'x'\n  7  x  x -1\n  8  x  x -2"), context)
+    assert error.message.splitlines() == [
+        (
+            "container a of pod p on node n1: more than one is called 'x'; nothing was started. "
+            "Next: name one of these by its number: --process PID"
+        ),
+        "  7  x  x -1",
+        "  8  x  x -2",
+    ]

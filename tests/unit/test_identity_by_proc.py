@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity import from_proc, from_spec, of_target
 from kubectl_nsexec.proc import RLIM_INFINITY
-from kubectl_nsexec.results import TargetFacts
+from tests.unit.fakes import FACTS
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.results import TargetFacts
 
 SPEC: dict[str, Any] = {
     "process": {
@@ -112,8 +115,7 @@ def test_an_init_that_is_not_understood_stops_the_run(status: bytes, limits: byt
 
 def facts(spec: bytes) -> TargetFacts:
     """The agent's report with this config.json."""
-    cpus = CpuSet.of(0)
-    return TargetFacts(4711, cpus, cpus, CpuSet.of(2), cpus, "folder", "v2", spec, STATUS, ENVIRON, LIMITS, b"/x", b"")
+    return replace(FACTS, spec=spec, status=STATUS, environ=ENVIRON, limits=LIMITS, cwd=b"/x")
 
 
 def test_the_spec_comes_before_the_init() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,15 @@ CONFIG = Kubeconfig(
     contexts={"first": {"cluster": "one", "user": "cert", "namespace": "ran"}, "bare": {"cluster": "two"}},
     current="first",
 )
+
+
+def test_digits_that_name_a_user_of_the_kubeconfig_are_doubtful() -> None:
+    """--user means two things: nothing is guessed where both are there, and the way out is a way out."""
+    both = replace(CONFIG, users={**CONFIG.users, "1000": {}})
+    with pytest.raises(UsageError, match=r"--user 01000.*--context"):
+        choose(both, ClusterOptions(not_a_user="1000"))
+    for word in ("01000", "1001", None):
+        assert choose(both, ClusterOptions(not_a_user=word)).user_name == "cert"
 
 
 def kubeconfig(path: Path, **content: Any) -> Path:  # noqa: ANN401 - JSON

@@ -51,6 +51,12 @@ def test_numbers_stay_as_they_are() -> None:
     assert "EXCLUSIVE CPUS  none\n" in table
 
 
+def test_what_was_granted_is_shown() -> None:
+    """Between the verdict and the warnings."""
+    lines = proof_table(replace(PROOF, granted=("root",), warnings=("one",)), 100).splitlines()
+    assert lines[-2:] == ["GRANTED         root", "WARNING         one"]
+
+
 def test_warnings_follow() -> None:
     """Each in a line of its own, after the verdict."""
     lines = proof_table(replace(PROOF, warnings=("one", "two")), 100).splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kubectl_nsexec.asked import Powers
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.request import (
     NO_TERMINAL,
@@ -75,6 +76,12 @@ def test_a_command_that_cannot_run_is_refused(command: tuple[bytes, ...]) -> Non
     """No command, an empty name and a NUL byte end before the cluster is asked."""
     with pytest.raises(UsageError):
         check(Request(pod="p", command=command))
+
+
+def test_powers_that_contradict_each_other_are_refused() -> None:
+    """Before the cluster is asked."""
+    with pytest.raises(UsageError, match="--privileged and --host-tools"):
+        check(Request(pod="p", command=(b"id",), powers=Powers(privileged=True, host_tools=True)))
 
 
 def test_verify_needs_no_command() -> None:

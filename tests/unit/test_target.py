@@ -208,3 +208,18 @@ def test_the_hash_alone_does_not_make_a_static_pod() -> None:
     """Anybody may annotate an ordinary pod; only the kubelet makes mirror pods."""
     target = resolve(a_pod(metadata={"annotations": {"kubernetes.io/config.hash": "beef"}}), None)
     assert target.cgroup_uid == target.pod_uid
+
+
+@pytest.mark.parametrize(
+    ("security", "groups"),
+    [
+        (None, ()),
+        ({}, ()),
+        ({"fsGroup": 0}, (0,)),
+        ({"fsGroup": 3000, "supplementalGroups": [5000, 4000, 3000]}, (3000, 4000, 5000)),
+        ({"supplementalGroups": None, "runAsGroup": 7}, ()),
+    ],
+)
+def test_groups_of_the_pod(security: dict[str, Any] | None, groups: tuple[int, ...]) -> None:
+    """Those for files and the supplementary ones; the primary one is not among them."""
+    assert resolve(a_pod(spec={"securityContext": security}), None).groups == groups

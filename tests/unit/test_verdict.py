@@ -11,6 +11,7 @@ from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import CpuPolicyError, PlacementError
 from kubectl_nsexec.results import Started, TargetFacts
 from kubectl_nsexec.verdict import check_on_node, check_started, outside_target
+from tests.unit.fakes import FACTS
 
 POLICY = CpuPolicy(CpuSet.parse("0-1"), 'PerformanceProfile "perf", spec.cpu.reserved')
 NOTHING_EXCLUSIVE = CpuPolicy(CpuSet.parse("0-7"), "kubelet configz, cpuManagerPolicy none", nothing_exclusive=True)
@@ -20,19 +21,11 @@ NONE = '{"policyName":"none","defaultCpuSet":""}'
 
 def facts(mask: str = "0-1", target: str = "2", state: str = STATIC, entry: str = "0-1") -> TargetFacts:
     """What an agent on a node with the CPUs 0-3 reports."""
-    return TargetFacts(
-        pid=4711,
+    return replace(
+        FACTS,
         entry_mask=CpuSet.parse(entry),
         mask=CpuSet.parse(mask),
         target_mask=CpuSet.parse(target),
-        online=CpuSet.parse("0-3"),
-        pin="folder",
-        cgroup="v2",
-        spec=b"",
-        status=b"",
-        environ=b"",
-        limits=b"",
-        cwd=b"/",
         cpu_manager_state=state.encode(),
     )
 
