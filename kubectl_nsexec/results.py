@@ -45,8 +45,9 @@ class TargetFacts:
     limits: bytes
     """/proc/PID/limits of the first process's parent, the runtime's own."""
     cwd: bytes
-    """Where the entered process works, as its mount namespace sees it, and what it has for its root directory."""
+    """Where the entered process works, as its mount namespace sees it."""
     root: bytes
+    """What it has for its root directory, likewise; only with --process."""
     capabilities: int
     """What the agent may itself, as a bit mask."""
     cpu_manager_state: bytes

@@ -115,7 +115,7 @@ find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would t
 coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable
 
 enter() {
-  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=-
+  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=- root=''
   case $7 in container) ;; node) files=$NSEXEC_HOST ;; *) fail node "'$7' has no files" ;; esac
   case $process in first | name:?*) ;; pid:*) counted "${process#pid:}" ;; *) false ;; esac ||
     fail node "'$process' is no process"
@@ -148,6 +148,7 @@ enter() {
     find_process "$process"
     cd "$NSEXEC_PROC/$pid" 2>/dev/null && meant . && still_there || fail no-target "process $pid has just ended"
     check_namespaces
+    root=$(readlink -n root | base64 -w0)
   fi
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
@@ -159,12 +160,12 @@ enter() {
   printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
   printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
     "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
-  printf '"cwd":"%s","root":"%s",' "$(readlink -n cwd | base64 -w0)" "$(readlink -n root | base64 -w0)"
-  printf '"cpu_manager_state":"%s"' "$(coded "$kubelet_state")")"
+  printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s"' "$(readlink -n cwd | base64 -w0)" "$root" \
+    "$(coded "$kubelet_state")")"
 
   # read takes a byte at a time from a pipe: what follows the line is left for the last link.
   read -r word bytes && [ "$word" = go ] && counted "$bytes" || exit 125
-  still_there && (cd "$NSEXEC_PROC/$init" && still_there) 2>/dev/null ||
+  still_there && { [ "$pid" = "$init" ] || (cd "$NSEXEC_PROC/$init" && still_there) 2>/dev/null; } ||
     fail no-target "the container's process $pid ended while the command was being prepared"
   own_mask
   [ "$mask" = "$pinned" ] || fail placement "the pin moved from CPUs $pinned to $mask before the command started"
