@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from kubectl_nsexec.cluster.answers import api_error, unreachable
+from kubectl_nsexec.cluster.settings import pool_manager
 from kubectl_nsexec.cluster.upgrade import connect
 from kubectl_nsexec.errors import ApiError, UsageError
 
 if TYPE_CHECKING:
-    from kubernetes.client import Configuration
     from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 
     from kubectl_nsexec.cluster.connection import Connection, WebSocketConnection
+    from kubectl_nsexec.cluster.settings import Settings
     from kubectl_nsexec.cluster.trace import Trace
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 Timeout = float | tuple[float, float] | None
 """Seconds in all, or (to connect, between bytes); None: as long as it takes."""
+
+JSON = "application/json"
 
 _CONNECT_SECONDS = 30.0
 _REQUEST_SECONDS = 30.0
@@ -47,8 +50,9 @@ class Cluster(Protocol):
         body: Json | None = None,
         *,
         timeout_seconds: float | None = None,
+        accept: str = JSON,
     ) -> Json:
-        """The JSON answer to one request."""
+        """The JSON answer to one request; ``accept`` is the header that asks for another form of it."""
         ...
 
     def watch(self, path: str, query: Query, *, timeout_seconds: float) -> Iterator[Json]:
@@ -61,28 +65,25 @@ class Cluster(Protocol):
 
 
 class KubernetesCluster:
-    """A real API server, through the kubernetes client's configuration and connection pool."""
+    """A real API server, through urllib3's connection pool."""
 
     def __init__(
         self,
-        configuration: Configuration,
+        settings: Settings,
         namespace: str,
         *,
         impersonation: Sequence[tuple[str, str]],
         request_timeout_seconds: float | None,
         trace: Trace,
     ) -> None:
-        from kubernetes import client  # noqa: PLC0415 - see config.load
-        from urllib3 import disable_warnings  # noqa: PLC0415 - as above
+        from urllib3 import disable_warnings  # noqa: PLC0415 - see config.load
         from urllib3.exceptions import InsecureRequestWarning  # noqa: PLC0415 - as above
 
-        configuration.retries = 1
-        configuration.connection_pool_maxsize = 8
-        if not configuration.verify_ssl:
+        if not settings.verify_ssl:
             disable_warnings(InsecureRequestWarning)  # kubectl does not nag either: it was asked for
-        self._configuration = configuration
+        self._settings = settings
         try:
-            self._client = client.ApiClient(configuration)
+            self._pools = pool_manager(settings)
         except ImportError as error:
             raise UsageError("a SOCKS proxy needs PySocks: pip install PySocks") from error
         self.namespace = namespace
@@ -93,17 +94,15 @@ class KubernetesCluster:
     @property
     def server(self) -> str:
         """The API server's address, for messages."""
-        return str(self._configuration.host)
+        return str(self._settings.host)
 
     def _headers(self) -> HTTPHeaderDict:
         from urllib3 import HTTPHeaderDict  # noqa: PLC0415 - see config.load
 
         headers = HTTPHeaderDict({"User-Agent": "kubectl-nsexec"})
-        token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
-        if token:
-            headers["Authorization"] = token
-        elif self._configuration.username:
-            headers["Authorization"] = self._configuration.get_basic_auth_token()
+        authorization = self._settings.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
         for name, value in self._impersonation:
             headers.add(name, value)  # a group a header
         return headers
@@ -116,18 +115,31 @@ class KubernetesCluster:
         return min(given, flag) if flag else given
 
     def _call(
-        self, method: str, path: str, query: Query, body: Json | None, timeout: Timeout, *, read: bool
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Json | None,
+        timeout: Timeout,
+        *,
+        read: bool,
+        accept: str = JSON,
     ) -> BaseHTTPResponse:
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see config.load
+        from urllib3 import Timeout as Limits  # noqa: PLC0415 - see config.load
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
 
-        url = self._configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        url = self._settings.host + path + (f"?{urlencode(query)}" if query else "")
         headers = self._headers()
-        headers["Accept"] = "application/json"
+        headers["Accept"] = accept
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = JSON
+        limits = Limits(connect=timeout[0], read=timeout[1]) if isinstance(timeout, tuple) else Limits(total=timeout)
+        content = None if body is None else json.dumps(body)
         began, status, received = time.monotonic(), "failed", 0 if read else None
         try:
-            answer = self._client.rest_client.request(method, url, headers, body, _request_timeout=timeout).response
+            answer = self._pools.request(
+                method, url, headers=headers, body=content, timeout=limits, preload_content=False
+            )
             status = f"{answer.status} {answer.reason}"
             if read or answer.status >= 400:  # noqa: PLR2004 - HTTP
                 received = len(answer.data)
@@ -147,9 +159,10 @@ class KubernetesCluster:
         body: Json | None = None,
         *,
         timeout_seconds: float | None = None,
+        accept: str = JSON,
     ) -> Json:
         """See Cluster."""
-        answer = self._call(method, path, query, body, self._seconds(timeout_seconds), read=True)
+        answer = self._call(method, path, query, body, self._seconds(timeout_seconds), read=True, accept=accept)
         try:
             document = json.loads(answer.data)
         except ValueError as error:
@@ -180,11 +193,11 @@ class KubernetesCluster:
 
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> WebSocketConnection:
         """See Cluster."""
-        url = f"{self._configuration.host}{path}?{urlencode(query)}"
+        url = f"{self._settings.host}{path}?{urlencode(query)}"
         headers, seconds = self._headers().items(), self._seconds(timeout_seconds)
         began, status = time.monotonic(), "failed"
         try:
-            opened = connect(self._client.rest_client.pool_manager, url, headers, seconds or timeout_seconds)
+            opened = connect(self._pools, url, headers, seconds or timeout_seconds)
             status = "101 Switching Protocols"
         except ApiError as error:
             status = str(error.status or status)

@@ -14,20 +14,17 @@ from urllib.parse import unquote, urlsplit
 from kubectl_nsexec.cluster import exec_plugin, kubeconfig
 from kubectl_nsexec.cluster.api import KubernetesCluster
 from kubectl_nsexec.cluster.memory_file import memory_file
+from kubectl_nsexec.cluster.settings import BEARER, Settings
 from kubectl_nsexec.cluster.trace import Trace
 from kubectl_nsexec.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubernetes.client import Configuration
-
     from kubectl_nsexec.cluster.kubeconfig import Chosen, Section
     from kubectl_nsexec.request import ClusterOptions
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_BEARER = "BearerToken"
-"""The name that the kubernetes client gives to the Authorization header's value."""
 
 
 def load(options: ClusterOptions, say: Callable[[str], None]) -> KubernetesCluster:
@@ -35,19 +32,20 @@ def load(options: ClusterOptions, say: Callable[[str], None]) -> KubernetesClust
 
     Inside a pod without any kubeconfig: its own cluster. ``say`` takes the lines of ``-v``. Raises UsageError when the
     configuration cannot be read, is not one, or lacks what the flags name.
-    """
-    from kubernetes import client  # noqa: PLC0415 - a quarter of a second that --help need not pay
 
+    Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
+    """
     files = kubeconfig.paths(options.kubeconfig, os.environ, Path.home())
-    configuration = client.Configuration()
-    if not files and not options.server and _in_cluster(configuration):
+    settings = Settings()
+    if not files and not options.server and _in_cluster(settings):
         chosen = kubeconfig.Chosen({}, kubeconfig.with_flags({}, options), _own_namespace())
-        _authenticate(configuration, chosen)
+        _set_proxy(settings, None)
+        _authenticate(settings, chosen)
     else:
         chosen = kubeconfig.choose(kubeconfig.read(files), options)
-        _connect(configuration, chosen)
+        _connect(settings, chosen)
     return KubernetesCluster(
-        configuration,
+        settings,
         chosen.namespace,
         impersonation=kubeconfig.impersonation(chosen),
         request_timeout_seconds=options.request_timeout_seconds,
@@ -55,7 +53,7 @@ def load(options: ClusterOptions, say: Callable[[str], None]) -> KubernetesClust
     )
 
 
-def _connect(configuration: Configuration, chosen: Chosen) -> None:
+def _connect(settings: Settings, chosen: Chosen) -> None:
     cluster, user = chosen.cluster, chosen.user
     authority = _material(cluster, "certificate-authority")
     certificate, key = _material(user, "client-certificate"), _material(user, "client-key")
@@ -63,13 +61,13 @@ def _connect(configuration: Configuration, chosen: Chosen) -> None:
     server = str(cluster["server"]).rstrip("/")
     if "://" not in server:
         server = f"{'https' if authority or certificate or insecure else 'http'}://{server}"
-    configuration.host = server
-    configuration.ssl_ca_cert = authority
-    configuration.cert_file, configuration.key_file = certificate, key or certificate
-    configuration.verify_ssl = not insecure
-    configuration.tls_server_name = cluster.get("tls-server-name")
-    _set_proxy(configuration, cluster.get("proxy-url"))
-    _authenticate(configuration, chosen)
+    settings.host = server
+    settings.ssl_ca_cert = authority
+    settings.cert_file, settings.key_file = certificate, key or certificate
+    settings.verify_ssl = not insecure
+    settings.tls_server_name = cluster.get("tls-server-name")
+    _set_proxy(settings, cluster.get("proxy-url"))
+    _authenticate(settings, chosen)
 
 
 def _material(section: Section, name: str) -> str | None:
@@ -93,59 +91,59 @@ def _content(name: str, path: str) -> bytes:
         raise UsageError(f"unable to read {name} {path}: {error.strerror}") from error
 
 
-def _authenticate(configuration: Configuration, chosen: Chosen) -> None:
+def _authenticate(settings: Settings, chosen: Chosen) -> None:
     """In client-go's order: a token, its file or a provider; else an exec plugin; else a name and password."""
     user = chosen.user
     if user.get("tokenFile"):
         path = str(user["tokenFile"])
-        _set_token(configuration, _content("tokenFile", path).decode(errors="replace"))
-        configuration.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
+        _set_token(settings, _content("tokenFile", path).decode(errors="replace"))
+        settings.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
     elif user.get("token"):
-        configuration.refresh_api_key_hook = None
-        _set_token(configuration, str(user["token"]))
+        settings.refresh_api_key_hook = None
+        _set_token(settings, str(user["token"]))
     elif user.get("auth-provider"):
-        _ask_provider(configuration, user)
+        _ask_provider(settings, user)
     elif user.get("exec"):
-        _ask_plugin(configuration, user["exec"], chosen.cluster)
+        _ask_plugin(settings, user["exec"], chosen.cluster)
     elif user.get("username"):
-        configuration.username, configuration.password = str(user["username"]), str(user.get("password") or "")
+        settings.username, settings.password = str(user["username"]), str(user.get("password") or "")
 
 
-def _set_token(configuration: Configuration, token: str) -> None:
-    configuration.api_key[_BEARER] = f"Bearer {token.strip()}"
+def _set_token(settings: Settings, token: str) -> None:
+    settings.api_key[BEARER] = f"Bearer {token.strip()}"
 
 
-def _reread_token(configuration: Configuration, path: Path) -> None:
+def _reread_token(settings: Settings, path: Path) -> None:
     """Such files are rewritten while they are used; one that cannot be read just now leaves the last token."""
     with suppress(OSError, UnicodeDecodeError):
-        _set_token(configuration, path.read_text())
+        _set_token(settings, path.read_text())
 
 
-def _ask_plugin(configuration: Configuration, plugin: Section, cluster: Section) -> None:
+def _ask_plugin(settings: Settings, plugin: Section, cluster: Section) -> None:
     """A token is renewed when it expires, for the clean-up after a long session; a certificate serves to the end."""
     answers = [exec_plugin.run(plugin, cluster)]
 
-    def renew(current: Configuration) -> None:
+    def renew(current: Settings) -> None:
         if answers[-1].token and answers[-1].stale():
             answers[:] = [exec_plugin.run(plugin, cluster)]
             _set_token(current, answers[-1].token)
 
     if answers[-1].certificate:
-        configuration.cert_file = memory_file(answers[-1].certificate.encode())
-        configuration.key_file = memory_file(answers[-1].key.encode())
+        settings.cert_file = memory_file(answers[-1].certificate.encode())
+        settings.key_file = memory_file(answers[-1].key.encode())
     if answers[-1].token:
-        _set_token(configuration, answers[-1].token)
-        configuration.refresh_api_key_hook = renew
+        _set_token(settings, answers[-1].token)
+        settings.refresh_api_key_hook = renew
 
 
-def _ask_provider(configuration: Configuration, user: Section) -> None:
+def _ask_provider(settings: Settings, user: Section) -> None:
     """OIDC and what else the kubernetes client knows; nothing is written back to the kubeconfig."""
     from kubernetes import client, config  # noqa: PLC0415 - see load
 
     document: dict[str, Any] = {
         "current-context": "only",
         "contexts": [{"name": "only", "context": {"cluster": "only", "user": "only"}}],
-        "clusters": [{"name": "only", "cluster": {"server": configuration.host}}],
+        "clusters": [{"name": "only", "cluster": {"server": settings.host}}],
         "users": [{"name": "only", "user": {"auth-provider": user["auth-provider"]}}],
     }
     asked = client.Configuration()
@@ -154,27 +152,31 @@ def _ask_provider(configuration: Configuration, user: Section) -> None:
     except Exception as error:  # the client wraps neither its own errors nor those of the libraries below it
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"the auth-provider of the kubeconfig gave no credentials: {words}") from error
-    if _BEARER not in asked.api_key:
+    if BEARER not in asked.api_key:
         name = user["auth-provider"].get("name")
         raise UsageError(f'the auth-provider "{name}" of the kubeconfig gave no credentials; log in anew')
-    configuration.api_key[_BEARER] = asked.api_key[_BEARER]
+    settings.api_key[BEARER] = asked.api_key[BEARER]
 
 
-def _set_proxy(configuration: Configuration, proxy_url: str | None) -> None:
+def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
     """As Go's net/http: ``proxy-url`` is not asked of NO_PROXY, and the environment's proxy not used for loopback."""
+    from urllib.request import getproxies  # noqa: PLC0415 - see load
+
+    host = urlsplit(settings.host)
     if proxy_url:
-        configuration.proxy, configuration.no_proxy = str(proxy_url), None
-    elif _is_loopback(urlsplit(configuration.host).hostname or ""):
-        configuration.proxy = None
-    if not configuration.proxy:
+        settings.proxy = str(proxy_url)
+    elif not _is_loopback(host.hostname or ""):
+        proxies = getproxies()
+        settings.proxy, settings.no_proxy = proxies.get(host.scheme) or proxies.get("all"), proxies.get("no")
+    if not settings.proxy:
         return
-    parts = urlsplit(configuration.proxy)
+    parts = urlsplit(settings.proxy)
     if parts.username:
         from urllib3.util import make_headers  # noqa: PLC0415 - see load
 
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        configuration.proxy_headers = make_headers(proxy_basic_auth=login)
-        configuration.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        settings.proxy_headers = make_headers(proxy_basic_auth=login)
+        settings.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _is_loopback(host: str) -> bool:
@@ -184,11 +186,11 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _in_cluster(configuration: object) -> bool:
+def _in_cluster(settings: Settings) -> bool:
     from kubernetes import config  # noqa: PLC0415 - see load
 
     try:
-        config.load_incluster_config(client_configuration=configuration)
+        config.load_incluster_config(client_configuration=settings)
     except config.ConfigException:
         return False
     return True

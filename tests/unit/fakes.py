@@ -104,8 +104,9 @@ class FakeCluster:
         body: Json | None = None,
         *,
         timeout_seconds: float | None = None,
+        accept: str = "application/json",
     ) -> Json:
-        del query, timeout_seconds
+        del query, timeout_seconds, accept
         self.calls.append(f"{method} {path}")
         self.bodies.append(body)
         answer = self._answers[f"{method} {path}"]

@@ -93,9 +93,10 @@ def test_inline_keys_never_reach_a_disk(tmp_path: Path) -> None:
     """They are files of this process's memory, so that nothing has to be cleaned up, whatever ends us."""
     data = base64.b64encode(b"PEM").decode()
     cluster = loaded(tmp_path, {"client-certificate-data": data, "client-key-data": data})
-    configuration = cluster._configuration
-    assert configuration.cert_file.startswith("/proc/self/fd/")
-    assert Path(configuration.key_file).read_bytes() == b"PEM"
+    settings = cluster._settings
+    assert str(settings.cert_file).startswith("/proc/self/fd/")
+    assert settings.key_file is not None
+    assert Path(settings.key_file).read_bytes() == b"PEM"
     assert memory_file(b"again") != memory_file(b"again")
 
 
@@ -122,8 +123,8 @@ def test_which_proxy_is_used(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     cluster = loaded(tmp_path, {}, {"server": server, **({"proxy-url": proxy_url} if proxy_url else {})})
-    assert cluster._configuration.proxy == expected
-    pools = cluster._client.rest_client.pool_manager
+    assert cluster._settings.proxy == expected
+    pools = cluster._pools
     assert (str(pools.proxy) if pools.proxy else None) == expected
 
 
@@ -131,14 +132,14 @@ def test_no_proxy_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """For the environment's proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://p:1")
     monkeypatch.setenv("NO_PROXY", ".example")
-    assert loaded(tmp_path, {})._client.rest_client.pool_manager.proxy is None
+    assert loaded(tmp_path, {})._pools.proxy is None
 
 
 def test_a_proxys_login_is_a_header_for_the_proxy(tmp_path: Path) -> None:
     """It is part of no address that could be shown."""
-    configuration = loaded(tmp_path, {}, {"proxy-url": "http://me:p%40ss@p:1"})._configuration
-    assert configuration.proxy == "http://p:1"
-    assert configuration.proxy_headers == {"proxy-authorization": "Basic " + base64.b64encode(b"me:p@ss").decode()}
+    settings = loaded(tmp_path, {}, {"proxy-url": "http://me:p%40ss@p:1"})._settings
+    assert settings.proxy == "http://p:1"
+    assert settings.proxy_headers == {"proxy-authorization": "Basic " + base64.b64encode(b"me:p@ss").decode()}
 
 
 @pytest.mark.parametrize(
