@@ -27,9 +27,11 @@ class Background(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
             self._error = error
 
-    def result(self) -> T:
-        """What the call returned, waiting for it; raises what it raised."""
-        self._thread.join()
+    def result(self, timeout_seconds: float | None = None) -> T:
+        """What the call returned, waiting for it; raises what it raised, or TimeoutError."""
+        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            raise TimeoutError(f"nothing came within {timeout_seconds:g} s")
         if self._error is not None:
             raise self._error
         return self._values[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,9 +45,15 @@ def _program_name(called: str) -> str:
     return "kubectl nsexec" if name.startswith("kubectl") else "oc nsexec"
 
 
-def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
-    made: list[requests.Request] = []
-    user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
+def parser() -> Any:  # noqa: ANN401 - typer's copy of click is private
+    """The command line's options, for those who only read one; typer's Command."""
+    return _command([], None, "oc nsexec", Console(), on_terminal=False)
+
+
+def _command(
+    made: list[requests.Request], after: list[str] | None, program: str, console: Console, *, on_terminal: bool
+) -> Any:  # noqa: ANN401 - as above
+    """The parser of the words before ``--``, which puts the request that they make into ``made``."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     @app.command(help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -184,11 +190,18 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
             raise UsageError("you may not specify -t and -T together")
         if after is None and not verify:
             wanted = requests.as_shell(wanted, os.fsencode(shell), os.environ.get("TERM", ""))
-            wanted = replace(wanted, tty=not no_tty and (tty or user_terminal is not None))
+            wanted = replace(wanted, tty=not no_tty and (tty or on_terminal))
         requests.check(wanted)
         made.append(wanted)
 
     command = typer.main.get_command(app)
+    return command
+
+
+def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
+    made: list[requests.Request] = []
+    user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
+    command = _command(made, after, program, console, on_terminal=user_terminal is not None)
     switches = {word for option in command.params if getattr(option, "is_flag", False) for word in option.opts}
     try:
         command.main(args=arguments.plain(before, switches), prog_name=program, standalone_mode=False)

@@ -76,10 +76,11 @@ def parse(word: str) -> Named:
     kind, _, name = word.partition("/")
     if not kind or not name or "," in kind:
         raise UsageError("arguments in resource/name form must have a single resource and name")
-    return Named(_kind_of(kind), _checked(name))
+    return Named(kind_of(kind), _checked(name))
 
 
-def _kind_of(word: str) -> Kind:
+def kind_of(word: str) -> Kind:
+    """The kind of TYPE, TYPE.GROUP or TYPE.VERSION.GROUP, in singular, plural or short. Raises UsageError."""
     resource, _, group = word.lower().partition(".")
     for kind in KINDS:
         if resource in kind.words and (group or kind.group) in (kind.group, f"{kind.version}.{kind.group}".rstrip(".")):

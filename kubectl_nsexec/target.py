@@ -90,8 +90,8 @@ def resolve(pod: Pod, container: str | None, command_name: str = "exec") -> Targ
     )
 
 
-def _containers(spec: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """(name, kind as kubectl marks it, container) in kubectl's order: ordinary, ephemeral, init."""
+def containers(spec: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """(name, kind as kubectl marks it, container) of a pod's ``spec`` in kubectl's order: ordinary, ephemeral, init."""
     fields = (("containers", ""), ("ephemeralContainers", " (ephem)"), ("initContainers", " (init)"))
     return [(str(c.get("name", "")), mark, c) for key, mark in fields for c in spec.get(key) or []]
 
@@ -99,7 +99,7 @@ def _containers(spec: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 def _choose(pod: Pod, wanted: str | None) -> tuple[str, str | None]:
     """(name, notice). Source: kubectl, pkg/cmd/util/podcmd."""
     metadata = pod.get("metadata") or {}
-    known = _containers(pod.get("spec") or {})
+    known = containers(pod.get("spec") or {})
     listed = ", ".join(name + mark for name, mark, _ in known)
     if not known:
         raise TargetError(f"pod {metadata.get('name', '')} does not have any containers")
@@ -182,4 +182,4 @@ def _groups(security: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _image(spec: dict[str, Any], container: str) -> str:
-    return next((str(c.get("image") or "") for name, _, c in _containers(spec) if name == container), "")
+    return next((str(c.get("image") or "") for name, _, c in containers(spec) if name == container), "")

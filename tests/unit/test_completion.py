@@ -1,0 +1,226 @@
+"""What ``kubectl_complete-nsexec`` prints, against a server on loopback."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubectl_nsexec import cli, complete, completion, typed
+from kubectl_nsexec.console import Console
+from kubectl_nsexec.request import ClusterOptions
+from tests.unit.fake_api import PODS, FakeApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Complete = Any
+"""Words → (candidates without their explanations, directive)."""
+
+TYPES = [
+    "pods/",
+    "deployments/",
+    "statefulsets/",
+    "daemonsets/",
+    "replicasets/",
+    "replicationcontrollers/",
+    "jobs/",
+    "services/",
+    "deploymentconfigs/",
+]
+
+
+@pytest.fixture
+def words(kubeconfig: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[list[str], int]]:
+    """Completes the last of the words: ``words("-n", "r")``; nothing may be said on stderr."""
+    assert kubeconfig.exists()
+
+    def words(*typed_words: str) -> tuple[list[str], int]:
+        complete.run(list(typed_words), Console())
+        out, err = capfd.readouterr()
+        assert err == ""
+        *lines, last = out.splitlines()
+        assert last.startswith(":")
+        return [line.partition("\t")[0] for line in lines], int(last[1:])
+
+    return words
+
+
+def test_first_come_pods_and_what_leads_to_one(words: Complete) -> None:
+    """Of the context's namespace; a space follows where the word may be a pod."""
+    assert words("") == (["du-0", "web-1", *TYPES], completion.NO_FILES)
+    assert words("w") == (["web-1"], completion.NO_FILES)
+    assert words("-it", "d") == (["du-0", "deployments/", "daemonsets/", "deploymentconfigs/"], completion.NO_FILES)
+
+
+def test_no_space_follows_a_type(words: Complete) -> None:
+    """Where no pod begins like this, only a name can follow."""
+    assert words("depl") == (["deployments/", "deploymentconfigs/"], completion.NO_FILES | completion.NO_SPACE)
+
+
+@pytest.mark.parametrize("kind", ["deployments", "deploy", "deployments.apps", "deployment.v1.apps"])
+def test_names_of_a_type(words: Complete, kind: str) -> None:
+    """Whatever the user calls it."""
+    assert words(f"{kind}/") == ([f"{kind}/web", f"{kind}/db"], completion.NO_FILES)
+    assert words(f"{kind}/w") == ([f"{kind}/web"], completion.NO_FILES)
+
+
+@pytest.mark.parametrize(
+    "before", [("du-0",), ("--filename=x",), ("-f", "x"), ("du-0", "--"), ("--",), ("du-0", "--", "ls", "-c")]
+)
+def test_nothing_follows_a_target(words: Complete, api: FakeApi, before: tuple[str, ...]) -> None:
+    """No second pod, and no file of this machine for the command in the container, as in kubectl exec."""
+    assert words(*before, "") == ([], completion.NO_FILES)
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (("du-0", "-c", ""), ["main", "dpdk", "debugger", "prepare"]),
+        (("du-0", "--container", "d"), ["dpdk", "debugger"]),
+        (("du-0", "-c=", ""), []),
+        (("du-0", "-c=m"), ["main"]),
+        (("du-0", "-itc", "m"), ["main"]),
+        (("du-0", "--container="), ["main", "dpdk", "debugger", "prepare"]),
+        (("pod/du-0", "--container=p"), ["prepare"]),
+        (("-c", ""), []),
+    ],
+)
+def test_containers_of_the_pod(words: Complete, line: tuple[str, ...], found: list[str]) -> None:
+    """Those of every kind, the value alone also after ``=``: the shells put the flag before it."""
+    assert words(*line) == (found, completion.NO_FILES)
+
+
+def test_containers_of_the_pod_of_a_deployment(words: Complete, api: FakeApi) -> None:
+    """The one that the run would enter."""
+    api.objects["/apis/apps/v1/namespaces/ran/deployments/web"] = {
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+    }
+    api.objects[PODS] = [
+        {
+            "metadata": {"name": "web-1", "uid": "1"},
+            "spec": {"nodeName": "n", "containers": [{"name": "serve"}]},
+            "status": {"phase": "Running"},
+        }
+    ]
+    assert words("deploy/web", "-c", "") == (["serve"], completion.NO_FILES)
+
+
+@pytest.mark.parametrize("line", [("-n", "o"), ("--namespace=o",), ("du-0", "--helper-namespace", "o")])
+def test_namespaces(words: Complete, line: tuple[str, ...]) -> None:
+    """Also for the helper's."""
+    assert words(*line) == (["other"], completion.NO_FILES)
+
+
+@pytest.mark.parametrize(
+    ("flag", "names"), [("--context", ["first", "second/api:6443"]), ("--cluster", ["k"]), ("--user", ["u", "v"])]
+)
+def test_names_of_the_kubeconfig(words: Complete, api: FakeApi, flag: str, names: list[str]) -> None:
+    """No server is asked; a name that would do something to the terminal is left out."""
+    assert words(flag, "") == (names, completion.NO_FILES)
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (("-n", "other", ""), "du-other"),
+        (("-n=other", ""), "du-other"),
+        (("--context", "second/api:6443", ""), "du-other"),
+        (("--context=second/api:6443", "-n", "ran", ""), "du-0"),
+    ],
+)
+def test_flags_on_the_line_decide_where_to_look(words: Complete, line: tuple[str, ...], found: str) -> None:
+    """As they decide where the run will go."""
+    assert words(*line)[0][0] == found
+
+
+def test_who_asks(words: Complete, api: FakeApi, tmp_path: Path) -> None:
+    """Kubeconfig, user, token and impersonation of the line are heeded."""
+    words("--user", "v", "--as=joe", "--as-group", "a", "--as-group", "b", "")
+    words("--token", "t", "--kubeconfig", str(tmp_path / "config"), "")
+    words("--server", api.url, "--request-timeout=0", "")
+    assert [asked.headers["Authorization"] for asked in api.asked] == ["Bearer of-v", "Bearer t", "Bearer of-u"]
+    assert api.asked[0].headers["Impersonate-User"] == "joe"
+    assert api.asked[0].headers.get_all("Impersonate-Group") == ["a", "b"]
+
+
+def test_every_flag_of_the_connection_is_heeded() -> None:
+    """A flag that is added to ClusterOptions and forgotten here shows."""
+    command = cli.parser()
+    named = {flag.name: flag for flag in typed.read(command, [""]).flags}
+    hidden = [option.name for option in command.params if getattr(option, "hidden", False)]
+    line = [named[name].words[-1] if named[name].is_switch else f"{named[name].words[-1]}=1" for name in hidden]
+    options = completion.connection(typed.read(command, [*line, ""]).values)
+    plain = ClusterOptions()
+    same = {f.name for f in dataclasses.fields(plain) if getattr(options, f.name) == getattr(plain, f.name)}
+    assert same == {"verbosity"}
+
+
+def test_one_list_of_names_is_asked_for(words: Complete, api: FakeApi) -> None:
+    """No specs and no status of thousands of pods, and a page of them at a time."""
+    words("")
+    (asked,) = api.asked
+    assert asked.path == PODS
+    assert asked.headers["Accept"].startswith("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+    assert asked.query == {"limit": "500"}
+
+
+def test_a_huge_namespace_is_read_in_pages_and_not_to_its_end(words: Complete, api: FakeApi) -> None:
+    """All of what anybody would look through."""
+    api.put(PODS, *(f"x-{number:04}" for number in range(1200)))
+    assert len(words("x")[0]) == 1200
+    assert len(api.asked) == 3
+    api.put(PODS, *(f"x-{number:04}" for number in range(9000)))
+    assert len(words("x")[0]) == 5000
+
+
+def test_names_are_data(words: Complete, api: FakeApi) -> None:
+    """A name with a line break or an escape sequence is not shown, and none looks like our last line."""
+    api.put(PODS, "du-0", "du\n:1", "du\x1b[2J", "du\tx", "")
+    assert words("du") == (["du-0"], completion.NO_FILES)
+
+
+def test_flags(words: Complete) -> None:
+    """Those of the tool, the connection's too; one that is there already only where it may be repeated."""
+    assert words("--con") == (["--container", "--context"], completion.NO_FILES)
+    assert words("-c", "x", "--as=a", "--as-group=g", "--con") == (["--context"], completion.NO_FILES)
+    assert words("--as=a", "--as-group=g", "--as") == (["--as-group", "--as-uid"], completion.NO_FILES)
+    assert {"-c", "-n", "-s", "-h", "--help", "--container"} <= set(words("-")[0])
+
+
+def test_every_flag_has_its_own_explanation(kubeconfig: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The help's, on one line after a tab."""
+    assert kubeconfig.exists()
+    complete.run(["--conta"], Console())
+    assert capfd.readouterr().out == "--container\tThe container (else the pod's default one).\n:4\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "directive"),
+    [
+        (("--kubeconfig", ""), [], completion.FILES),
+        (("--client-key=",), [], completion.FILES),
+        (("-f", ""), ["json", "yaml", "yml"], completion.BY_ENDING),
+        (("--dry-run", ""), ["none", "client"], completion.NO_FILES),
+        (("-o", "y"), ["yaml"], completion.NO_FILES),
+        (("--token", ""), [], completion.NO_FILES),
+        (("--stdin=t",), ["true"], completion.NO_FILES),
+        (("--nonsense=",), None, completion.ERROR),
+    ],
+)
+def test_values_of_other_flags(
+    kubeconfig: Path,
+    capfd: pytest.CaptureFixture[str],
+    line: tuple[str, ...],
+    found: list[str] | None,
+    directive: int,
+) -> None:
+    """Files where a file is wanted, the words where there is a choice, else nothing."""
+    assert kubeconfig.exists()
+    complete.run([*line], Console())
+    assert capfd.readouterr().out == "\n".join([*(found or []), f":{directive}", ""])
