@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from kubectl_nsexec import find_pod, resources, target
+from kubectl_nsexec import asked, find_pod, resources, target
 from kubectl_nsexec.deadline import parse_request_timeout
 from kubectl_nsexec.request import ClusterOptions
 
@@ -105,7 +105,7 @@ def connection(values: Mapping[str, Any]) -> ClusterOptions:
         kubeconfig=values.get("kubeconfig"),
         context=values.get("context"),
         cluster=values.get("cluster"),
-        user=values.get("user"),
+        user=asked.users(values.get("user") or [])[0],
         server=values.get("server"),
         token=values.get("token"),
         as_user=values.get("as_user"),

@@ -149,16 +149,22 @@ def test_who_asks(words: Complete, api: FakeApi, tmp_path: Path) -> None:
     assert api.asked[0].headers.get_all("Impersonate-Group") == ["a", "b"]
 
 
+def _spelt(flag: completion.Flag) -> str:
+    """The flag as it is typed, with a value that it takes."""
+    value = "" if flag.is_switch else "=1s" if flag.name == "request_timeout" else "=x"
+    return f"{flag.words[-1]}{value}"
+
+
 def test_every_flag_of_the_connection_is_heeded() -> None:
     """A flag that is added to ClusterOptions and forgotten here shows."""
     command = cli.parser()
     named = {flag.name: flag for flag in typed.read(command, [""]).flags}
     hidden = [option.name for option in command.params if getattr(option, "hidden", False)]
-    line = [named[name].words[-1] if named[name].is_switch else f"{named[name].words[-1]}=1" for name in hidden]
+    line = [_spelt(named[name]) for name in ["user", *hidden]]
     options = completion.connection(typed.read(command, [*line, ""]).values)
     plain = ClusterOptions()
     same = {f.name for f in dataclasses.fields(plain) if getattr(options, f.name) == getattr(plain, f.name)}
-    assert same == {"verbosity"}
+    assert same == {"verbosity", "not_a_user"}  # neither has a say in where to look
 
 
 def test_one_list_of_names_is_asked_for(words: Complete, api: FakeApi) -> None:
