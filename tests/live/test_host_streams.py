@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import hashlib
 import os
-from typing import TYPE_CHECKING
+import termios
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +20,9 @@ if TYPE_CHECKING:
     from tests.live.pods import Pod
 
 pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
+
+_READ_BYTES = 1024 * 1024
+_PIPE_BYTES = 64 * 1024
 
 MEGABYTE = 1024 * 1024
 
@@ -72,6 +80,35 @@ def test_two_hundred_megabytes_come_out_whole(nsexec: Program, pod: Pod) -> None
     data = os.urandom(50 * MEGABYTE) * 4
     done = nsexec(pod.name, "-n", pod.namespace, "-i", "--", "cat", stdin=data)
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest()
+
+
+def test_a_slow_reader_costs_no_memory(nsexec: Program, pod: Pod) -> None:
+    """200 MB go through less than 100 MB of ours while the reader always lags behind: it slows the command down."""
+    read, peak_kib = 0, 0
+    with nsexec.start(pod.name, "-n", pod.namespace, "--", "head", "-c", "200000000", "/dev/zero") as process:
+        assert process.stdout is not None
+        while data := os.read(process.stdout.fileno(), _READ_BYTES):
+            read += len(data)
+            if left := 200_000_000 - read:
+                wait_until_readable(process.stdout, min(_PIPE_BYTES, left))
+                peak_kib = peak_memory_kib(process.pid)
+    assert (read, process.wait()) == (200_000_000, 0)
+    assert 0 < peak_kib < 100 * 1024
+
+
+def wait_until_readable(pipe: IO[bytes], wanted: int) -> None:
+    """Until so many bytes wait in the pipe (FIONREAD, ioctl_tty(2)), of which it holds 64 KiB."""
+    waiting = array.array("i", [0])
+    deadline = time.monotonic() + 60
+    while fcntl.ioctl(pipe, termios.FIONREAD, waiting) or waiting[0] < wanted:
+        assert time.monotonic() < deadline, f"{waiting[0]} bytes wait, not {wanted}"
+        time.sleep(0.0005)
+
+
+def peak_memory_kib(pid: int) -> int:
+    """The most that the process has had in memory so far (VmHWM, proc(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def test_a_command_that_writes_before_it_reads_does_not_deadlock(nsexec: Program, pod: Pod) -> None:
