@@ -14,6 +14,8 @@ from testbed.paths import API_SERVER, KUBECONFIG, STATE
 NAMESPACE: Final = "nsexec-bench"
 """Of the target, of the helper pods and of the pods that they are compared with; nothing else is in it."""
 POD: Final = "target"
+BESIDE: Final = "beside"
+"""A pod of no priority: its commands run on the CPUs that are left, where those of ``oc nsexec`` run too."""
 TIMEOUT_SECONDS: Final = 120.0
 
 
@@ -23,9 +25,9 @@ def kubectl(*arguments: str) -> list[str]:
     return [str(binaries.folder() / "kubectl"), *own, f"--namespace={NAMESPACE}", *arguments]
 
 
-def kubectl_exec(*command: str, stdin: bool = False) -> list[str]:
+def kubectl_exec(*command: str, stdin: bool = False, pod: str = POD) -> list[str]:
     """Return the command line of ``kubectl exec POD -- COMMAND``."""
-    return kubectl("exec", *(["-i"] if stdin else []), POD, "--", *command)
+    return kubectl("exec", *(["-i"] if stdin else []), pod, "--", *command)
 
 
 def nsexec(*arguments: str) -> list[str]:

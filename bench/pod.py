@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bench.commands import NAMESPACE, POD, kubectl, kubectl_exec, run
+from bench.commands import BESIDE, NAMESPACE, POD, kubectl, kubectl_exec, run
 from bench.errors import BenchError
 from bench.record import Record
 from kubectl_nsexec.cpuset import CpuSet
@@ -35,8 +35,8 @@ def target() -> Iterator[Record]:
     delete_namespace()
     try:
         _create_namespace()
-        run(kubectl("create", "-f", "-"), json.dumps(_manifest()))
-        pod = wait_until_ready(POD)
+        pod = _start(_target())
+        _start(_pod(BESIDE, {"command": ["sleep", "1000000"]}))
         folder = _folder(pod)
         record = Record(folder)
         scratch = folder / "gaps.part"  # the pod takes the program as soon as it is there: it must be whole then
@@ -44,7 +44,7 @@ def target() -> Iterator[Record]:
         scratch.chmod(0o755)
         scratch.rename(folder / "gaps")
         record.rest()
-        _check_mask()
+        _check_masks()
         yield record
     finally:
         delete_namespace()
@@ -76,28 +76,36 @@ def _create_namespace() -> None:
     run(account)
 
 
-def _manifest() -> dict[str, Any]:
+def _start(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Create the pod and return it once it is Ready."""
+    run(kubectl("create", "-f", "-"), json.dumps(manifest))
+    return wait_until_ready(str(manifest["metadata"]["name"]))
+
+
+def _target() -> dict[str, Any]:
     resources = {"cpu": "1", "memory": "128Mi"}
+    container = {
+        "command": ["sh", "-c", _COMMAND],
+        "resources": {"requests": resources, "limits": resources},
+        "volumeMounts": [{"name": "bench", "mountPath": "/bench"}],
+    }
+    # Memory: a page of a file on disk would fault whenever it has been written back.
+    return _pod(POD, container, volumes=[{"name": "bench", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}])
+
+
+def _pod(name: str, container: dict[str, Any], **spec: object) -> dict[str, Any]:
+    """Return a pod; without resources its commands run where no pod owns the CPU."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "nodeName": HOST_NODE,
             "hostNetwork": True,
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
-            "containers": [
-                {
-                    "name": "loop",
-                    "image": images.BUSYBOX,
-                    "command": ["sh", "-c", _COMMAND],
-                    "resources": {"requests": resources, "limits": resources},
-                    "volumeMounts": [{"name": "bench", "mountPath": "/bench"}],
-                }
-            ],
-            # Memory: a page of a file on disk would fault whenever it has been written back.
-            "volumes": [{"name": "bench", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}],
+            "containers": [{"name": "main", "image": images.BUSYBOX, **container}],
+            **spec,
         },
     }
 
@@ -107,12 +115,17 @@ def _folder(pod: dict[str, Any]) -> Path:
     return volumes / "kubernetes.io~empty-dir" / "bench"
 
 
-def _check_mask() -> None:
-    found = run(kubectl_exec("grep", "Cpus_allowed_list", "/proc/1/status")).split()[1]
+def _check_masks() -> None:
     isolated = CpuSet.parse(host_kubelet.isolated())
-    mask = CpuSet.parse(found)
+    mask, beside = (_mask(pod) for pod in (POD, BESIDE))
     if len(mask) != 1 or not mask <= isolated:
         raise BenchError(f"the target runs on the CPUs {mask} instead of on one of the isolated ones ({isolated})")
+    if beside & mask:
+        raise BenchError(f"the pod {BESIDE} may run on the CPUs {beside}, of which the target owns {mask}")
+
+
+def _mask(pod: str) -> CpuSet:
+    return CpuSet.parse(run(kubectl_exec("grep", "Cpus_allowed_list", "/proc/1/status", pod=pod)).split()[1])
 
 
 def _owners() -> str:
