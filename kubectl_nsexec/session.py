@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec import agent, helper_pod, output, plan
-from kubectl_nsexec.cluster import Cluster, load
+from kubectl_nsexec.background import Background
+from kubectl_nsexec.cluster import Cluster, load, prepare_streams
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE
@@ -39,6 +40,7 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
         return 0
     for note in made.policy.notes:
         console.notice(note)
+    Background(prepare_streams)  # while the node starts the helper pod
     with ExitStack() as stack:
         helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
         links = Links()

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 
+def prepare() -> None:
+    """Import what a stream needs, which takes a twentieth of a second that somebody may have to spare."""
+    import websocket  # noqa: F401, PLC0415 - see cluster.config.load
+    import websockets.frames  # noqa: F401, PLC0415 - as above
+
+
 def connect(
     pools: PoolManager, url: str, headers: Iterable[tuple[str, str]], timeout_seconds: float
 ) -> WebSocketConnection:

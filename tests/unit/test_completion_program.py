@@ -70,7 +70,7 @@ def test_a_completion_does_not_wait_for_the_kubernetes_client(kubeconfig: Path) 
 import sys
 from kubectl_nsexec.complete import main
 main()
-slow = {"kubernetes", "pydantic", "requests", "websocket", "tabulate"} & set(sys.modules)
+slow = {"kubernetes", "pydantic", "requests", "websocket", "websockets", "tabulate"} & set(sys.modules)
 sys.exit(f"imported: {slow}" if slow else 0)
 """
     argv = [sys.executable, "-c", code, "--kubeconfig", str(kubeconfig), ""]
