@@ -2,7 +2,7 @@
 
 The numbers of the system calls (kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
 
-``python hatch_build.py`` builds it in place, for work on a checkout.
+``python hatch_build.py [ARCHITECTURE…]`` builds it in place, for work on a checkout.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NODE_FOLDER = Path("kubectl_nsexec/node")
 TARGETS = {
@@ -44,20 +47,21 @@ ARM_PRIVATE = {"breakpoint": 0xF0001, "cacheflush": 0xF0002, "set_tls": 0xF0005}
 FLAGS = ["-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror"]
 
 
-def build_last_link(root: Path) -> list[Path]:
+def build_last_link(root: Path, architectures: Iterable[str] = tuple(TARGETS)) -> list[Path]:
     """Compile what is missing or older than its sources; the programs, relative to ``root``, the checkout.
 
     ziglang carries compiler and libc, so the bytes depend on its version and the sources only.
-    Raises subprocess.CalledProcessError when it does not compile (the compiler has said why on stderr).
+    Raises KeyError for an architecture that TARGETS lacks, subprocess.CalledProcessError when it does not compile (the
+    compiler has said why on stderr).
     """
     folder = root / NODE_FOLDER
     inputs = [*folder.glob("*.[ch]"), Path(__file__)]
     newest = max(path.stat().st_mtime for path in inputs)
     programs = []
-    for architecture, target in TARGETS.items():
+    for architecture in architectures:
         program = folder / "bin" / f"last-link-{architecture}"
         if not program.exists() or program.stat().st_mtime < newest:
-            _compile(folder, target, program)
+            _compile(folder, TARGETS[architecture], program)
         programs.append(program.relative_to(root))
     return programs
 
@@ -115,5 +119,5 @@ class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carrie
 
 if __name__ == "__main__":
     checkout = Path(__file__).resolve().parent
-    for built in [*build_last_link(checkout), write_syscalls(checkout)]:
+    for built in [*build_last_link(checkout, sys.argv[1:] or TARGETS), write_syscalls(checkout)]:
         print(built)  # noqa: T201 # the one line that a developer wants

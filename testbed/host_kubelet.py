@@ -12,6 +12,8 @@ from testbed.paths import API_SERVER, HOST_KUBELET_HEALTH_PORT, HOST_KUBELET_POR
 NAME: Final = "host-kubelet"
 ROLE: Final = "worker-cnf"
 RESERVED: Final = "0"
+PROXIED_ADDRESS: Final = "192.0.2.1"
+"""Of its certificate, for tests that give it to the loopback device: the API server proxies to no address of 127/8."""
 HOME: Final = STATE / "host-kubelet"
 
 _CONFIG: Final = STATE / "host-kubelet.json"
@@ -62,7 +64,7 @@ def config(socket: Path, *, systemd_cgroups: bool, strict: bool) -> dict[str, An
 
 def ensure(socket: Path, *, systemd_cgroups: bool, strict: bool) -> None:
     """Start the kubelet, or restart it when its configuration is not the wanted one; wait until the node is Ready."""
-    serving = ["IP:127.0.0.1", f"DNS:{HOST_NODE}"]
+    serving = ["IP:127.0.0.1", f"IP:{PROXIED_ADDRESS}", f"DNS:{HOST_NODE}"]
     pki.certificate("host-kubelet-serving", HOST_NODE, "testbed", serving)
     pki.certificate("host-kubelet", f"system:node:{HOST_NODE}", "system:nodes")
     pki.kubeconfig(_kubeconfig(), "host-kubelet", API_SERVER)

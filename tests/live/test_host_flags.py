@@ -12,8 +12,8 @@ import pytest
 
 from testbed import pki
 from testbed.paths import API_PORT, API_SERVER
-from tests.live.connect_proxy import connect_proxy
 from tests.live.pods import pod
+from tests.live.relays import connect_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,16 +7,14 @@ import os
 import re
 import select
 import signal
-import sys
 import termios
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
 
-from testbed import images
 from testbed.paths import KUBECONFIG
-from tests.live.pods import container, pod
+from tests.live.terminals import PATIENCE_SECONDS, PROMPT, Session, ask, at_prompt, ended, modes, sessions, target_pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,68 +24,20 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
 
-PATIENCE_SECONDS = 120
-"""To the prompt, that is with the helper pod's start; on a machine that does other things as well."""
 PASTE_BYTES = 5 * 1024 * 1024
-PROMPT = "# \x1b[6n"
-"""BusyBox's: after it, its editor asks the terminal where the cursor is."""
 
 
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, host_node: str) -> Pod:
     """A pod that owns no CPU, so that other tests can run beside."""
-    own = container(images.BUSYBOX, env=[{"name": "PS1", "value": "# "}])
-    return shared_pods.start(pod("terminal", own, node=host_node))
-
-
-Session = Any  # a pexpect.spawn: pexpect carries no types
+    return shared_pods.start(target_pod(host_node))
 
 
 @pytest.fixture
 def on_terminal(target: Pod, helpers: str) -> Iterator[Callable[..., Session]]:
     """Starts ``oc nsexec TARGET ARGUMENTS`` on a pseudo-terminal of 33 rows and 99 columns."""
-    started: list[Session] = []
-
-    def start(*arguments: str, term: str = "xterm-256color") -> Session:
-        words = ["-m", "kubectl_nsexec", target.name, "-n", target.namespace, "--timeout", "100s", *arguments]
-        env = {**os.environ, "KUBECONFIG": str(KUBECONFIG), "NSEXEC_NAMESPACE": helpers, "TERM": term}
-        session = pexpect.spawn(sys.executable, words, env=env, dimensions=(33, 99), timeout=PATIENCE_SECONDS)
-        session.delaybeforesend = None
-        started.append(session)
-        return session
-
-    yield start
-    for session in started:
-        if session.isalive():
-            session.kill(signal.SIGTERM)
-        session.expect(pexpect.EOF)
-        session.close()
-
-
-def modes(session: Session) -> list[Any]:
-    """Of the user's terminal, as ``stty -a`` shows them."""
-    return termios.tcgetattr(session.child_fd)
-
-
-def ended(session: Session) -> int:
-    """The client's exit status; 128+n when it died of signal n."""
-    session.expect(pexpect.EOF)
-    session.wait()
-    return int(session.exitstatus) if session.exitstatus is not None else 128 + int(session.signalstatus)
-
-
-def at_prompt(session: Session) -> Session:
-    """Waits for the shell of the container."""
-    session.expect_exact(PROMPT)
-    return session
-
-
-def ask(session: Session, line: str) -> str:
-    """Types LINE, and returns what is shown between it and the next prompt."""
-    session.sendline(line)
-    session.expect_exact(line)
-    session.expect_exact(PROMPT)
-    return str(session.before.decode().strip())
+    with sessions(target, helpers) as start:
+        yield start
 
 
 def test_the_terminal_is_the_containers_and_has_our_size(on_terminal: Callable[..., Session]) -> None:

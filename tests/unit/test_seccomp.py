@@ -6,7 +6,7 @@ import ctypes
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
@@ -66,6 +66,7 @@ def one_call(draw: st.DrawFn) -> tuple[str, list[tuple[tuple[int, str, int, int]
     return name, [((index, "EQ", chosen, 0),) for chosen in draw(st.lists(value, unique=True, min_size=2, max_size=4))]
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.lists(one_call(), unique_by=lambda call: call[0], min_size=1, max_size=6),
     st.sampled_from([X86, X86[:1], X86[:2]]),

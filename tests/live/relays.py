@@ -1,4 +1,4 @@
-"""A proxy of HTTP's CONNECT on loopback that leads every name to this machine, and notes what it was asked."""
+"""Relays on the loopback device: a proxy of HTTP's CONNECT, and a port that leads to another address's."""
 
 from __future__ import annotations
 
@@ -43,10 +43,7 @@ class ConnectProxy:
             self.asked.append(head.decode())
             with socket.create_connection((_LOCAL, int(head.split()[1].rpartition(b":")[2]))) as upstream:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                there = threading.Thread(target=_copy, args=(client, upstream), daemon=True)
-                there.start()
-                _copy(upstream, client)
-                there.join()
+                _both_ways(client, upstream)
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
@@ -67,3 +64,35 @@ def connect_proxy() -> Iterator[ConnectProxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+@contextmanager
+def forwarder(address: str, port: int) -> Iterator[None]:
+    """What connects to ADDRESS:PORT reaches the same port of 127.0.0.1."""
+    server = socket.create_server((address, port))
+    thread = threading.Thread(target=_forward_all, args=(server, port), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _forward_all(server: socket.socket, port: int) -> None:
+    with server, suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            threading.Thread(target=_forward, args=(client, port), daemon=True).start()
+
+
+def _forward(client: socket.socket, port: int) -> None:
+    with client, suppress(OSError), socket.create_connection((_LOCAL, port)) as upstream:
+        _both_ways(client, upstream)
+
+
+def _both_ways(one: socket.socket, other: socket.socket) -> None:
+    there = threading.Thread(target=_copy, args=(one, other), daemon=True)
+    there.start()
+    _copy(other, one)
+    there.join()

@@ -1,0 +1,32 @@
+"""On the real-time node as well (cgroup v2, AppArmor): the command's terminal is the container's own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.terminals import ask, at_prompt, ended, sessions, target_pod
+
+if TYPE_CHECKING:
+    from tests.live.harness import Pods
+
+pytestmark = pytest.mark.rt_node
+
+
+def test_an_interactive_shell_on_the_real_time_node(pods: Pods, helpers: str, rt_node: str) -> None:
+    """Its terminal has a name and our size, Ctrl-C ends a program and not the shell, and its status is ours."""
+    target = pods.start(target_pod(rt_node))
+    with sessions(target, helpers) as start:
+        shell = at_prompt(start("-it", "--", "sh"))
+        assert re.search(r"^/dev/pts/\d+$", ask(shell, "tty"), re.MULTILINE)
+        assert ask(shell, "stty size").splitlines()[0] == "33 99"
+        shell.sendline("cat")
+        shell.sendline("echoed")
+        shell.expect("echoed\r\nechoed\r\n")
+        shell.sendintr()
+        at_prompt(shell)
+        assert ask(shell, "echo $?").splitlines()[0] == "130"
+        shell.sendline("exit 37")
+        assert ended(shell) == 37
