@@ -76,6 +76,6 @@ def at_prompt(session: Session) -> Session:
 def ask(session: Session, line: str) -> str:
     """Types LINE, and returns what is shown between it and the next prompt."""
     session.sendline(line)
-    session.expect_exact(line)
+    session.expect_exact("\r\n")  # not the line itself: its echo is drawn anew when the window changes meanwhile
     session.expect_exact(PROMPT)
     return str(session.before.decode().strip())
