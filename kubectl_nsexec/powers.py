@@ -31,26 +31,9 @@ def grant(who: Identity, powers: Powers, facts: TargetFacts, pod_groups: Iterabl
 
 
 def privileged(who: Identity, capabilities: int) -> Identity:
-    """Root with ``capabilities``, as ``nsenter -a`` leaves it; limits, umask, directory, environment of ``who``.
-
-    Built from nothing: whatever else holds the container in (no_new_privs, seccomp filter, labels) is not taken over.
-    """
-    return Identity(
-        uid=0,
-        gid=0,
-        groups=(),
-        bounding=capabilities,
-        permitted=capabilities,
-        effective=capabilities,
-        inheritable=0,
-        ambient=0,
-        no_new_privs=False,
-        umask=who.umask,
-        cwd=who.cwd,
-        rlimits=who.rlimits,
-        env=who.env,
-        source="--privileged",
-    )
+    """Root with ``capabilities``, as ``nsenter -a`` leaves it; limits, umask, directory, environment of ``who``."""
+    root = _root(capabilities, who.env, "--privileged")
+    return replace(root, umask=who.umask, cwd=who.cwd, rlimits=who.rlimits)
 
 
 def as_user(who: Identity, user: User, pod_groups: Iterable[int]) -> Identity:
@@ -68,7 +51,11 @@ def as_user(who: Identity, user: User, pod_groups: Iterable[int]) -> Identity:
 def host_tools(facts: TargetFacts) -> Identity:
     """The node's root with the helper's capabilities, and an environment that says where the container is."""
     env = (b"PATH=" + ROOT_PATH, b"NSEXEC_PID=%d" % facts.inner_pid, b"NSEXEC_ROOT=" + _root_of(facts).encode())
-    capabilities = facts.capabilities
+    return _root(facts.capabilities, env, "--host-tools")
+
+
+def _root(capabilities: int, env: tuple[bytes, ...], source: str) -> Identity:
+    """Built from nothing: what holds the container in (no_new_privs, seccomp filter, labels) is not taken over."""
     return Identity(
         uid=0,
         gid=0,
@@ -83,7 +70,7 @@ def host_tools(facts: TargetFacts) -> Identity:
         cwd=b"/",
         rlimits=(),
         env=env,
-        source="--host-tools",
+        source=source,
     )
 
 

@@ -47,12 +47,14 @@ def sessions(target: Pod, helpers: str) -> Iterator[Callable[..., Session]]:
         started.append(session)
         return session
 
-    yield start
-    for session in started:
-        if session.isalive():
-            session.kill(signal.SIGTERM)
-        session.expect(pexpect.EOF)
-        session.close()
+    try:
+        yield start
+    finally:
+        for session in started:
+            if session.isalive():
+                session.kill(signal.SIGTERM)
+            session.expect(pexpect.EOF)
+            session.close()
 
 
 def modes(session: Session) -> list[Any]:
