@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from kubectl_nsexec import argv as arguments
-from kubectl_nsexec import asked, power_flags, resources, terminal
-from kubectl_nsexec import connection_flags as flags
+from kubectl_nsexec import asked, resources, terminal
 from kubectl_nsexec import request as requests
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
+from kubectl_nsexec.flags import as_exec, connection, helper
+from kubectl_nsexec.flags import cpus as cpu_flags
+from kubectl_nsexec.flags import powers as power_flags
 from kubectl_nsexec.help_text import EPILOG, HELP
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
 
@@ -58,89 +60,57 @@ def _command(
 
     @app.command(help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
     def nsexec(
-        pod: Annotated[
-            list[str] | None,
-            typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False),
-        ] = None,
-        namespace: Annotated[
-            str | None, typer.Option("-n", "--namespace", help="The pod's namespace (else the context's).")
-        ] = None,
-        container: Annotated[
-            str | None,
-            typer.Option("-c", "--container", help="The container (else the pod's default one)."),
-        ] = None,
+        pod: as_exec.Pod = None,
+        namespace: as_exec.Namespace = None,
+        container: as_exec.Container = None,
         *,
-        stdin: Annotated[bool, typer.Option("-i", "--stdin", help="Pass stdin to the command.")] = False,
-        tty: Annotated[bool, typer.Option("-t", "--tty", help="With -i: give the command a terminal.")] = False,
-        no_tty: Annotated[bool, typer.Option("-T", "--no-tty", help="Give the shell no terminal.")] = False,
-        shell: Annotated[
-            str, typer.Option("--shell", metavar="PATH", help="What to run when no command is given.")
-        ] = requests.DEFAULT_SHELL,
-        filename: Annotated[
-            str | None,
-            typer.Option(
-                "-f", "--filename", metavar="FILE", help="A manifest that names it, instead of POD; - is stdin."
-            ),
-        ] = None,
-        pod_running_timeout: Annotated[
-            str,
-            typer.Option("--pod-running-timeout", metavar="DURATION", help="How long to wait for a pod of TYPE/NAME."),
-        ] = requests.DEFAULT_POD_RUNNING_TIMEOUT,
-        quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the command's own output.")] = False,
-        verify: Annotated[
-            bool, typer.Option("--verify", help="Print the proof of the pin; without a command only check.")
-        ] = False,
-        cpus: Annotated[
-            str | None,
-            typer.Option("--cpus", metavar="LIST", help="Run on these CPUs (else the reserved ones)."),
-        ] = None,
-        timeout: Annotated[
-            str, typer.Option("--timeout", metavar="DURATION", help="How long it may take to start the command.")
-        ] = requests.DEFAULT_TIMEOUT,
-        image: Annotated[
-            str | None,
-            typer.Option("--image", envvar="NSEXEC_IMAGE", help="Image with util-linux, for nodes without it."),
-        ] = None,
-        helper_namespace: Annotated[
-            str, typer.Option("--helper-namespace", envvar="NSEXEC_NAMESPACE", help="Where the helper pod runs.")
-        ] = requests.DEFAULT_HELPER_NAMESPACE,
-        dry_run: Annotated[
-            str, typer.Option("--dry-run", metavar="none|client", help="client: only print the helper pod.")
-        ] = "none",
-        output: Annotated[str | None, typer.Option("-o", "--output", metavar="yaml", help="With --dry-run.")] = None,
+        stdin: as_exec.Stdin = False,
+        tty: as_exec.Tty = False,
+        no_tty: as_exec.NoTty = False,
+        shell: as_exec.Shell = requests.DEFAULT_SHELL,
+        filename: as_exec.Filename = None,
+        pod_running_timeout: as_exec.PodRunningTimeout = requests.DEFAULT_POD_RUNNING_TIMEOUT,
+        quiet: as_exec.Quiet = False,
+        verify: cpu_flags.Verify = False,
+        cpus: cpu_flags.Cpus = None,
+        timeout: helper.Timeout = requests.DEFAULT_TIMEOUT,
+        image: helper.Image = None,
+        helper_namespace: helper.HelperNamespace = requests.DEFAULT_HELPER_NAMESPACE,
+        dry_run: helper.DryRun = "none",
+        output: helper.Output = None,
         privileged: power_flags.Privileged = False,
         host_tools: power_flags.HostTools = False,
         process: power_flags.Process = None,
-        kubeconfig: flags.Kubeconfig = None,
-        context: flags.Context = None,
-        cluster: flags.Cluster = None,
-        user: flags.User = None,
-        server: flags.Server = None,
-        token: flags.Token = None,
-        as_user: flags.AsUser = None,
-        as_group: flags.AsGroup = None,
-        as_uid: flags.AsUid = None,
-        certificate_authority: flags.CertificateAuthority = None,
-        client_certificate: flags.ClientCertificate = None,
-        client_key: flags.ClientKey = None,
-        insecure_skip_tls_verify: flags.Insecure = False,
-        tls_server_name: flags.TlsServerName = None,
-        request_timeout: flags.RequestTimeout = None,
-        verbosity: flags.Verbosity = 0,
-        options: Annotated[bool, typer.Option("--options", help="Show the flags of the connection and exit.")] = False,
-        version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+        kubeconfig: connection.Kubeconfig = None,
+        context: connection.Context = None,
+        cluster: connection.Cluster = None,
+        user: connection.User = None,
+        server: connection.Server = None,
+        token: connection.Token = None,
+        as_user: connection.AsUser = None,
+        as_group: connection.AsGroup = None,
+        as_uid: connection.AsUid = None,
+        certificate_authority: connection.CertificateAuthority = None,
+        client_certificate: connection.ClientCertificate = None,
+        client_key: connection.ClientKey = None,
+        insecure_skip_tls_verify: connection.Insecure = False,
+        tls_server_name: connection.TlsServerName = None,
+        request_timeout: connection.RequestTimeout = None,
+        verbosity: connection.Verbosity = 0,
+        options: connection.Options = False,
+        version: as_exec.Version = False,
     ) -> None:
         from kubectl_nsexec.deadline import parse_duration, parse_request_timeout  # noqa: PLC0415 - not for --help
 
         if options:
-            console.print(flags.listed(command.params))
+            console.print(connection.listed(command.params))
             return
         if version:
             from kubectl_nsexec import __version__  # noqa: PLC0415 - as above
 
             console.print(f"{program} {__version__}")
             return
-        _check_dry_run(dry_run, output)
+        helper.check_dry_run(dry_run, output)
         if filename is None:
             named = requests.pod_name(pod or [], program)
         else:
@@ -214,15 +184,6 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     console = with_quiet(console, made[0].quiet)
     request = requests.settle_tty(made[0], console.notice, terminal=user_terminal is not None)
     return session.run(request, console, interrupts, user_terminal if request.tty else None)
-
-
-def _check_dry_run(dry_run: str, output: str | None) -> None:
-    if dry_run not in ("none", "client"):
-        raise UsageError(f'--dry-run: "{dry_run}" is neither none nor client')
-    if output not in (None, "yaml"):
-        raise UsageError(f'-o: "{output}" is not supported; only yaml is')
-    if output and dry_run == "none":
-        raise UsageError("-o yaml goes with --dry-run=client")
 
 
 def unexpected(error: BaseException, console: Console) -> int:

@@ -72,6 +72,7 @@ Verbosity = Annotated[
     int,
     typer.Option("-v", "--v", metavar="LEVEL", help="6 shows each request, 8 its size; never secrets.", hidden=True),
 ]
+Options = Annotated[bool, typer.Option("--options", help="Show the flags of the connection and exit.")]
 
 
 def listed(parameters: Iterable[Any]) -> str:

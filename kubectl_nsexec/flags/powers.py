@@ -1,6 +1,6 @@
 """The flags that give the command more than ``oc exec`` would, as the option parser needs them.
 
-The command's user has none of its own here: kubectl's --user serves for both (connection_flags).
+The command's user has none of its own here: kubectl's --user serves for both (flags.connection).
 """
 
 from __future__ import annotations
