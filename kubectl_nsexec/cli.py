@@ -10,14 +10,13 @@ from typing import Any
 import typer
 
 from kubectl_nsexec import argv as arguments
-from kubectl_nsexec import asked, resources, terminal
+from kubectl_nsexec import asked, help_text, resources, terminal
 from kubectl_nsexec import request as requests
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
-from kubectl_nsexec.flags import as_exec, connection, helper
+from kubectl_nsexec.flags import about, as_exec, connection, helper
 from kubectl_nsexec.flags import cpus as cpu_flags
 from kubectl_nsexec.flags import powers as power_flags
-from kubectl_nsexec.help_text import EPILOG, HELP
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
 
 _EXIT_BROKEN_PIPE = 141
@@ -58,7 +57,7 @@ def _command(
     """The parser of the words before ``--``, which puts the request that they make into ``made``."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-    @app.command(help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+    @app.command(cls=help_text.Command, context_settings={"help_option_names": ["-h", "--help"]})
     def nsexec(
         pod: as_exec.Pod = None,
         namespace: as_exec.Namespace = None,
@@ -97,18 +96,16 @@ def _command(
         tls_server_name: connection.TlsServerName = None,
         request_timeout: connection.RequestTimeout = None,
         verbosity: connection.Verbosity = 0,
-        options: connection.Options = False,
-        version: as_exec.Version = False,
+        options: about.Options = False,
+        version: about.Version = False,
     ) -> None:
         from kubectl_nsexec.deadline import parse_duration, parse_request_timeout  # noqa: PLC0415 - not for --help
 
         if options:
-            console.print(connection.listed(command.params))
+            console.print(help_text.full(command.parameters()))
             return
         if version:
-            from kubectl_nsexec import __version__  # noqa: PLC0415 - as above
-
-            console.print(f"{program} {__version__}")
+            console.print(about.versions(program))
             return
         helper.check_dry_run(dry_run, output)
         if filename is None:
@@ -164,7 +161,7 @@ def _command(
         requests.check(wanted)
         made.append(wanted)
 
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     return command
 
 

@@ -1,33 +1,112 @@
-"""What --help says round the options."""
+"""What --help, --options and the man page say, made of the command line's options as the parser has them.
+
+--help fits a terminal of 80 columns and 24 lines; whatever else there is stands in --options.
+"""
 
 from __future__ import annotations
 
-HELP = """\
-Run a command in a container of a pod, off its isolated CPUs.
+import textwrap
+from typing import TYPE_CHECKING, Any
 
-Like `oc exec`, but the command runs on the node's reserved CPUs, inside every
-namespace of the container and with its identity. Without a command: a shell.
-A privileged helper pod on the
-node starts it; when the command or this client ends, nothing of it runs on.
-"""
+import typer.core
 
-EPILOG = """\
-\b
-Examples:
-  oc nsexec du-0 -- ps aux
-  oc nsexec du-0 -n ran -c dpdk -- cat /proc/self/status
-  oc nsexec -it du-0 -- top
-  oc nsexec du-0
-  tar c . | oc nsexec -i du-0 -- tar x -C /tmp
-  oc nsexec deploy/web -- id
-  oc nsexec du-0 --verify
-  oc nsexec du-0 --host-tools -- ss -ltnp
-\b
-Use --options for the flags of the connection: --context, --server, --as and the like.
-\b
-Exit status:
-  the command's own; 128+n when signal n ended it
-  126 not executable, 127 not found
-  125 nsexec itself failed; 130 interrupted before the command started
-  1   bad input, or the API server's own answer
-"""
+from kubectl_nsexec import flags
+from kubectl_nsexec.flags import about, as_exec, connection, cpus, helper, powers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PROGRAM = "oc nsexec"
+USAGE = f"{PROGRAM} (POD | TYPE/NAME) [flags] [-- CMD [ARG...]]"
+SUMMARY = """\
+Run CMD in a container as oc exec does, but on its node's reserved CPUs and off
+the isolated ones. Without CMD: a shell. Nothing of it outlives this client."""
+COMMON = (
+    "--namespace", "--container", "--stdin", "--tty", "--quiet", "--verify", "--cpus", "--host-tools",
+    "--options", "--help",
+)  # fmt: skip
+"""The flags that --help shows, in this order."""
+GROUPS = {
+    "As oc exec and oc rsh have them": as_exec,
+    "The CPUs": cpus,
+    "The helper pod": helper,
+    "More than oc exec gives": powers,
+    "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": connection,
+    "The tool itself": about,
+}
+"""A title → the module whose flags stand below it; the parser's own --help stands in the last."""
+EXAMPLES = (
+    ("", "du-0 -- ps aux"),
+    ("", "-n ran -it deploy/du -c dpdk -- top"),
+    ("tar c conf | ", "-i du-0 -- tar x -C /tmp"),
+    ("", "du-0 --verify"),
+    ("", "du-0 --host-tools -- ss -ltnp"),
+)
+"""What stands before the program's name, and what after it."""
+EXIT_STATUS = (
+    ("0-255", "the command's own; 128+n when signal n ended it; 126 not executable, 127 not found"),
+    ("1", "bad input, or the API server's own answer"),
+    ("125", "nsexec itself failed: the command was not started, or its end is not known"),
+    ("130", "interrupted before the command started"),
+)
+_COLUMNS = 80
+_TEXT_COLUMN = 26
+
+
+class Command(typer.core.TyperCommand):
+    """typer's, with a help of our own."""
+
+    def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer's copy of click is private
+        """See ``short``."""
+        return short(self.get_params(ctx), str(ctx.info_name))
+
+    def parameters(self) -> list[Any]:
+        """Those of ``params``, and the parser's own --help."""
+        return self.get_params(self.context_class(self, **self.context_settings))
+
+
+def short(parameters: Iterable[Any], program: str) -> str:
+    """What --help prints: of each flag's text the first sentence."""
+    by_word = {word: option for option in parameters for word in option.opts}
+    common = [(named(by_word[word]), str(by_word[word].help).partition(". ")[0].rstrip(".")) for word in COMMON]
+    examples = [f"  {before}{PROGRAM} {after}" for before, after in EXAMPLES]
+    lines = [f"Usage: {USAGE}", *SUMMARY.splitlines(), "", *_rows(common), "Examples:", *examples]
+    return "\n".join(lines).replace(PROGRAM, program)
+
+
+def full(parameters: Iterable[Any]) -> str:
+    """What --options prints."""
+    blocks = [[f"{title}:", *_rows((named(o), explained(o)) for o in group)] for title, group in grouped(parameters)]
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def grouped(parameters: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """The options among a command's parameters below the titles of GROUPS."""
+    options = [parameter for parameter in parameters if parameter.param_type_name == "option"]
+    titles = {word: title for title, group in GROUPS.items() for word in flags.words(group)}
+    last = [*GROUPS][-1]
+    return [(title, [each for each in options if titles.get(each.opts[0], last) == title]) for title in GROUPS]
+
+
+def named(option: Any) -> str:  # noqa: ANN401 - typer's copy of click is private
+    """``-n, --namespace NAME``."""
+    words = ", ".join(sorted(option.opts, key=len))
+    return words if option.is_flag else f"{words} {option.metavar}"
+
+
+def explained(option: Any) -> str:  # noqa: ANN401 - as above
+    """What an option does, and what counts where it is not given."""
+    instead = [f"${option.envvar}"] if option.envvar else []
+    instead += [str(option.default)] if option.default and not option.is_flag else []
+    return f"{option.help.rstrip('.')} (else {' or '.join(instead)})." if instead else str(option.help)
+
+
+def _rows(table: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Names, and beside or below each of them its text."""
+    for name, text in table:
+        lines = textwrap.wrap(text, _COLUMNS - _TEXT_COLUMN)
+        indented = f"      {name}" if name.startswith("--") else f"  {name}"
+        if len(indented) < _TEXT_COLUMN - 1:
+            indented = f"{indented:<{_TEXT_COLUMN}}{lines.pop(0)}"
+        yield indented
+        yield from (" " * _TEXT_COLUMN + line for line in lines)

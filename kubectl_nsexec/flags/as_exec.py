@@ -10,8 +10,12 @@ Pod = Annotated[
     list[str] | None,
     typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False),
 ]
-Namespace = Annotated[str | None, typer.Option("-n", "--namespace", help="The pod's namespace (else the context's).")]
-Container = Annotated[str | None, typer.Option("-c", "--container", help="The container (else the pod's default one).")]
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", metavar="NAME", help="The pod's namespace (else the context's).")
+]
+Container = Annotated[
+    str | None, typer.Option("-c", "--container", metavar="NAME", help="The container (else the pod's default one).")
+]
 Stdin = Annotated[bool, typer.Option("-i", "--stdin", help="Pass stdin to the command.")]
 Tty = Annotated[bool, typer.Option("-t", "--tty", help="With -i: give the command a terminal.")]
 NoTty = Annotated[bool, typer.Option("-T", "--no-tty", help="Give the shell no terminal.")]
@@ -25,4 +29,3 @@ PodRunningTimeout = Annotated[
     typer.Option("--pod-running-timeout", metavar="DURATION", help="How long to wait for a pod of TYPE/NAME."),
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the command's own output.")]
-Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.")]

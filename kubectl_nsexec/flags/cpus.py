@@ -6,5 +6,5 @@ from typing import Annotated
 
 import typer
 
-Verify = Annotated[bool, typer.Option("--verify", help="Print the proof of the pin; without a command only check.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Print the proof of the pin; without CMD only check.")]
 Cpus = Annotated[str | None, typer.Option("--cpus", metavar="LIST", help="Run on these CPUs (else the reserved ones).")]

@@ -13,10 +13,13 @@ Timeout = Annotated[
 ]
 Image = Annotated[
     str | None,
-    typer.Option("--image", envvar="NSEXEC_IMAGE", help="Image with util-linux, for nodes without it."),
+    typer.Option(
+        "--image", metavar="IMAGE", envvar="NSEXEC_IMAGE", help="Image with util-linux, for nodes without it."
+    ),
 ]
 HelperNamespace = Annotated[
-    str, typer.Option("--helper-namespace", envvar="NSEXEC_NAMESPACE", help="Where the helper pod runs.")
+    str,
+    typer.Option("--helper-namespace", metavar="NAME", envvar="NSEXEC_NAMESPACE", help="Where the helper pod runs."),
 ]
 DryRun = Annotated[str, typer.Option("--dry-run", metavar="none|client", help="client: only print the helper pod.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="yaml", help="With --dry-run.")]

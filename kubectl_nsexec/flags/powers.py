@@ -17,7 +17,7 @@ Privileged = Annotated[
 HostTools = Annotated[
     bool,
     typer.Option(
-        "--host-tools", help="Run the node's own program as root: every namespace but the mounts is the container's."
+        "--host-tools", help="Run the node's own program as root. Every namespace but the mounts is the container's."
     ),
 ]
 Process = Annotated[

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubectl_nsexec import cli, complete, completion, typed
+from kubectl_nsexec import cli, complete, completion, flags, typed
 from kubectl_nsexec.console import Console
+from kubectl_nsexec.flags import connection
 from kubectl_nsexec.request import ClusterOptions
 from tests.unit.fake_api import PODS, FakeApi
 
@@ -158,9 +159,8 @@ def _spelt(flag: completion.Flag) -> str:
 def test_every_flag_of_the_connection_is_heeded() -> None:
     """A flag that is added to ClusterOptions and forgotten here shows."""
     command = cli.parser()
-    named = {flag.name: flag for flag in typed.read(command, [""]).flags}
-    hidden = [option.name for option in command.params if getattr(option, "hidden", False)]
-    line = [_spelt(named[name]) for name in ["user", *hidden]]
+    known = flags.words(connection)
+    line = [_spelt(flag) for flag in typed.read(command, [""]).flags if known & {*flag.words}]
     options = completion.connection(typed.read(command, [*line, ""]).values)
     plain = ClusterOptions()
     same = {f.name for f in dataclasses.fields(plain) if getattr(options, f.name) == getattr(plain, f.name)}
