@@ -12,6 +12,7 @@ import typer
 from kubectl_nsexec import argv as arguments
 from kubectl_nsexec import asked, help_text, resources, terminal
 from kubectl_nsexec import request as requests
+from kubectl_nsexec.command import Command
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
 from kubectl_nsexec.flags import about, as_exec, connection, helper
@@ -57,7 +58,7 @@ def _command(
     """The parser of the words before ``--``, which puts the request that they make into ``made``."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-    @app.command(cls=help_text.Command, context_settings={"help_option_names": ["-h", "--help"]})
+    @app.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
     def nsexec(
         pod: as_exec.Pod = None,
         namespace: as_exec.Namespace = None,
@@ -95,7 +96,7 @@ def _command(
         insecure_skip_tls_verify: connection.Insecure = False,
         tls_server_name: connection.TlsServerName = None,
         request_timeout: connection.RequestTimeout = None,
-        verbosity: connection.Verbosity = 0,
+        verbosity: connection.Verbosity = "0",
         options: about.Options = False,
         version: about.Version = False,
     ) -> None:
@@ -137,7 +138,7 @@ def _command(
                 insecure_skip_tls_verify=insecure_skip_tls_verify,
                 tls_server_name=tls_server_name,
                 request_timeout_seconds=parse_request_timeout(request_timeout) if request_timeout else None,
-                verbosity=verbosity,
+                verbosity=connection.level(verbosity),
                 not_a_user=command_user,
             ),
             powers=power_flags.powers(command_user, process, privileged=privileged, host_tools=host_tools),

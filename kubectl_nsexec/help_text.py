@@ -8,8 +8,6 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-import typer.core
-
 from kubectl_nsexec import flags
 from kubectl_nsexec.flags import about, as_exec, connection, cpus, helper, powers
 
@@ -51,18 +49,6 @@ EXIT_STATUS = (
 )
 _COLUMNS = 80
 _TEXT_COLUMN = 26
-
-
-class Command(typer.core.TyperCommand):
-    """typer's, with a help of our own."""
-
-    def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer's copy of click is private
-        """See ``short``."""
-        return short(self.get_params(ctx), str(ctx.info_name))
-
-    def parameters(self) -> list[Any]:
-        """Those of ``params``, and the parser's own --help."""
-        return self.get_params(self.context_class(self, **self.context_settings))
 
 
 def short(parameters: Iterable[Any], program: str) -> str:

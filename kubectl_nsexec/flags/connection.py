@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kubectl_nsexec.errors import UsageError
+
 Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig to use.")]
 Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="A context of the kubeconfig.")]
 Cluster = Annotated[str | None, typer.Option("--cluster", metavar="NAME", help="A cluster of the kubeconfig.")]
@@ -47,6 +49,15 @@ RequestTimeout = Annotated[
     typer.Option("--request-timeout", metavar="DURATION", help="For one request, e.g. 30 or 1m; 0 for none."),
 ]
 Verbosity = Annotated[
-    int,
-    typer.Option("-v", "--v", metavar="LEVEL", help="6 shows each request, 8 its size; never secrets."),
+    str, typer.Option("-v", "--v", metavar="LEVEL", help="6 shows each request, 8 its size; never secrets.")
 ]
+
+
+def level(text: str) -> int:
+    """The number that --v gives. Raises UsageError in kubectl's words (pflag, strconv.ParseInt)."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(
+            f'invalid argument "{text}" for "-v, --v" flag: strconv.ParseInt: parsing "{text}": invalid syntax'
+        ) from error
