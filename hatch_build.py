@@ -2,17 +2,21 @@
 
 The numbers of the system calls (kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
 
-``python hatch_build.py [ARCHITECTURE…]`` builds it in place, for work on a checkout.
+``python hatch_build.py [ARCHITECTURE…]`` builds it in place, for work on a checkout. Where NSEXEC_BUILD_CACHE names a
+folder, what was compiled once from the same inputs is taken from there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +65,34 @@ def build_last_link(root: Path, architectures: Iterable[str] = tuple(TARGETS)) -
     for architecture in architectures:
         program = folder / "bin" / f"last-link-{architecture}"
         if not program.exists() or program.stat().st_mtime < newest:
-            _compile(folder, TARGETS[architecture], program)
+            _make(folder, TARGETS[architecture], program)
         programs.append(program.relative_to(root))
     return programs
+
+
+def _make(folder: Path, target: str, program: Path) -> None:
+    """Take ``program`` from the cache, else compile it and leave it there."""
+    cache = os.environ.get("NSEXEC_BUILD_CACHE")
+    if not cache:
+        _compile(folder, target, program)
+        return
+    kept = Path(cache) / f"last-link-{_key(folder, target)}"
+    if not kept.exists():
+        _compile(folder, target, program)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:  # another build may do the same now
+            Path(shutil.copy(program, scratch)).replace(kept)
+    program.parent.mkdir(exist_ok=True)
+    shutil.copyfile(kept, program)
+    program.chmod(0o755)
+
+
+def _key(folder: Path, target: str) -> str:
+    """Names everything that the program's bytes depend on."""
+    key = hashlib.sha256(repr((target, FLAGS, metadata.version("ziglang"))).encode())
+    for path in sorted(folder.glob("*.[ch]")):
+        key.update(hashlib.sha256(path.name.encode() + b"\0" + path.read_bytes()).digest())
+    return key.hexdigest()[:16]
 
 
 def _compile(folder: Path, target: str, program: Path) -> None:

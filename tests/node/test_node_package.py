@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -42,9 +43,9 @@ def test_last_link_builds_the_same_anywhere(tmp_path: Path) -> None:
     node.mkdir(parents=True)
     for source in [*(ROOT / "kubectl_nsexec/node").glob("*.[ch]"), ROOT / "hatch_build.py"]:
         shutil.copy(source, node if source.suffix in (".c", ".h") else tmp_path / "elsewhere")
-    subprocess.run(
-        [sys.executable, tmp_path / "elsewhere/hatch_build.py", "amd64"], check=True, stdout=subprocess.DEVNULL
-    )
+    again = [sys.executable, str(tmp_path / "elsewhere/hatch_build.py"), "amd64"]
+    compiled = {name: value for name, value in os.environ.items() if name != "NSEXEC_BUILD_CACHE"}
+    subprocess.run(again, check=True, stdout=subprocess.DEVNULL, env=compiled)
     built = (node / "bin/last-link-amd64").read_bytes()
     assert hashlib.sha256(built).hexdigest() == hashlib.sha256(last_link("amd64")).hexdigest()
 
