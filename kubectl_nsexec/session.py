@@ -6,7 +6,7 @@ import dataclasses
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import agent, helper_pod, output, plan
+from kubectl_nsexec import agent, disturbing, helper_pod, output, plan
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster import Cluster, load, prepare_streams
 from kubectl_nsexec.deadline import Deadline
@@ -40,6 +40,8 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
         return 0
     for note in made.policy.notes:
         console.notice(note)
+    if warning := disturbing.warning(request.command):
+        console.notice(warning)
     Background(prepare_streams)  # while the node starts the helper pod
     with ExitStack() as stack:
         helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
