@@ -12,7 +12,9 @@ from testbed.progress import say
 
 BASE: Final = ("ca-certificates", "libseccomp2", "python3-venv", "shellcheck")
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
-HOST: Final = ("containerd", "iproute2", "runc", "util-linux", "bash-completion", "fish", "zsh")
+SHELLS: Final = ("bash-completion", "fish", "zsh")
+ON_TERMINALS: Final = ("screen", "sudo", "tmux")
+HOST: Final = ("containerd", "iproute2", "runc", "util-linux", *SHELLS, *ON_TERMINALS)
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
 
 BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
