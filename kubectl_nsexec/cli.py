@@ -78,6 +78,7 @@ def _command(
         helper_namespace: helper.HelperNamespace = requests.DEFAULT_HELPER_NAMESPACE,
         dry_run: helper.DryRun = "none",
         output: helper.Output = None,
+        record_args: helper.RecordArgs = False,
         privileged: power_flags.Privileged = False,
         host_tools: power_flags.HostTools = False,
         process: power_flags.Process = None,
@@ -152,6 +153,7 @@ def _command(
             timeout_seconds=parse_duration(timeout, "--timeout"),
             verify=verify,
             dry_run=dry_run == "client",
+            record_arguments=record_args,
             program=program,
         )
         if tty and no_tty:

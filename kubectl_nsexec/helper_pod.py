@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec import rights
 from kubectl_nsexec.cluster.api import pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manifest
+from kubectl_nsexec.preflight import Preflight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +69,15 @@ def running(cluster: Cluster, spec: HelperSpec, deadline: Deadline, interrupts: 
 
 def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
     """Creates the pod, and its namespace first where that is missing. Raises ApiError."""
+    try:
+        return _create_in_namespace(cluster, spec, deadline)
+    except ApiError as error:
+        if error.reason == "Forbidden":
+            Preflight(cluster, spec.namespace).explain_admission(error)
+        raise
+
+
+def _create_in_namespace(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
     path, body = pod_path(spec.namespace), manifest(spec)
     try:
         return cluster.request("POST", path, body=body)
@@ -83,6 +94,9 @@ def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
 
 
 def _create_namespace(cluster: Cluster, name: str) -> None:
+    preflight = Preflight(cluster, name)
+    preflight.ask(*rights.for_new_namespace(name))
+    preflight.require()
     try:
         cluster.request("POST", "/api/v1/namespaces", body=namespace_manifest(name))
     except ApiError as error:

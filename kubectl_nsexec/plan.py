@@ -6,14 +6,18 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, cpu_policy, find_pod, node, target
+from kubectl_nsexec import agent, cpu_policy, find_pod, node, rights, target, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
-from kubectl_nsexec.errors import ApiError, HelperPodError, TargetError
+from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError, TargetError
 from kubectl_nsexec.helper_manifest import HelperSpec, new_id
+from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
+from kubectl_nsexec.resources import POD, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cpu_policy import CpuPolicy
     from kubectl_nsexec.request import Request
@@ -38,6 +42,8 @@ class Plan:
     nonce: str
     shell: str
     last_link: bytes
+    trail: Mapping[str, str]
+    """Who runs what: see trail.of_run."""
 
 
 def make(request: Request, cluster: Cluster) -> Plan:
@@ -45,17 +51,34 @@ def make(request: Request, cluster: Cluster) -> Plan:
 
     Raises ApiError, TargetError, CpuPolicyError, UsageError, HelperPodError; creates nothing.
     """
-    profiles = Background(lambda: _profiles(cluster, request))
     namespace = request.namespace or cluster.namespace
+    preflight = Preflight(cluster, request.helper_namespace, request.program.split()[0])
+    preflight.ask(*rights.for_helper(request.helper_namespace))
+    try:
+        made = _from_reads(request, cluster, namespace, preflight)
+    except NsexecError as error:
+        named = parse(request.pod)
+        read = rights.for_reading(namespace, named, profiles=request.cpus is None)
+        preflight.explain(error, [*read, rights.exec_into(namespace, named.name if named.kind is POD else "")])
+        raise
+    if not request.dry_run:
+        preflight.require()
+    return made
+
+
+def _from_reads(request: Request, cluster: Cluster, namespace: str, preflight: Preflight) -> Plan:
+    profiles = Background(lambda: _profiles(cluster, request))
     pod = find_pod.find(cluster, namespace, request.pod, request.pod_running_timeout_seconds)
     chosen = target.resolve(pod, request.container)
+    preflight.ask(rights.exec_into(namespace, chosen.pod))
+    preflight.ask_who()  # not before: by now there are connections to spare
     handler = Background(lambda: runtime_handler(cluster, chosen.runtime_class))
     configz = Background(lambda: _configz(cluster, request, chosen.node))
     node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
     _check_node(node_object, chosen.node)
     target.refuse_sandbox(chosen.pod, chosen.runtime_class, handler.result())
     policy = cpu_policy.decide(request.cpus, profiles.result(), node_object, configz.result)
-    return _plan(request, chosen, policy, node_object)
+    return _plan(request, chosen, policy, node_object, preflight.user())
 
 
 def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
@@ -92,13 +115,14 @@ def _check_node(node_object: Json, name: str) -> None:
         )
 
 
-def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json) -> Plan:
+def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json, user: str | None) -> Plan:
     architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
     last_link = node.last_link(architecture)
     nonce = new_id() + new_id()
     shell = _IMAGE_SHELL if request.image else agent.SHELL
     digest = hashlib.sha256(last_link).hexdigest()
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
+    run = trail.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
     helper = HelperSpec(
         name=f"nsexec-{new_id()}",
         namespace=request.helper_namespace,
@@ -108,11 +132,9 @@ def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json
         agent=node.agent_script(),
         command=tuple(agent.hold_command(nonce, policy.reserved, len(last_link), digest, shell=shell)),
         node_tools=not request.image,
-        annotations={
-            "nsexec.io/target": f"{chosen.namespace}/{chosen.pod}/{chosen.container}",
-        },
+        annotations=run,
     )
-    return Plan(chosen, policy, helper, images, nonce, shell, last_link)
+    return Plan(chosen, policy, helper, images, nonce, shell, last_link, run)
 
 
 def _images_on(node_object: Json, other_than: str) -> list[str]:

@@ -68,6 +68,8 @@ class Request:
     timeout_seconds: float = 60.0
     verify: bool = False
     dry_run: bool = False
+    record_arguments: bool = False
+    """CMD's argv may be written down where others read it."""
     program: str = "oc nsexec"
 
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, disturbing, helper_pod, output, plan
+from kubectl_nsexec import agent, disturbing, helper_pod, output, plan, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster import Cluster, load, prepare_streams
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
-from kubectl_nsexec.errors import EXIT_OWN_FAILURE
+from kubectl_nsexec.errors import EXIT_OWN_FAILURE, ApiError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
 from kubectl_nsexec.streams import ExitStatus, Links, Source, relay, user_stdin
 from kubectl_nsexec.terminal import take
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubectl_nsexec.console import Console
     from kubectl_nsexec.entry import StartedCommand
     from kubectl_nsexec.interrupts import Interrupts
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
     from kubectl_nsexec.terminal import Terminal
+
+Json = dict[str, Any]
+
+_EVENT_SECONDS = 5.0
+"""How long the end of a run may wait for the answer to its Event."""
 
 
 def run(request: Request, console: Console, interrupts: Interrupts, terminal: Terminal | None = None) -> int:
@@ -47,7 +54,28 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
         helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
         links = Links()
         stack.callback(links.close)
-        return _run_in(Entry(request, cluster, made, helper, links, deadline), console, terminal)
+        entry = Entry(request, cluster, made, helper, links, deadline)
+        started = _start_command(entry, console, terminal)
+        if request.command:
+            stack.enter_context(_published(cluster, _event(made, helper), console, request.connection.verbosity))
+        return _relay(entry, started, console, terminal)
+
+
+def _event(made: Plan, helper: HelperSpec) -> Json:
+    where = f"on CPUs {made.policy.reserved} of node {made.target.node}, by helper pod {helper.namespace}/{helper.name}"
+    return trail.event(made.target, made.trail, where)
+
+
+@contextmanager
+def _published(cluster: Cluster, event: Json, console: Console, verbosity: int) -> Iterator[None]:
+    """Publishes the Event beside the command. That it could not be is no failure of the command."""
+    published = Background(lambda: trail.publish(cluster, event))
+    yield
+    try:
+        published.result(_EVENT_SECONDS)
+    except (ApiError, TimeoutError) as error:
+        if verbosity > 0:
+            console.notice(f"no Event says that the command ran: {error}")
 
 
 def _start_helper(
@@ -68,7 +96,7 @@ def _start_helper(
     raise AssertionError("a plan has at least one image")
 
 
-def _run_in(entry: Entry, console: Console, terminal: Terminal | None) -> int:
+def _start_command(entry: Entry, console: Console, terminal: Terminal | None) -> StartedCommand:
     request = entry.request
     entry.hold_lease()
     started = entry.start_command(terminal.size() if terminal else None)
@@ -84,9 +112,15 @@ def _run_in(entry: Entry, console: Console, terminal: Terminal | None) -> int:
             console.print(table)
     if started.tty == "helper":
         console.notice("the container has no /dev/pts of its own, so the terminal has no name inside it")
+    return started
+
+
+def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal | None) -> int:
+    """The command's streams, until it ends; the exit status."""
     if terminal:
         ended = _relay_terminal(entry, started, console, terminal)
     else:
+        request = entry.request
         sources = [user_stdin(console.stdin_fd)] if request.stdin and request.command else []
         ended = relay(entry.links, started.stream, entry.lease, console, sources)
     return _exit_status(ended, console)

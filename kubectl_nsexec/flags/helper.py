@@ -23,6 +23,9 @@ HelperNamespace = Annotated[
 ]
 DryRun = Annotated[str, typer.Option("--dry-run", metavar="none|client", help="client: only print the helper pod.")]
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="yaml", help="With --dry-run.")]
+RecordArgs = Annotated[
+    bool, typer.Option("--record-args", help="Write CMD's arguments into the Event and the helper pod.")
+]
 
 
 def check_dry_run(dry_run: str, output: str | None) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PODS = "/api/v1/namespaces/nsexec/pods"
 ACCOUNTS = "/api/v1/namespaces/nsexec/serviceaccounts"
 EVENTS = "/api/v1/namespaces/nsexec/events"
+ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
 def spec(**changed: Any) -> HelperSpec:  # noqa: ANN401 - any field
@@ -56,13 +58,18 @@ def waiting(reason: str) -> dict[str, Any]:
     return {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": "why"}}}]}
 
 
-def cluster(*watched: Json, create: Answer | None = None, delete: Answer | None = None) -> FakeCluster:
+def cluster(
+    *watched: Json, create: Answer | None = None, delete: Answer | None = None, allowed: bool = True
+) -> FakeCluster:
     """A cluster that accepts the pod, shows it as ``watched`` one after the other, and deletes it."""
     return FakeCluster(
         {
             f"POST {PODS}": create or pod(),
             f"DELETE {PODS}/nsexec-a": delete or {},
             "POST /api/v1/namespaces": {},
+            "GET /api/v1/namespaces/nsexec": not_found("nsexec"),
+            f"POST {ACCESS}": {"status": {"allowed": allowed}},
+            f"POST {WHO}": {"status": {"userInfo": {"username": "joe"}}},
             f"GET {EVENTS}": {"items": [{"reason": "FailedMount", "message": "no such folder"}]},
         },
         {PODS: [{"type": "MODIFIED", "object": seen} for seen in watched], ACCOUNTS: [{}]},
@@ -150,7 +157,24 @@ def test_a_missing_namespace_is_created_first() -> None:
 
     fake = cluster(pod(**RUNNING), create=create)
     run(fake)
-    assert fake.calls[:4] == [f"POST {PODS}", "POST /api/v1/namespaces", f"WATCH {ACCOUNTS}", f"POST {PODS}"]
+    calls = [call for call in fake.calls if call not in (f"POST {ACCESS}", f"POST {WHO}")]
+    assert calls[:4] == [f"POST {PODS}", "POST /api/v1/namespaces", f"WATCH {ACCOUNTS}", f"POST {PODS}"]
+
+
+def test_no_namespace_is_created_by_one_who_could_not_go_on_in_it() -> None:
+    """The rights to make it and to wait for its service account are asked for first."""
+    fake = cluster(create=not_found('namespaces "nsexec"'), allowed=False)
+    with pytest.raises(ApiError, match=r"create  namespaces +the cluster[\s\S]+kubectl create namespace nsexec"):
+        run(fake)
+    assert "POST /api/v1/namespaces" not in fake.calls
+
+
+def test_a_pod_that_admission_refuses_is_answered_by_what_would_let_it_in() -> None:
+    """Security context constraints, on OpenShift."""
+    fake = cluster(create=forbidden("unable to validate against any security context constraint: []"))
+    with pytest.raises(ApiError) as refused:
+        run(fake)
+    assert "--clusterrole=system:openshift:scc:privileged --user=joe" in refused.value.message
 
 
 def test_a_refused_pod_leaves_nothing_to_delete() -> None:

@@ -1,0 +1,111 @@
+"""A plan is made only for one who has every right that the run takes; the target's is among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_nsexec import plan
+from kubectl_nsexec.errors import ApiError, NsexecError
+from kubectl_nsexec.request import Request
+from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
+
+_POD = "GET /api/v1/namespaces/default/pods/du-0"
+_NODE = "GET /api/v1/nodes/n"
+_PROFILES = "GET /apis/performance.openshift.io/v2/performanceprofiles"
+
+_ANSWERS: dict[str, Answer] = {
+    _POD: {
+        "metadata": {"name": "du-0", "namespace": "default", "uid": "u-1"},
+        "spec": {"nodeName": "n", "containers": [{"name": "main", "image": "i"}]},
+        "status": {
+            "phase": "Running",
+            "containerStatuses": [{"name": "main", "state": {"running": {}}, "containerID": "cri-o://c"}],
+        },
+    },
+    _NODE: {
+        "metadata": {"name": "n", "labels": {"pool": "rt"}},
+        "status": {"nodeInfo": {"architecture": "amd64"}, "conditions": [{"type": "Ready", "status": "True"}]},
+    },
+    _PROFILES: {
+        "items": [
+            {
+                "metadata": {"name": "rt"},
+                "spec": {"nodeSelector": {"pool": "rt"}, "cpu": {"reserved": "0-1", "isolated": "2-3"}},
+            }
+        ]
+    },
+    "GET /api/v1/nodes/n/proxy/configz": forbidden("no"),
+    "POST /apis/authentication.k8s.io/v1/selfsubjectreviews": {"status": {"userInfo": {"username": "joe"}}},
+    "GET /api/v1/namespaces/nsexec": {},
+}
+
+
+def cluster(*missing: tuple[str, str, str], **more: Answer) -> FakeCluster:
+    """One on which joe has every right but ``missing``: (verb, RESOURCE[/SUBRESOURCE], namespace)."""
+
+    def review(body: Json | None) -> Json:
+        assert body is not None
+        asked: dict[str, Any] = body["spec"]["resourceAttributes"]
+        resource = "/".join(part for part in (asked["resource"], asked.get("subresource")) if part)
+        return {"status": {"allowed": (asked["verb"], resource, asked.get("namespace", "")) not in missing}}
+
+    reviews = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    return FakeCluster({**_ANSWERS, reviews: review, **more})
+
+
+def refused(fake: FakeCluster, **request: Any) -> NsexecError:  # noqa: ANN401 - any field
+    """The error of planning a run."""
+    with pytest.raises(NsexecError) as raised:
+        plan.make(Request(pod="du-0", command=(b"id",), **request), fake)
+    return raised.value
+
+
+def test_the_helper_says_for_whom_it_is() -> None:
+    """The user's name as the API server has it."""
+    made = plan.make(Request(pod="du-0", command=(b"id",)), cluster())
+    assert made.helper.annotations["nsexec.io/user"] == "joe"
+    assert made.trail == made.helper.annotations
+
+
+def test_who_may_not_exec_into_the_target_is_refused() -> None:
+    """In the words that kubectl exec would have shown, though the helper's namespace would let them."""
+    error = refused(cluster(("create", "pods/exec", "default")))
+    assert error.rendered().splitlines()[0] == (
+        'Error from server (Forbidden): pods "du-0" is forbidden: User "joe" cannot create resource "pods/exec" '
+        'in API group "" in the namespace "default"'
+    )
+
+
+def test_a_dry_run_takes_no_rights() -> None:
+    """It creates nothing, and shows to an administrator what others would need."""
+    plan.make(Request(pod="du-0", command=(b"id",), dry_run=True), cluster(("create", "pods/exec", "default")))
+
+
+def test_a_node_that_may_not_be_read_is_told_with_all_the_rest() -> None:
+    """The server's own words for what it refused, then everything."""
+    fake = cluster(
+        ("get", "nodes", ""), ("create", "pods/exec", "default"), **{_NODE: forbidden('nodes "n" is forbidden: no')}
+    )
+    assert refused(fake).rendered().splitlines()[:4] == [
+        'Error from server (Forbidden): nodes "n" is forbidden: no',
+        "nothing was created, for want of these rights:",
+        "  create  pods/exec  namespace default",
+        "  get     nodes      the cluster",
+    ]
+
+
+def test_profiles_that_may_not_be_listed_are_told_with_all_the_rest() -> None:
+    """The CPUs stay unknown, and the way out without the right is in the error, too."""
+    fake = cluster(("list", "performanceprofiles", ""), **{_PROFILES: forbidden("profiles: no")})
+    message = refused(fake).message
+    assert "name the CPUs with --cpus LIST" in message
+    assert "\n  list  performanceprofiles.performance.openshift.io  the cluster\n" in message
+
+
+def test_a_pod_that_is_not_there_is_no_question_of_rights() -> None:
+    """The server's answer, as kubectl shows it."""
+    error = refused(cluster(("delete", "pods", "nsexec"), **{_POD: not_found('pods "du-0"')}))
+    assert isinstance(error, ApiError)
+    assert error.rendered() == 'Error from server (NotFound): pods "du-0" not found'
