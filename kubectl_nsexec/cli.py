@@ -16,6 +16,7 @@ from kubectl_nsexec.command import Command
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
 from kubectl_nsexec.flags import about, as_exec, connection, helper
+from kubectl_nsexec.flags import cleanup as cleanup_flags
 from kubectl_nsexec.flags import cpus as cpu_flags
 from kubectl_nsexec.flags import powers as power_flags
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
@@ -53,7 +54,12 @@ def parser() -> Any:  # noqa: ANN401 - typer's copy of click is private
 
 
 def _command(
-    made: list[requests.Request], after: list[str] | None, program: str, console: Console, *, on_terminal: bool
+    made: list[requests.Request | requests.CleanupRequest],
+    after: list[str] | None,
+    program: str,
+    console: Console,
+    *,
+    on_terminal: bool,
 ) -> Any:  # noqa: ANN401 - as above
     """The parser of the words before ``--``, which puts the request that they make into ``made``."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -74,11 +80,14 @@ def _command(
         verify: cpu_flags.Verify = False,
         cpus: cpu_flags.Cpus = None,
         timeout: helper.Timeout = requests.DEFAULT_TIMEOUT,
+        max_duration: helper.MaxDuration = None,
         image: helper.Image = None,
-        helper_namespace: helper.HelperNamespace = requests.DEFAULT_HELPER_NAMESPACE,
+        helper_namespace: helper.HelperNamespace = None,
         dry_run: helper.DryRun = "none",
         output: helper.Output = None,
         record_args: helper.RecordArgs = False,
+        cleanup: cleanup_flags.Cleanup = False,
+        force: cleanup_flags.Force = False,
         privileged: power_flags.Privileged = False,
         host_tools: power_flags.HostTools = False,
         process: power_flags.Process = None,
@@ -109,7 +118,34 @@ def _command(
         if version:
             console.print(about.versions(program))
             return
-        helper.check_dry_run(dry_run, output)
+        kubeconfig_user, command_user = asked.users(user or [])
+        connection_options = requests.ClusterOptions(
+            kubeconfig=kubeconfig,
+            context=context,
+            cluster=cluster,
+            user=kubeconfig_user,
+            server=server,
+            token=token,
+            as_user=as_user,
+            as_groups=tuple(as_group or ()),
+            as_uid=as_uid,
+            certificate_authority=certificate_authority,
+            client_certificate=client_certificate,
+            client_key=client_key,
+            insecure_skip_tls_verify=insecure_skip_tls_verify,
+            tls_server_name=tls_server_name,
+            request_timeout_seconds=parse_request_timeout(request_timeout) if request_timeout else None,
+            verbosity=connection.level(verbosity),
+            not_a_user=command_user,
+        )
+        if cleanup:
+            cleanup_flags.check_cleanup(
+                [*(pod or ()), *((filename,) if filename else ()), *(after or ())], dry_run, output
+            )
+            only_list = dry_run == "client"
+            made.append(requests.CleanupRequest(connection_options, helper_namespace, force, only_list, output, quiet))
+            return
+        helper.check_dry_run(dry_run, output, force=force)
         if filename is None:
             named = requests.pod_name(pod or [], program)
         else:
@@ -117,31 +153,12 @@ def _command(
                 filename, console.stdin_fd, stdin_taken=stdin or (after is None and not verify)
             )
             named, namespace = requests.pod_of_manifest(text, filename, pod or [], namespace, program)
-        kubeconfig_user, command_user = asked.users(user or [])
         wanted = requests.Request(
             pod=named,
             command=tuple(os.fsencode(word) for word in after or []),
             namespace=namespace,
             container=container,
-            connection=requests.ClusterOptions(
-                kubeconfig=kubeconfig,
-                context=context,
-                cluster=cluster,
-                user=kubeconfig_user,
-                server=server,
-                token=token,
-                as_user=as_user,
-                as_groups=tuple(as_group or ()),
-                as_uid=as_uid,
-                certificate_authority=certificate_authority,
-                client_certificate=client_certificate,
-                client_key=client_key,
-                insecure_skip_tls_verify=insecure_skip_tls_verify,
-                tls_server_name=tls_server_name,
-                request_timeout_seconds=parse_request_timeout(request_timeout) if request_timeout else None,
-                verbosity=connection.level(verbosity),
-                not_a_user=command_user,
-            ),
+            connection=connection_options,
             powers=power_flags.powers(command_user, process, privileged=privileged, host_tools=host_tools),
             pod_running_timeout_seconds=parse_duration(pod_running_timeout, "--pod-running-timeout"),
             stdin=stdin,
@@ -149,8 +166,9 @@ def _command(
             quiet=quiet,
             cpus=cpus,
             image=image,
-            helper_namespace=helper_namespace,
+            helper_namespace=helper_namespace or requests.DEFAULT_HELPER_NAMESPACE,
             timeout_seconds=parse_duration(timeout, "--timeout"),
+            max_duration_seconds=parse_duration(max_duration, "--max-duration") if max_duration is not None else None,
             verify=verify,
             dry_run=dry_run == "client",
             record_arguments=record_args,
@@ -169,7 +187,7 @@ def _command(
 
 
 def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
-    made: list[requests.Request] = []
+    made: list[requests.Request | requests.CleanupRequest] = []
     user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
     command = _command(made, after, program, console, on_terminal=user_terminal is not None)
     switches = {word for option in command.params if getattr(option, "is_flag", False) for word in option.opts}
@@ -179,10 +197,15 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
     if not made:
         return 0
+    (wanted,) = made
+    console = with_quiet(console, wanted.quiet)
+    if isinstance(wanted, requests.CleanupRequest):
+        from kubectl_nsexec import cleanup  # noqa: PLC0415 - as below
+
+        return cleanup.run(wanted, console)
     from kubectl_nsexec import session  # noqa: PLC0415 - the Kubernetes client is not needed for --help
 
-    console = with_quiet(console, made[0].quiet)
-    request = requests.settle_tty(made[0], console.notice, terminal=user_terminal is not None)
+    request = requests.settle_tty(wanted, console.notice, terminal=user_terminal is not None)
     return session.run(request, console, interrupts, user_terminal if request.tty else None)
 
 

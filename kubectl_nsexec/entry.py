@@ -34,6 +34,8 @@ class StartedCommand:
     proof: Proof
     tty: str
     """See Started."""
+    limit: Deadline | None
+    """When the node tells it that its time is over (``--max-duration``); never later than the node's own clock."""
 
 
 class Entry:
@@ -83,14 +85,16 @@ class Entry:
             stdin=self.request.stdin,
             verify=not self.request.command,
             window=window,
+            limit_seconds=self.request.max_duration_seconds,
         )
+        limit = None if self.request.max_duration_seconds is None else Deadline.after(self.request.max_duration_seconds)
         stream.send_stdin(agent.go_line(len(records)) + records)
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         verdict.check_started(facts, started)
         proof = self._proof(facts, started, checked, granted, who.lacks)
-        return StartedCommand(stream, proof, started.tty)
+        return StartedCommand(stream, proof, started.tty, limit)
 
     def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
         plan = self._plan

@@ -10,6 +10,8 @@ EXIT_USAGE = 1
 """What kubectl gives for bad input and for the API server's own answers."""
 EXIT_OWN_FAILURE = 125
 """nsexec itself failed; the command was not started, or its result is unknown."""
+EXIT_TIMED_OUT = 124
+"""The command was ended because its time was over, as timeout(1) says it."""
 
 
 class NsexecError(Exception):

@@ -9,7 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import flags
-from kubectl_nsexec.flags import about, as_exec, connection, cpus, helper, powers
+from kubectl_nsexec.flags import about, as_exec, cleanup, connection, cpus, helper, powers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +29,7 @@ GROUPS = {
     "The CPUs": cpus,
     "The helper pod": helper,
     "More than oc exec gives": powers,
+    "Instead of a command": cleanup,
     "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": connection,
     "The tool itself": about,
 }
@@ -44,6 +45,7 @@ EXAMPLES = (
 EXIT_STATUS = (
     ("0-255", "the command's own; 128+n when signal n ended it; 126 not executable, 127 not found"),
     ("1", "bad input, or the API server's own answer"),
+    ("124", "ended by --max-duration"),
     ("125", "nsexec itself failed: the command was not started, or its end is not known"),
     ("130", "interrupted before the command started"),
 )

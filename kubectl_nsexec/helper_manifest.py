@@ -17,8 +17,13 @@ AGENT_VARIABLE = "NSEXEC_AGENT"
 """Holds the agent's text in the helper container, so nothing has to be written anywhere to run it."""
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "kubectl-nsexec"
+NAME_PREFIX = "nsexec-"
+TARGET_ANNOTATION = "nsexec.io/target"
+USER_ANNOTATION = "nsexec.io/user"
 MAX_LIFE_SECONDS = 24 * 3600
-"""activeDeadlineSeconds: what a half-open connection could leave behind at the most."""
+"""activeDeadlineSeconds: what a half-open connection could leave behind at the most, unless --max-duration says so."""
+LIFE_SLACK_SECONDS = 60
+"""What a helper may live longer than its start and its command may take: the command's end is not its business."""
 
 _LIB64_ARCHITECTURES = {"amd64", "ppc64le"}
 """Where the loader's path begins with /lib64 (elsewhere it is in /lib)."""
@@ -37,6 +42,7 @@ class HelperSpec:
     command: tuple[str, ...]
     node_tools: bool
     annotations: Mapping[str, str]
+    life_seconds: int = MAX_LIFE_SECONDS
 
 
 def new_id() -> str:
@@ -101,7 +107,7 @@ def manifest(spec: HelperSpec) -> Json:
             "hostNetwork": True,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
-            "activeDeadlineSeconds": MAX_LIFE_SECONDS,
+            "activeDeadlineSeconds": spec.life_seconds,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "tolerations": [{"operator": "Exists"}],

@@ -8,6 +8,7 @@ derives the final ones itself (capabilities(7)), e.g. empty permitted and effect
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -160,11 +161,17 @@ def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
 
 
 def encode(
-    identity: Identity, argv: Sequence[bytes], *, stdin: bool, verify: bool, window: tuple[int, int] | None = None
+    identity: Identity,
+    argv: Sequence[bytes],
+    *,
+    stdin: bool,
+    verify: bool,
+    window: tuple[int, int] | None = None,
+    limit_seconds: float | None = None,
 ) -> bytes:
     """NUL-terminated ``key=value`` records for the last link; ``argv`` may be empty only with ``verify``.
 
-    ``window``: a terminal of so many (rows, columns).
+    ``window``: a terminal of so many (rows, columns). ``limit_seconds``: how long the command may run.
     Raises AgentError (code ``identity``) for a value that would break the records.
     """
     records: list[tuple[str, bytes]] = [
@@ -189,6 +196,7 @@ def encode(
     records += [("stdin", b"%d" % stdin), ("verify", b"%d" % verify)]
     rows, columns = window or (0, 0)
     records += [("tty", b"%d" % (window is not None)), ("rows", b"%d" % rows), ("columns", b"%d" % columns)]
+    records += [("limit_ms", b"%d" % (math.ceil(1000 * limit_seconds) if limit_seconds else 0))]
     if not argv and not verify:
         raise _doubt("there is no command")
     for key, value in records:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kubectl_nsexec.results import Proof
 
@@ -43,6 +44,33 @@ def as_yaml(manifest: Mapping[str, object]) -> str:
     return str(yaml.dump(dict(manifest), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)).removesuffix(
         "\n"
     )
+
+
+_LIST_VERSION = 1
+"""Of the lists in JSON and YAML; it changes when a name in them or its meaning does."""
+
+
+def helper_list(helpers: Sequence[Mapping[str, str | int]], form: str | None) -> str:
+    """Helper pods as ``json``, ``yaml`` or (None) a table, without the last newline; all have the same names."""
+    document = {"version": _LIST_VERSION, "helpers": list(helpers)}
+    if form == "json":
+        return json.dumps(document, indent=2)
+    if form == "yaml":
+        return as_yaml(document)
+    from tabulate import tabulate  # noqa: PLC0415 - as above
+
+    shown = [{**helper, "age": age(int(helper["ageSeconds"]))} for helper in helpers]
+    columns = ("namespace", "name", "node", "target", "user", "state", "age", "result")
+    rows = [[row[column] for column in columns] for row in shown]
+    return tabulate(rows, [column.upper() for column in columns], tablefmt="plain", disable_numparse=True)
+
+
+def age(seconds: int) -> str:
+    """How long ago, in the largest unit of which there are two: ``90s``, ``5m``, ``36h``, ``3d``."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
 
 
 def _rows(proof: Proof) -> list[tuple[str, str]]:

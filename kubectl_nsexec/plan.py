@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from kubectl_nsexec import agent, cpu_policy, find_pod, node, rights, target, tr
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError, TargetError
-from kubectl_nsexec.helper_manifest import HelperSpec, new_id
+from kubectl_nsexec.helper_manifest import LIFE_SLACK_SECONDS, MAX_LIFE_SECONDS, NAME_PREFIX, HelperSpec, new_id
 from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
 from kubectl_nsexec.resources import POD, parse
@@ -124,7 +125,7 @@ def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
     run = trail.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
     helper = HelperSpec(
-        name=f"nsexec-{new_id()}",
+        name=f"{NAME_PREFIX}{new_id()}",
         namespace=request.helper_namespace,
         node=chosen.node,
         architecture=architecture,
@@ -133,8 +134,15 @@ def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json
         command=tuple(agent.hold_command(nonce, policy.reserved, len(last_link), digest, shell=shell)),
         node_tools=not request.image,
         annotations=run,
+        life_seconds=_life_seconds(request),
     )
     return Plan(chosen, policy, helper, images, nonce, shell, last_link, run)
+
+
+def _life_seconds(request: Request) -> int:
+    if request.max_duration_seconds is None:
+        return MAX_LIFE_SECONDS
+    return math.ceil(request.timeout_seconds + request.max_duration_seconds) + LIFE_SLACK_SECONDS
 
 
 def _images_on(node_object: Json, other_than: str) -> list[str]:

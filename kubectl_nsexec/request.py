@@ -66,11 +66,27 @@ class Request:
     image: str | None = None
     helper_namespace: str = DEFAULT_HELPER_NAMESPACE
     timeout_seconds: float = 60.0
+    max_duration_seconds: float | None = None
+    """How long CMD may run; None: as long as it takes."""
     verify: bool = False
     dry_run: bool = False
     record_arguments: bool = False
     """CMD's argv may be written down where others read it."""
     program: str = "oc nsexec"
+
+
+@dataclass(frozen=True)
+class CleanupRequest:
+    """One ``--cleanup``."""
+
+    connection: ClusterOptions
+    helper_namespace: str | None
+    """None: every namespace, or the default one where not all may be listed."""
+    force: bool
+    dry_run: bool
+    output: str | None
+    """json, yaml, or None for a table."""
+    quiet: bool
 
 
 def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str] | None]:

@@ -11,7 +11,7 @@ from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster import Cluster, load, prepare_streams
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
-from kubectl_nsexec.errors import EXIT_OWN_FAILURE, ApiError
+from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
 from kubectl_nsexec.streams import ExitStatus, Links, Source, relay, user_stdin
 from kubectl_nsexec.terminal import take
@@ -30,6 +30,8 @@ Json = dict[str, Any]
 
 _EVENT_SECONDS = 5.0
 """How long the end of a run may wait for the answer to its Event."""
+_END_SECONDS = 20.0
+"""The grace after SIGTERM (node/control.c, 5 s) and the way of the answer, generously."""
 
 
 def run(request: Request, console: Console, interrupts: Interrupts, terminal: Terminal | None = None) -> int:
@@ -122,8 +124,8 @@ def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Te
     else:
         request = entry.request
         sources = [user_stdin(console.stdin_fd)] if request.stdin and request.command else []
-        ended = relay(entry.links, started.stream, entry.lease, console, sources)
-    return _exit_status(ended, console)
+        ended = relay(entry.links, started.stream, entry.lease, console, sources, _latest_end(started))
+    return _exit_status(ended, started, console)
 
 
 def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal) -> ExitStatus:
@@ -143,11 +145,19 @@ def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, ter
         started.stream.send_stdin(window())  # it may have changed since the command was given its first
         with terminal.raw():
             sources = [Source(typed.fd, keys), Source(resized, window)]
-            return relay(entry.links, started.stream, entry.lease, console, sources)
+            return relay(entry.links, started.stream, entry.lease, console, sources, _latest_end(started))
 
 
-def _exit_status(ended: ExitStatus, console: Console) -> int:
-    """CMD's own status, announced as kubectl does."""
+def _latest_end(started: StartedCommand) -> Deadline | None:
+    """When even a command that ignores SIGTERM has ended, and its end has been told."""
+    return started.limit and Deadline.after(started.limit.remaining_seconds() + _END_SECONDS)
+
+
+def _exit_status(ended: ExitStatus, started: StartedCommand, console: Console) -> int:
+    """CMD's own status, announced as kubectl does; that its time was over is ours to say."""
+    if started.limit and started.limit.expired() and ended.exit_code == EXIT_TIMED_OUT:
+        console.say(f"error: the command was ended after {started.limit.allowed_seconds:g}s (--max-duration)")
+        return EXIT_TIMED_OUT
     if ended.exit_code is None:
         console.say(f"error: {ended.message or 'the command ended without a status'}")
         return EXIT_OWN_FAILURE

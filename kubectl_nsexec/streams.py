@@ -196,12 +196,17 @@ def user_stdin(fd: int) -> Source:
 
 
 def relay(
-    links: Links, session: RemoteStream, lease: RemoteStream, console: Console, sources: Iterable[Source] = ()
+    links: Links,
+    session: RemoteStream,
+    lease: RemoteStream,
+    console: Console,
+    sources: Iterable[Source] = (),
+    limit: Deadline | None = None,
 ) -> ExitStatus:
     """Moves CMD's bytes both ways until it has ended, and says how.
 
-    When one of ``sources`` ends, so does CMD's stdin. Raises ConnectionLostError when the link or
-    the helper pod went first: what became of CMD is then unknown.
+    When one of ``sources`` ends, so does CMD's stdin. ``limit``: when the node ends it at the latest. Raises
+    ConnectionLostError when the link or the helper pod went first: what became of CMD is then unknown.
     """
     left = tuple(sources)
     while True:
@@ -219,6 +224,11 @@ def relay(
             )
         wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
         ready = links.step(PING_SECONDS, *(source.fd for source in wanted))
+        if limit and limit.expired() and not (ready or session.stdout or session.stderr or session.ended):
+            raise ConnectionLostError(
+                "the command's time (--max-duration) is over, and the node does not say that it has ended; "
+                "it ends the command by itself, however broken the connection is"
+            )
         if not all(_forward(session, source) for source in wanted if source.fd in ready):
             session.close_stdin()
             left = ()

@@ -12,7 +12,7 @@ import secrets
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec.helper_manifest import OWNER
+from kubectl_nsexec.helper_manifest import OWNER, TARGET_ANNOTATION, USER_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +41,8 @@ def of_run(
     No part of the command unless it is asked for: arguments may be secrets.
     """
     made = {
-        "nsexec.io/target": f"{target.namespace}/{target.pod}/{target.container}",
-        "nsexec.io/user": _named(user),
+        TARGET_ANNOTATION: f"{target.namespace}/{target.pod}/{target.container}",
+        USER_ANNOTATION: _named(user),
         "nsexec.io/started": _now(),
     }
     if more := _more(powers):
@@ -56,7 +56,7 @@ def event(target: Target, run: Mapping[str, str], where: str) -> Json:
     """A v1 Event on the pod of ``target``; ``run``: the annotations of it, ``where``: the CPUs, and by what way."""
     powers, now = run.get("nsexec.io/powers"), _now()
     what = f"runs {run.get('nsexec.io/command', 'a command')} in container {target.container}"
-    message = f"{run['nsexec.io/user']} {what}{f' with {powers}' if powers else ''} {where}"
+    message = f"{run[USER_ANNOTATION]} {what}{f' with {powers}' if powers else ''} {where}"
     return {
         "apiVersion": "v1",
         "kind": "Event",

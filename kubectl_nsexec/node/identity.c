@@ -8,16 +8,18 @@
 
 #define FILTER_DIGITS 16
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
+#define LIMIT_MS_MAX (UINT64_C(1000) * INT32_MAX) /* 68 years: what timerfd_settime(2) takes everywhere */
 
 enum key {
     UID, GID, GROUPS, BOUNDING, PERMITTED, EFFECTIVE, INHERITABLE, AMBIENT, NO_NEW_PRIVS, SECCOMP, SECCOMP_FLAGS, SELINUX,
-    APPARMOR, UMASK, CWD, STDIN, VERIFY, TTY, ROWS, COLUMNS,
+    APPARMOR, UMASK, CWD, STDIN, VERIFY, TTY, ROWS, COLUMNS, LIMIT_MS,
     ONCE, /* those above must come exactly once, those below any number of times */
     RLIMIT = ONCE, ENV, ARG, UNKNOWN
 };
 static const char *const names[] = {
     "uid", "gid", "groups", "bounding", "permitted", "effective", "inheritable", "ambient", "no_new_privs", "seccomp",
-    "seccomp_flags", "selinux", "apparmor", "umask", "cwd", "stdin", "verify", "tty", "rows", "columns", "rlimit", "env", "arg"};
+    "seccomp_flags", "selinux", "apparmor", "umask", "cwd", "stdin", "verify", "tty", "rows", "columns",
+    "limit_ms", "rlimit", "env", "arg"};
 
 static uint64_t number(const char *name, const char *text, int base, uint64_t limit)
 {
@@ -141,6 +143,7 @@ static void take(enum key key, char *value, struct identity *identity)
     case TTY: identity->with_terminal = (int)decimal(key, value, 1); break;
     case ROWS: identity->rows = (unsigned)decimal(key, value, UINT16_MAX); break;
     case COLUMNS: identity->columns = (unsigned)decimal(key, value, UINT16_MAX); break;
+    case LIMIT_MS: identity->limit_ms = decimal(key, value, LIMIT_MS_MAX); break;
     case RLIMIT: parse_limit(value, identity); break;
     case ENV: case ARG: case UNKNOWN: break; /* counted by the caller */
     }

@@ -34,6 +34,7 @@ struct identity {
     char **environment, **arguments; /* end in NULL */
     int with_stdin, verify_only, with_terminal;
     unsigned rows, columns; /* of the terminal's window */
+    uint64_t limit_ms; /* how long the command may run, 0 for ever */
 };
 
 /*

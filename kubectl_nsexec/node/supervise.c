@@ -5,76 +5,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "report.h"
 #include "session.h"
 
 #define KILLED (128 + SIGKILL)
+#define TIMED_OUT 124 /* as timeout(1) says it */
 
-struct child {
-    pid_t pid;
-    int heard, told, signals; /* pipe from it, pipe to it, signalfd */
-};
-
-static int block_signals(void)
-{
-    static const int forwarded[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
-    static const int ignored[] = {SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
-    sigset_t set;
-
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
-        sigaddset(&set, forwarded[i]);
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* ignored, it would reap behind our back */
-    if (sigprocmask(SIG_SETMASK, &set, NULL))
-        return -1;
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* The next signal that arrived, 0 when there is none. */
-static int next_signal(int signals)
-{
-    struct signalfd_siginfo information;
-    ssize_t got = read(signals, &information, sizeof information);
-
-    return got == (ssize_t)sizeof information ? (int)information.ssi_signo : 0;
-}
-
-/* Reaps whatever has ended; true when the child has, with its exit status. */
-static int reap(const struct child *child, int *status)
-{
-    int ended = 0, how;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
-        if (pid == child->pid) {
-            ended = 1;
-            *status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
-        }
-    return ended;
-}
-
-static void kill_child(const struct child *child)
-{
-    struct pollfd signals = {.fd = child->signals, .events = POLLIN};
-    int status;
-
-    kill(-child->pid, SIGKILL);
-    kill(child->pid, SIGKILL);
-    /* A child in an uninterruptible wait must not hold us: give it two seconds. */
-    for (int tries = 0; tries < 20 && !reap(child, &status); tries++) {
-        poll(&signals, 1, 100);
-        while (next_signal(child->signals))
-            ;
-    }
-}
-
-#define give_up(child, ...) (kill_child(child), fail(__VA_ARGS__))
+#define give_up(child, ...) (child_kill(child), fail(__VA_ARGS__))
 
 /* What the child says next; false when it ended instead. */
 static int hear(const struct child *child, struct word *word)
@@ -87,7 +27,7 @@ static int hear(const struct child *child, struct word *word)
     return got == (ssize_t)sizeof *word;
 }
 
-enum source { SIGNALS, LEASE, TARGET, CHILD, SOURCES, ALL_SOURCES = SOURCES + TERMINAL_SOURCES };
+enum source { SIGNALS, LEASE, TARGET, CHILD, TIMER, SOURCES, ALL_SOURCES = SOURCES + TERMINAL_SOURCES };
 
 /* Waits for news; descriptors of -1 have none. False when nothing came of it (EINTR, or a want of memory that passes). */
 static int await(const struct session *session, const struct child *child, struct pollfd *sources)
@@ -98,6 +38,7 @@ static int await(const struct session *session, const struct child *child, struc
     sources[LEASE] = (struct pollfd){.fd = session->lease};
     sources[TARGET] = (struct pollfd){.fd = session->target, .events = POLLIN};
     sources[CHILD] = (struct pollfd){.fd = child->heard, .events = POLLIN};
+    sources[TIMER] = (struct pollfd){.fd = child->timer, .events = POLLIN};
     if (session->terminal) {
         terminal_await(session->terminal, sources + SOURCES);
         count += TERMINAL_SOURCES;
@@ -119,7 +60,7 @@ static void await_ready(const struct session *session, const struct child *child
             give_up(child, LAST_LINK, "the lease ended before the command started");
         if (sources[TARGET].revents)
             give_up(child, LAST_LINK, "the container ended before the command started");
-        number = next_signal(child->signals);
+        number = child_signal(child->signals);
         if (number && number != SIGCHLD)
             give_up(child, LAST_LINK, "signal %d arrived before the command started", number);
     }
@@ -186,21 +127,25 @@ static int follow(struct session *session, struct child *child)
             terminal_move(session->terminal, sources + SOURCES);
         if (sources[CHILD].revents)
             hear_of_exec(session, child);
-        while ((number = next_signal(child->signals)))
+        while ((number = child_signal(child->signals)))
             if (number != SIGCHLD && !ended) /* its number may be another's by then */
                 kill(child->pid, number);
-        if (reap(child, &status)) {
+        if (child_reap(child, &status)) {
             hear_of_exec(session, child);
             session->target = -1;
             ended = 1;
         }
+        if (sources[TIMER].revents && (ended || child_time_out(child))) {
+            child_kill(child);
+            return child->timed_out ? TIMED_OUT : status;
+        }
         if (ended && (!session->terminal || sources[LEASE].revents || terminal_finished(session->terminal)))
-            return status;
+            return child->timed_out ? TIMED_OUT : status;
         /* Where the container has no PID namespace of its own, its end would leave the command running. */
         if (!ended && (sources[LEASE].revents || sources[TARGET].revents)) {
             /* On cgroup v2 this is the end of every process of the session, of this one too. */
             if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
-                kill_child(child);
+                child_kill(child);
             return KILLED;
         }
     }
@@ -208,10 +153,10 @@ static int follow(struct session *session, struct child *child)
 
 int supervise(struct session *session)
 {
-    struct child child;
+    struct child child = {.timer = -1};
     int up[2], down[2];
 
-    child.signals = block_signals();
+    child.signals = child_signals();
     if (child.signals < 0 || pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC))
         fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
     child.pid = child_start(session, up[1], down[0]);
@@ -221,6 +166,8 @@ int supervise(struct session *session)
     child.heard = up[0];
     child.told = down[1];
     await_ready(session, &child);
+    if (session->identity->limit_ms && child_limit(&child, session->identity->limit_ms))
+        give_up(&child, LAST_LINK, "the command's time cannot be limited: %s", strerror(errno));
     announce(session, &child);
     if (session->terminal) {
         terminal_start(session->terminal);

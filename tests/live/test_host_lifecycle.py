@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import secrets
 import signal
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +11,11 @@ import pytest
 
 from testbed import host_kubelet, machine
 from tests.live.pods import container, guaranteed, pod
+from tests.live.processes import running, unique_seconds, within
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
@@ -39,25 +37,19 @@ class Session:
     """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses."""
 
     def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
-        self._seconds = str(10_000_000 + secrets.randbelow(80_000_000))
+        self._seconds = unique_seconds()
         script = f"grep Cpus_allowed_list /proc/self/status; exec sleep {self._seconds}"
         arguments = (target.name, "-n", target.namespace, "--helper-namespace", helpers)
         self.client: subprocess.Popen[bytes] = nsexec.start(*arguments, "--", "sh", "-c", script)
         assert self.client.stdout is not None
         self.hello = self.client.stdout.readline().decode()
         # The hello comes from the shell that is about to become the sleep.
-        if not self.hello or not _within(10, lambda: bool(self.pids())):
+        if not self.hello or not within(10, lambda: bool(self.pids())):
             raise AssertionError(self.client.communicate()[1].decode())
 
     def pids(self) -> list[int]:
         """Return the pids of the command, seen from this machine."""
-        wanted = f"sleep\0{self._seconds}\0".encode()
-        found = []
-        for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                if cmdline.read_bytes() == wanted:
-                    found.append(int(cmdline.parent.name))
-        return found
+        return running("sleep", self._seconds)
 
     def mask(self) -> str:
         """Return the command's mask, seen from this machine."""
@@ -80,15 +72,6 @@ def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
     made.close()
 
 
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def _live_helpers(kubectl: Program, helpers: str) -> str:
     ended = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
     return kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name")
@@ -103,10 +86,10 @@ def test_killed_client_leaves_nothing(kubectl: Program, session: Session, helper
     """After kill -9 of the client: no command, no running helper pod, no cgroup folder within ten seconds."""
     before = _folders()
     session.client.kill()
-    assert _within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert _within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
     assert before
-    assert _within(_GONE_WITHIN_SECONDS, lambda: not set(_folders()) & set(before))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not set(_folders()) & set(before))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -114,8 +97,8 @@ def test_signalled_client_cleans_up(kubectl: Program, session: Session, helpers:
     """A client that is told to end deletes its helper pod, and says so by 128+n."""
     session.client.send_signal(number)
     assert session.client.wait(timeout=30) == 128 + number
-    assert _within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert _within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
 
 
 def test_ended_container_ends_the_command(kubectl: Program, session: Session, target: Pod) -> None:
@@ -132,7 +115,7 @@ def test_kubelet_restart_ends_the_command_in_its_place(session: Session) -> None
     assert session.client.wait(timeout=30) == _OWN_FAILURE
     assert session.client.stderr is not None
     assert session.client.stderr.read()
-    assert _within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
 
 
 def test_strict_reservation_is_no_obstacle(nsexec: Program, target: Pod, helpers: str) -> None:

@@ -88,6 +88,7 @@ PLAIN: dict[str, str | list[str]] = {
     "tty": "0",
     "rows": "0",
     "columns": "0",
+    "limit_ms": "0",
     "env": ["PATH=/usr/bin:/bin"],
     "arg": ["true"],
 }

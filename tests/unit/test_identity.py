@@ -170,6 +170,7 @@ def test_the_records_of_the_last_link() -> None:
         b"tty=0",
         b"rows=0",
         b"columns=0",
+        b"limit_ms=0",
         b"",
     ]
 
@@ -192,7 +193,7 @@ def test_a_nul_byte_cannot_be_passed_on() -> None:
 def test_only_a_check_has_no_command() -> None:
     """--verify needs no command; everything else does."""
     assert encode(from_spec(CRIO_USER, "amd64"), [], stdin=False, verify=True).endswith(
-        b"\0stdin=0\0verify=1\0tty=0\0rows=0\0columns=0\0"
+        b"\0stdin=0\0verify=1\0tty=0\0rows=0\0columns=0\0limit_ms=0\0"
     )
     with pytest.raises(AgentError, match="no command"):
         encode(from_spec(CRIO_USER, "amd64"), [], stdin=False, verify=False)
@@ -208,7 +209,7 @@ def test_capabilities_have_the_kernels_numbers() -> None:
 def test_a_terminal_is_told_with_its_size() -> None:
     """The window is there before the command is."""
     records = encode(from_spec(CRIO_USER, "amd64"), [b"top"], stdin=True, verify=False, window=(33, 99))
-    assert records.endswith(b"\0stdin=1\0verify=0\0tty=1\0rows=33\0columns=99\0")
+    assert records.endswith(b"\0stdin=1\0verify=0\0tty=1\0rows=33\0columns=99\0limit_ms=0\0")
 
 
 @pytest.mark.parametrize(

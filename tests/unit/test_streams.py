@@ -141,6 +141,21 @@ def test_a_lost_helper_is_told(pipes: tuple[Console, int, int, int]) -> None:
         relay(links, session, lease, console)
 
 
+def test_a_node_that_does_not_end_the_command_in_time_is_lost(pipes: tuple[Console, int, int, int]) -> None:
+    """The limit is the node's to keep; a client that hears nothing of it does not wait for ever."""
+    links, lease = linked(session := RemoteStream(FakeConnection()))
+    with pytest.raises(ConnectionLostError, match="--max-duration"):
+        relay(links, session, lease, pipes[0], limit=Deadline.after(0))
+
+
+def test_what_arrives_at_the_last_moment_still_counts(pipes: tuple[Console, int, int, int]) -> None:
+    """A client that was stopped for a while reads on where it was."""
+    console, _, stdout, _ = pipes
+    links, lease = linked(session := RemoteStream(FakeConnection(b"\1late", exit_code(124))))
+    ended = relay(links, session, lease, console, limit=Deadline.after(0))
+    assert (ended.exit_code, os.read(stdout, 99)) == (124, b"late")
+
+
 def test_the_agents_lines_are_cut_out_and_the_rest_is_left() -> None:
     """What follows a line in the same message is still there for the next reader."""
     links, _ = linked(stream := RemoteStream(FakeConnection(b"\1on", b"\1e\ntwo\nthr", b"\1ee")))

@@ -1,0 +1,153 @@
+"""``--cleanup``: which helper pods there are, which of them are over, and their deletion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec import output
+from kubectl_nsexec.cluster import load
+from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.errors import EXIT_USAGE, ApiError
+from kubectl_nsexec.helper_manifest import (
+    CONTAINER,
+    NAME_PREFIX,
+    OWNER,
+    OWNER_LABEL,
+    TARGET_ANNOTATION,
+    USER_ANNOTATION,
+)
+from kubectl_nsexec.request import DEFAULT_HELPER_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubectl_nsexec.cluster import Cluster
+    from kubectl_nsexec.console import Console
+    from kubectl_nsexec.request import CleanupRequest
+
+Json = dict[str, Any]
+
+_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
+_FINISHED = "finished"
+_STATES = {"Succeeded": _FINISHED, "Failed": _FINISHED, "Running": "running", "Pending": "starting"}
+_NONE_THERE = "nothing to clean up"
+
+
+@dataclass(frozen=True)
+class Helper:
+    """One helper pod. ``state``: finished, ending, running, starting or unknown; ``result``: what became of it."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    state: str
+    age_seconds: int
+    target: str
+    """``NAMESPACE/POD/CONTAINER``, as the helper says it."""
+    user: str
+    """Who runs it, by the helper's own word."""
+    result: str = ""
+
+
+def run(request: CleanupRequest, console: Console) -> int:
+    """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
+    return clean(load(request.connection, console.say), request, console)
+
+
+def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
+    """Lists what helper pods there are and deletes those that are over; the exit status is 1 where that failed.
+
+    Raises ApiError where they may not be listed.
+    """
+    now = datetime.now(timezone.utc)
+    helpers = [helper_of(pod, now) for pod in _pods(cluster, request, console) if is_ours(pod)]
+    done = [_dealt_with(cluster, helper, request, console) for helper in helpers]
+    if request.output or done:
+        console.print(output.helper_list([_fields(helper) for helper in done], request.output))
+    if not any(_to_delete(helper, request) for helper in done):
+        console.notice(_NONE_THERE)
+    left = [helper for helper in done if helper.result == "left"]
+    if left:
+        console.notice(f"{len(left)} in use or about to be; --cleanup --force ends these as well, whosever they are")
+    return EXIT_USAGE if any(helper.result == "failed" for helper in done) else 0
+
+
+def _pods(cluster: Cluster, request: CleanupRequest, console: Console) -> Iterable[Json]:
+    query = [("labelSelector", f"{OWNER_LABEL}={OWNER}")]
+    if request.helper_namespace is None:
+        try:
+            return cluster.request("GET", "/api/v1/pods", query)["items"] or ()
+        except ApiError as error:
+            if error.status != _FORBIDDEN:
+                raise
+        console.notice(f'only the namespace "{DEFAULT_HELPER_NAMESPACE}" is looked at: you may not list all pods')
+    return cluster.request("GET", pod_path(request.helper_namespace or DEFAULT_HELPER_NAMESPACE), query)["items"] or ()
+
+
+def is_ours(pod: Json) -> bool:
+    """Whether a pod with our label looks like one of ours, too: anybody may write a label."""
+    containers = pod["spec"].get("containers") or []
+    named = str(pod["metadata"]["name"]).startswith(NAME_PREFIX)
+    return named and [container.get("name") for container in containers] == [CONTAINER]
+
+
+def helper_of(pod: Json, now: datetime) -> Helper:
+    """What the API server's record of a helper pod says."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    created = datetime.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    state = _STATES.get(status.get("phase", ""), "unknown")
+    if metadata.get("deletionTimestamp") and state != _FINISHED:
+        state = "ending"
+    return Helper(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        node=pod["spec"].get("nodeName") or "",
+        state=state,
+        age_seconds=max(0, int((now - created).total_seconds())),
+        target=annotations.get(TARGET_ANNOTATION, ""),
+        user=annotations.get(USER_ANNOTATION, ""),
+    )
+
+
+def _to_delete(helper: Helper, request: CleanupRequest) -> bool:
+    return request.force or helper.state == _FINISHED
+
+
+def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, console: Console) -> Helper:
+    if not _to_delete(helper, request):
+        return replace(helper, result="left")
+    if request.dry_run:
+        return replace(helper, result="would be deleted")
+    # The uid: a pod of the same name that is not the one looked at is not touched.
+    body = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "gracePeriodSeconds": 0,
+        "preconditions": {"uid": helper.uid},
+    }
+    try:
+        cluster.request("DELETE", pod_path(helper.namespace, helper.name), body=body)
+    except ApiError as error:
+        if error.status not in (_NOT_FOUND, _CONFLICT):  # somebody else was faster
+            console.say(f"{error.rendered()} (pod {helper.name} in namespace {helper.namespace})")
+            return replace(helper, result="failed")
+    return replace(helper, result="deleted")
+
+
+def _fields(helper: Helper) -> dict[str, str | int]:
+    """What is shown; the names are those of ``-o json``, which do not change."""
+    return {
+        "namespace": helper.namespace,
+        "name": helper.name,
+        "node": helper.node,
+        "target": helper.target,
+        "user": helper.user,
+        "state": helper.state,
+        "ageSeconds": helper.age_seconds,
+        "result": helper.result,
+    }

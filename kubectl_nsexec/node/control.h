@@ -1,0 +1,34 @@
+/* What the supervisor does to its child, and what it hears of it from the kernel. */
+#ifndef NSEXEC_CONTROL_H
+#define NSEXEC_CONTROL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child {
+    pid_t pid;
+    int heard, told; /* pipe from it, pipe to it */
+    int signals;     /* signalfd, see child_signals */
+    int timer;       /* timerfd that ends when its time is over, or -1 */
+    int timed_out;   /* it has been told so */
+};
+
+/* From now on signals to this process only arrive on the descriptor that is returned; -1 and errno when they cannot. */
+int child_signals(void);
+
+/* The next signal that has arrived on SIGNALS, 0 when there is none. */
+int child_signal(int signals);
+
+/* Reaps whatever has ended; true when the child has, with its exit status. */
+int child_reap(const struct child *child, int *status);
+
+/* Kills it and its group, and waits for it a while. */
+void child_kill(const struct child *child);
+
+/* It may run for MS milliseconds from now on; false (0) when that could be arranged, else errno is set. */
+int child_limit(struct child *child, uint64_t ms);
+
+/* Its time is over: TERM to its group; true when it was told before and is to be killed. */
+int child_time_out(struct child *child);
+
+#endif

@@ -1,0 +1,38 @@
+"""Processes of commands as this machine sees them, and the wait for what becomes of them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def unique_seconds() -> str:
+    """For ``sleep``: a number of seconds that nobody else sleeps."""
+    return str(10_000_000 + secrets.randbelow(80_000_000))
+
+
+def running(*command: str) -> list[int]:
+    """Return the pids of the processes with exactly this command line."""
+    wanted = b"".join(word.encode() + b"\0" for word in command)
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if cmdline.read_bytes() == wanted:
+                found.append(int(cmdline.parent.name))
+    return found
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether CONDITION came true in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,213 @@
+"""``--cleanup``: what it finds, what it deletes, and what it never touches."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kubectl_nsexec.cleanup import clean, helper_of
+from kubectl_nsexec.console import Console
+from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.request import CleanupRequest, ClusterOptions
+from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERYWHERE = "GET /api/v1/pods"
+
+
+def pod(name: str = "nsexec-a-1", phase: str = "Succeeded", namespace: str = "nsexec", **changed: Any) -> Json:  # noqa: ANN401 - any field
+    """A helper pod as the API server shows it; ``changed`` are fields of its metadata."""
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-{name}",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "annotations": {"nsexec.io/target": "ran/du-0/dpdk", "nsexec.io/user": "joe"},
+            **changed,
+        },
+        "spec": {"nodeName": "n", "containers": [{"name": "nsexec"}]},
+        "status": {"phase": phase},
+    }
+
+
+def wanted(**changed: Any) -> CleanupRequest:  # noqa: ANN401 - any field
+    """A plain --cleanup but for what is ``changed``."""
+    fields: dict[str, Any] = {
+        "connection": ClusterOptions(),
+        "helper_namespace": None,
+        "force": False,
+        "dry_run": False,
+        "output": None,
+        "quiet": False,
+    }
+    return CleanupRequest(**(fields | changed))
+
+
+class Run:
+    """One clean-up: its status, what it printed and said, what it asked for."""
+
+    def __init__(self, folder: Path, answers: dict[str, Answer], request: CleanupRequest | None = None) -> None:
+        self.cluster = FakeCluster(answers)
+        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+            console = Console(0, out.fileno(), err.fileno())
+            self.status = clean(self.cluster, request or wanted(), console)
+        self.printed, self.said = (folder / "out").read_text(), (folder / "err").read_text()
+
+    @property
+    def deleted(self) -> list[str]:
+        """The names of the pods whose deletion was asked for."""
+        return [call.rpartition("/")[2] for call in self.cluster.calls if call.startswith("DELETE")]
+
+
+def deletion(*names: str, answer: Answer | None = None) -> dict[str, Answer]:
+    """The API server deletes these."""
+    return {f"DELETE /api/v1/namespaces/nsexec/pods/{name}": answer or {} for name in names}
+
+
+def test_what_is_over_is_deleted_and_what_is_in_use_is_named_and_left(tmp_path: Path) -> None:
+    """Finished pods go, whatever ended them; running and starting ones are somebody's session."""
+    pods = [
+        pod("nsexec-done"),
+        pod("nsexec-failed", "Failed"),
+        pod("nsexec-busy", "Running"),
+        pod("nsexec-new", "Pending"),
+        pod("nsexec-going", "Running", deletionTimestamp="2026-01-01T00:00:00Z"),
+        pod("nsexec-lost", "Unknown"),
+    ]
+    run = Run(tmp_path, {EVERYWHERE: {"items": pods}, **deletion("nsexec-done", "nsexec-failed")})
+    assert run.status == 0
+    assert run.deleted == ["nsexec-done", "nsexec-failed"]
+    header, *rows = (line.split() for line in run.printed.splitlines())
+    assert header == ["NAMESPACE", "NAME", "NODE", "TARGET", "USER", "STATE", "AGE", "RESULT"]
+    assert [(row[1], row[5], row[7]) for row in rows] == [
+        ("nsexec-done", "finished", "deleted"),
+        ("nsexec-failed", "finished", "deleted"),
+        ("nsexec-busy", "running", "left"),
+        ("nsexec-new", "starting", "left"),
+        ("nsexec-going", "ending", "left"),
+        ("nsexec-lost", "unknown", "left"),
+    ]
+    assert "4 in use" in run.said
+    assert "--force" in run.said
+
+
+def test_only_the_pod_that_was_looked_at_is_deleted(tmp_path: Path) -> None:
+    """By its uid, so that a new pod of the same name is not hit."""
+    run = Run(tmp_path, {EVERYWHERE: {"items": [pod()]}, **deletion("nsexec-a-1")})
+    body = run.cluster.bodies[-1]
+    assert body is not None
+    assert (body["preconditions"], body["gracePeriodSeconds"]) == ({"uid": "uid-nsexec-a-1"}, 0)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [pod("web-1"), {**pod(), "spec": {"containers": [{"name": "nsexec"}, {"name": "web"}]}}],
+    ids=["another name", "another container"],
+)
+def test_a_stranger_with_our_label_is_not_ours(tmp_path: Path, stranger: Json) -> None:
+    """Anybody can write a label; not even --force deletes by that alone."""
+    run = Run(tmp_path, {EVERYWHERE: {"items": [stranger]}}, wanted(force=True))
+    assert (run.status, run.deleted, run.printed, run.said) == (0, [], "", "nothing to clean up\n")
+
+
+def test_force_deletes_what_is_in_use_too(tmp_path: Path) -> None:
+    """The way to be rid of a helper on a node that no longer answers."""
+    run = Run(
+        tmp_path,
+        {EVERYWHERE: {"items": [pod("nsexec-busy", "Running")]}, **deletion("nsexec-busy")},
+        wanted(force=True),
+    )
+    assert run.deleted == ["nsexec-busy"]
+    assert "deleted" in run.printed
+    assert run.said == ""
+
+
+def test_a_dry_run_only_lists(tmp_path: Path) -> None:
+    """What would go and what would stay."""
+    run = Run(tmp_path, {EVERYWHERE: {"items": [pod(), pod("nsexec-busy", "Running")]}}, wanted(dry_run=True))
+    assert run.cluster.calls == [EVERYWHERE]
+    assert "would be deleted" in run.printed
+    assert "left" in run.printed
+
+
+def test_without_the_right_to_list_all_pods_the_helper_namespace_is_looked_at(tmp_path: Path) -> None:
+    """A team that has a Role in that namespace can clean up there, and is told that it saw no more."""
+    own = "GET /api/v1/namespaces/nsexec/pods"
+    run = Run(tmp_path, {EVERYWHERE: forbidden("no"), own: {"items": [pod()]}, **deletion("nsexec-a-1")})
+    assert run.deleted == ["nsexec-a-1"]
+    assert 'only the namespace "nsexec"' in run.said
+
+
+def test_a_named_namespace_is_the_only_one(tmp_path: Path) -> None:
+    """--helper-namespace bounds what is touched."""
+    own = "GET /api/v1/namespaces/team/pods"
+    run = Run(tmp_path, {own: {"items": []}}, wanted(helper_namespace="team"))
+    assert run.cluster.calls == [own]
+    assert run.said == "nothing to clean up\n"
+
+
+def test_who_may_list_nothing_gets_the_servers_answer(tmp_path: Path) -> None:
+    """A clean-up that saw nothing must not look like one that found nothing."""
+    answers: dict[str, Answer] = {EVERYWHERE: forbidden("no"), "GET /api/v1/namespaces/nsexec/pods": forbidden("nor")}
+    with pytest.raises(ApiError, match="nor"):
+        Run(tmp_path, answers)
+
+
+@pytest.mark.parametrize("answer", [not_found("pod"), ApiError("uid differs", reason="Conflict", status=409)])
+def test_a_pod_that_somebody_else_deleted_is_fine(tmp_path: Path, answer: ApiError) -> None:
+    """Two people clean up at once."""
+    run = Run(tmp_path, {EVERYWHERE: {"items": [pod()]}, **deletion("nsexec-a-1", answer=answer)})
+    assert (run.status, run.said) == (0, "")
+
+
+def test_a_refused_deletion_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """Exit status 1, the server's words, and every other pod is deleted."""
+    run = Run(
+        tmp_path,
+        {
+            EVERYWHERE: {"items": [pod("nsexec-1"), pod("nsexec-2")]},
+            **deletion("nsexec-1", answer=forbidden("cannot delete")),
+            **deletion("nsexec-2"),
+        },
+    )
+    assert run.status == 1
+    assert run.said == "Error from server (Forbidden): cannot delete (pod nsexec-1 in namespace nsexec)\n"
+    assert [line.split()[-1] for line in run.printed.splitlines()] == ["RESULT", "failed", "deleted"]
+
+
+def test_json_has_names_that_stay(tmp_path: Path) -> None:
+    """What scripts read is frozen here."""
+    run = Run(tmp_path, {EVERYWHERE: {"items": [pod()]}}, wanted(output="json", dry_run=True))
+    document = json.loads(run.printed)
+    assert document["helpers"][0].pop("ageSeconds") > 0
+    assert document == {
+        "version": 1,
+        "helpers": [
+            {
+                "namespace": "nsexec",
+                "name": "nsexec-a-1",
+                "node": "n",
+                "target": "ran/du-0/dpdk",
+                "user": "joe",
+                "state": "finished",
+                "result": "would be deleted",
+            }
+        ],
+    }
+
+
+def test_json_of_nothing_is_a_list_of_nothing(tmp_path: Path) -> None:
+    """A script need not tell two kinds of answer apart."""
+    run = Run(tmp_path, {EVERYWHERE: {"items": []}}, wanted(output="json"))
+    assert json.loads(run.printed) == {"version": 1, "helpers": []}
+
+
+def test_the_age_is_never_negative() -> None:
+    """A client whose clock is slow."""
+    assert helper_of(pod(), datetime(2025, 12, 31, tzinfo=timezone.utc)).age_seconds == 0
