@@ -29,7 +29,7 @@ check: .venv ## style, types, layers, shell scripts
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@cat $(addprefix kubectl_nsexec/node/,agent-base.sh agent-find.sh agent.sh) | shellcheck --shell=sh -
-	@shellcheck tools/* .ci/run
+	@shellcheck tools/test-all .ci/run
 	@echo "checks: style, types, layers and shell scripts are clean"
 
 .PHONY: test-unit

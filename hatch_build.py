@@ -1,6 +1,7 @@
 """Compiles the last link (kubectl_nsexec/node/*.c) into the package, by hatchling's hook or by hand.
 
-The numbers of the system calls (kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
+The hook makes the man pages as well (tools/man_page.py). The numbers of the system calls
+(kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
 
 ``python hatch_build.py [ARCHITECTURE…]`` builds it in place, for work on a checkout. Where NSEXEC_BUILD_CACHE names a
 folder, what was compiled once from the same inputs is taken from there.
@@ -48,6 +49,7 @@ FEWEST_CALLS = 300
 BASES = {"__X32_SYSCALL_BIT": 0x40000000, "__NR_SYSCALL_BASE": 0}
 ARM_PRIVATE = {"breakpoint": 0xF0001, "cacheflush": 0xF0002, "set_tls": 0xF0005}
 """__ARM_NR_ of arm's asm/unistd.h: calls that are in no list."""
+MAN_PAGES = Path("build/man1")
 FLAGS = ["-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror"]
 
 
@@ -133,8 +135,18 @@ def _numbers(header: str) -> dict[str, int]:
     return numbers
 
 
+def write_man_pages(root: Path) -> dict[str, str]:
+    """Write the man pages; each file, relative to ``root`` → where it goes below the prefix of an installation.
+
+    Raises subprocess.CalledProcessError when the command line's options cannot be read.
+    """
+    command = [sys.executable, "-m", "tools.man_page", str(MAN_PAGES)]
+    written = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return {file: f"share/man/man1/{Path(file).name}" for file in written}
+
+
 class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carries no types
-    """Hatchling's build hook: the program is an artifact of the wheel (of an editable install as well)."""
+    """Hatchling's build hook: the programs are artifacts of the wheel (of an editable install as well)."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the wheel's files are collected (``version`` is "standard" or "editable")."""
@@ -144,6 +156,7 @@ class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carrie
         root = Path(self.root)
         made = [*build_last_link(root), write_syscalls(root)]
         build_data["artifacts"] += [f"/{path.as_posix()}" for path in made]
+        build_data["shared_data"] |= write_man_pages(root)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def _command(
         insecure_skip_tls_verify: connection.Insecure = False,
         tls_server_name: connection.TlsServerName = None,
         request_timeout: connection.RequestTimeout = None,
-        verbosity: connection.Verbosity = "0",
+        verbosity: connection.Verbosity = None,
         options: about.Options = False,
         version: about.Version = False,
     ) -> None:
@@ -135,7 +135,7 @@ def _command(
             insecure_skip_tls_verify=insecure_skip_tls_verify,
             tls_server_name=tls_server_name,
             request_timeout_seconds=parse_request_timeout(request_timeout) if request_timeout else None,
-            verbosity=connection.level(verbosity),
+            verbosity=connection.level(verbosity) if verbosity else 0,
             not_a_user=command_user,
         )
         if cleanup:

@@ -19,6 +19,15 @@ USAGE = f"{PROGRAM} (POD | TYPE/NAME) [flags] [-- CMD [ARG...]]"
 SUMMARY = """\
 Run CMD in a container as oc exec does, but on its node's reserved CPUs and off
 the isolated ones. Without CMD: a shell. Nothing of it outlives this client."""
+DESCRIPTION = """\
+The CPUs come from the node's PerformanceProfile, else from the kubelet, or from --cpus. A privileged helper pod on the
+target's node moves into a cpuset of these CPUs that nothing in it can leave, enters every namespace of the container
+and becomes whom oc exec would have made it: user, groups, capabilities, limits, environment, directory, seccomp filter
+and label. Before CMD starts, its CPUs are compared with those of the container; where anything is in doubt, nothing is
+started.
+
+When CMD or the client ends, in whatever way, the pod ends too, and the node ends what is left in it."""
+"""Paragraphs for the man page, after SUMMARY."""
 COMMON = (
     "--namespace", "--container", "--stdin", "--tty", "--quiet", "--verify", "--cpus", "--host-tools",
     "--options", "--help",
@@ -49,6 +58,13 @@ EXIT_STATUS = (
     ("125", "nsexec itself failed: the command was not started, or its end is not known"),
     ("130", "interrupted before the command started"),
 )
+ENVIRONMENT = (
+    ("KUBECONFIG", "The kubeconfigs, as kubectl reads them."),
+    ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "The proxy to the API server, where the kubeconfig names none."),
+    ("TERM", "What the shell that starts without CMD gets."),
+    ("NSEXEC_TRACEBACK", "When set: a defect of the tool ends with a traceback."),
+)
+"""Besides the variables that stand in for flags."""
 _COLUMNS = 80
 _TEXT_COLUMN = 26
 
@@ -65,6 +81,7 @@ def short(parameters: Iterable[Any], program: str) -> str:
 def full(parameters: Iterable[Any]) -> str:
     """What --options prints."""
     blocks = [[f"{title}:", *_rows((named(o), explained(o)) for o in group)] for title, group in grouped(parameters)]
+    blocks.append(["Exit status:", *_rows(EXIT_STATUS)])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 

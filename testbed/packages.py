@@ -10,7 +10,7 @@ from typing import Final
 from testbed.errors import ClusterError
 from testbed.progress import say
 
-BASE: Final = ("ca-certificates", "libseccomp2", "python3-venv", "shellcheck")
+BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "shellcheck")
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")

@@ -49,7 +49,7 @@ RequestTimeout = Annotated[
     typer.Option("--request-timeout", metavar="DURATION", help="For one request, e.g. 30 or 1m; 0 for none."),
 ]
 Verbosity = Annotated[
-    str, typer.Option("-v", "--v", metavar="LEVEL", help="6 shows each request, 8 its size; never secrets.")
+    str | None, typer.Option("-v", "--v", metavar="LEVEL", help="6 shows each request, 8 its size; never secrets.")
 ]
 
 

@@ -1,0 +1,1 @@
+"""What is run on a checkout, and belongs to no package that is installed."""
