@@ -16,13 +16,15 @@ SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 HOST: Final = ("containerd", "iproute2", "runc", "util-linux", *SHELLS, *ON_TERMINALS)
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
+FOREIGN: Final = ("busybox-static", "mmdebstrap", "qemu-system-arm", "qemu-system-misc", "qemu-system-ppc", "uidmap")
 
 BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
     "base": BASE,
     "cluster": CLUSTER,
     "host": HOST,
     "rt": RT,
-    "all": BASE + CLUSTER + HOST + RT,
+    "foreign": FOREIGN,
+    "all": BASE + CLUSTER + HOST + RT + FOREIGN,
 }
 
 _STARTS_A_SERVICE: Final = {
