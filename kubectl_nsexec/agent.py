@@ -1,23 +1,20 @@
-"""The client's half of the talk with the agent on the node: its command lines, and its lines of events."""
+"""The client's half of the talk with the agent on the node: its command lines, and its failures as our errors."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.asked import AS_EXEC, Powers
-from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
 from kubectl_nsexec.helper_manifest import AGENT_VARIABLE
-from kubectl_nsexec.results import AgentFailure, Held, Started, TargetFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from kubectl_nsexec.cpuset import CpuSet
+    from kubectl_nsexec.results import AgentFailure
     from kubectl_nsexec.target import Target
 
 SHELL = "/usr/bin/sh"
@@ -26,8 +23,6 @@ SHELL = "/usr/bin/sh"
 _SESSION_ID = re.compile(r"[a-z0-9]{5,20}")
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-Event = Held | TargetFacts | Started | AgentFailure
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,12 @@ class FailureContext:
     source: str
 
 
-def hold_command(nonce: str, reserved: CpuSet, link_bytes: int, link_sha256: str, *, shell: str = SHELL) -> list[str]:
+def hold_command(
+    nonce: str, reserved: CpuSet | None, link_bytes: int, link_sha256: str, *, shell: str = SHELL
+) -> list[str]:
     """Command line of the helper's main process, which then reads ``link_bytes`` of the last link on its stdin.
 
+    ``reserved`` None: it waits for LOOK, tells what the node says, and is told the CPUs by ``place_line``.
     Raises ValueError for values that do not fit the protocol.
     """
     if not _SHA256.fullmatch(link_sha256) or link_bytes <= 0:
@@ -76,12 +74,26 @@ def _process_word(process: int | str | None) -> str:
     return f"pid:{process}" if isinstance(process, int) else f"name:{process}"
 
 
-def _agent(shell: str, verb: str, nonce: str, reserved: CpuSet, *rest: str) -> list[str]:
+def _agent(shell: str, verb: str, nonce: str, reserved: CpuSet | None, *rest: str) -> list[str]:
     if not _NONCE.fullmatch(nonce):
         raise ValueError("a nonce is 8 to 64 letters and digits")
+    where = "ask" if reserved is None else _some(reserved)
+    return [shell, "-c", f'eval "${AGENT_VARIABLE}"', "nsexec-agent", verb, nonce, where, *rest]
+
+
+def _some(reserved: CpuSet) -> str:
     if not reserved:
         raise ValueError("the reserved set is empty")
-    return [shell, "-c", f'eval "${AGENT_VARIABLE}"', "nsexec-agent", verb, nonce, str(reserved), *rest]
+    return str(reserved)
+
+
+LOOK = b"look\n"
+"""What a helper that was given no CPUs waits for; its NodeLook is the answer."""
+
+
+def place_line(reserved: CpuSet) -> bytes:
+    """Where it goes then; the last link follows. Raises ValueError for no CPUs."""
+    return b"place %s\n" % _some(reserved).encode()
 
 
 _FRAME_BYTES = 65535
@@ -102,21 +114,6 @@ def window(rows: int, columns: int) -> bytes:
     """The window's new size, as the last link takes it for a terminal (node/terminal.c)."""
     size = rows.to_bytes(2, "big") + columns.to_bytes(2, "big")
     return b"w" + len(size).to_bytes(2, "big") + size
-
-
-def parse_event(line: bytes, nonce: str) -> Event | None:
-    """Decodes ``NONCE {json}``, with or without its newline; None when the line is not the agent's.
-
-    Raises AgentError when it begins with the nonce but is not an event of the protocol.
-    """
-    prefix = nonce.encode() + b" "
-    if not line.startswith(prefix):
-        return None
-    try:
-        fields = json.loads(line[len(prefix) :])
-        return _DECODERS[fields["event"]](fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AgentError(f"the agent on the node sent something that is not an event ({error!r})") from error
 
 
 def to_error(failure: AgentFailure, context: FailureContext) -> NsexecError:
@@ -153,70 +150,4 @@ _NEXT_STEPS: Mapping[str, str] = {
     "last-link": "does node {node} forbid it to run programs from memory, or is its architecture not amd64?",
     "identity": "the command would not run as who the container is; use oc exec",
     "node": "if node {node} has no util-linux, name an image that has it with --image",
-}
-
-
-def _cpus(fields: dict[str, Any], key: str) -> CpuSet:
-    return CpuSet.parse(_text(fields, key))
-
-
-def _text(fields: dict[str, Any], key: str) -> str:
-    value = fields[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is not a string")
-    return value
-
-
-def _pid(fields: dict[str, Any], key: str = "pid") -> int:
-    value = fields[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise TypeError(f"{key} is not a process number")
-    return value
-
-
-def _blob(fields: dict[str, Any], key: str) -> bytes:
-    try:
-        return base64.b64decode(_text(fields, key), validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"{key} is not base64: {error}") from error
-
-
-def _held(fields: dict[str, Any]) -> Held:
-    return Held(mask=_cpus(fields, "mask"), cgroup=_text(fields, "cgroup"), pin=_text(fields, "pin"))
-
-
-def _target(fields: dict[str, Any]) -> TargetFacts:
-    return TargetFacts(
-        pid=_pid(fields),
-        inner_pid=_pid(fields, "inner"),
-        entry_mask=_cpus(fields, "entry_mask"),
-        mask=_cpus(fields, "mask"),
-        target_mask=_cpus(fields, "target_mask"),
-        online=_cpus(fields, "online"),
-        pin=_text(fields, "pin"),
-        cgroup=_text(fields, "cgroup"),
-        spec=_blob(fields, "spec"),
-        status=_blob(fields, "status"),
-        environ=_blob(fields, "environ"),
-        limits=_blob(fields, "limits"),
-        cwd=_blob(fields, "cwd"),
-        root=_blob(fields, "root"),
-        capabilities=int(_text(fields, "capabilities"), 16),
-        cpu_manager_state=_blob(fields, "cpu_manager_state"),
-    )
-
-
-def _started(fields: dict[str, Any]) -> Started:
-    return Started(pid=_pid(fields), mask=_cpus(fields, "mask"), tty=_text(fields, "tty"))
-
-
-def _failure(fields: dict[str, Any]) -> AgentFailure:
-    return AgentFailure(code=_text(fields, "code"), message=_text(fields, "message"))
-
-
-_DECODERS: Mapping[str, Callable[[dict[str, Any]], Event]] = {
-    "held": _held,
-    "target": _target,
-    "start": _started,
-    "error": _failure,
 }

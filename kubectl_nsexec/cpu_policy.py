@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec.asked import BY_HAND, BY_KUBELET, BY_NODE, BY_PROFILE
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import ApiError, CpuPolicyError, UsageError
 from kubectl_nsexec.kubelet import POLICY_NONE, parse_configz
-from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, match_profile, profile_name
+from kubectl_nsexec.profiles import (
+    ProfilesFound,
+    match_profile,
+    named_profile,
+    next_step,
+    profile_name,
+    refusal,
+    selects,
+    why_none,
+)
+from kubectl_nsexec.results import CrossCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubectl_nsexec.asked import CpuChoice
     from kubectl_nsexec.kubelet import KubeletCpus
     from kubectl_nsexec.profiles import ProfilesResult
 
 OPTION = "--cpus"
 NAME_THEM = "name the CPUs with --cpus LIST"
+NOT_CERTAIN = (
+    "which of them runs there is not certain (not rebooted yet, or its pool is paused?); nothing was started. Next: "
+    f"take one side's word by --cpu-source {BY_PROFILE}, {BY_NODE} or {BY_KUBELET}, or {NAME_THEM}"
+)
 
 _FALLBACK_CPUS = 1024
 """How many CPU numbers to ask for where the node does not publish its capacity; the node cuts them to online ones."""
@@ -30,41 +47,84 @@ class CpuPolicy:
     reserved: CpuSet
     """What to ask the node for; it cuts this to its online CPUs. With ``nothing_exclusive`` it covers all CPUs."""
     source: str
-    isolated: CpuSet | None = None
+    """In words, with the field."""
+    by: str = BY_PROFILE
+    """Whose word that is: BY_HAND, BY_PROFILE, BY_NODE or BY_KUBELET."""
     nothing_exclusive: bool = False
     """The kubelet's CPU manager policy is ``none``: no container owns a CPU."""
-    by_hand: bool = False
-    """The user named the CPUs: nobody vouches that they are reserved."""
+    forced: bool = False
+    """The user named the source: what others say to the contrary is a warning."""
+    cross_checks: tuple[CrossCheck, ...] = ()
     notes: tuple[str, ...] = ()
     """Said on stderr."""
 
+    @property
+    def by_hand(self) -> bool:
+        """The user named the CPUs: nobody vouches that they are reserved."""
+        return self.by == BY_HAND
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The API side does not know which CPUs are reserved, or was not asked: the node has to say (``node_word``)."""
+
+    node: dict[str, Any]
+    profiles: ProfilesResult
+    source: str | None
+    """--cpu-source."""
+    configz: KubeletCpus | None
+    why_no_configz: str = ""
+    not_reserved: CpuSet | None = None
+    """The CPUs that the node's profile gives to OVS and to shared use; None where no profile is known."""
+
+
+Policy = CpuPolicy | Undecided
+
 
 def decide(
-    cpus_option: str | None,
+    choice: CpuChoice,
     profiles: ProfilesResult,
     node: dict[str, Any],
     configz_loader: Callable[[], dict[str, Any]],
-) -> CpuPolicy:
-    """The policy for ``node`` (a v1 Node as the API's JSON): ``--cpus``, else its profile, else the kubelet.
+) -> Policy:
+    """The policy for ``node`` (a v1 Node as the API's JSON): ``--cpus``, else its profile, else the node has to say.
 
     ``configz_loader`` fetches the kubelet's configz (``{"kubeletconfig": {…}}``) and may raise ApiError; it is
-    asked at most once, and not at all for ``--cpus``. Raises UsageError for a bad ``--cpus``, CpuPolicyError
-    when it stays uncertain which CPUs are safe.
+    asked at most once, and not at all for ``--cpus``. Raises UsageError for a bad ``--cpus`` or ``--profile``,
+    CpuPolicyError when it stays uncertain which CPUs are safe.
     """
-    if cpus_option is not None:
-        return _on_this_node(from_option(cpus_option), node)
-    profile = match_profile(list(profiles.items), node) if isinstance(profiles, ProfilesFound) else None
-    if profile is not None:
-        return _cross_checked(from_profile(profile), node, configz_loader)
-    name = _node_name(node)
+    if choice.cpus is not None:
+        return _on_this_node(from_option(choice.cpus), node)
+    profile = None if choice.source == BY_NODE else _profile(choice, profiles, node)
+    if profile is not None and choice.source != BY_KUBELET:
+        policy = dataclasses.replace(from_profile(profile), forced=choice.source == BY_PROFILE)
+        if not selects(profile, node):
+            note = (
+                f'PerformanceProfile "{choice.profile}" does not select node {node_name(node)}: taken as --profile says'
+            )
+            policy = dataclasses.replace(policy, notes=(note,))
+        try:
+            return checked_with(policy, parse_configz(configz_loader()), node)
+        except ApiError:
+            # Reading configz takes rights on nodes/proxy that few users have; what the agent reads on the node is
+            # compared too, and the kubelet's checkpoint there stays as the veto.
+            return policy
+    if choice.source == BY_PROFILE:
+        words = f"{why_none(profiles, node_name(node))}; {next_step(profiles)}, or leave out --cpu-source"
+        raise CpuPolicyError(words) from refusal(profiles)
+    configz, why = None, ""
     try:
-        kubelet = parse_configz(configz_loader())
+        configz = parse_configz(configz_loader())
     except ApiError as error:
-        raise CpuPolicyError(
-            f"{_why_no_profile(profiles, name)}, and the kubelet's configuration cannot be asked "
-            f"({error.message}); {NAME_THEM}, or get leave to read {_rights(profiles)}"
-        ) from error
-    return from_kubelet(kubelet, profiles, node)
+        why = error.message
+    not_reserved = None if profile is None else _not_reserved(profile)
+    return Undecided(node, profiles, choice.source, configz, why, not_reserved)
+
+
+def _profile(choice: CpuChoice, profiles: ProfilesResult, node: dict[str, Any]) -> dict[str, Any] | None:
+    if choice.profile is not None:
+        return named_profile(profiles, choice.profile)
+    return match_profile(list(profiles.items), node) if isinstance(profiles, ProfilesFound) else None
 
 
 def from_option(text: str) -> CpuPolicy:
@@ -75,7 +135,7 @@ def from_option(text: str) -> CpuPolicy:
         raise UsageError(f"--cpus: {error}") from error
     if not cpus:
         raise UsageError("--cpus: the list is empty; give one such as 0-1,8")
-    return CpuPolicy(cpus, OPTION, by_hand=True)
+    return CpuPolicy(cpus, OPTION, by=BY_HAND)
 
 
 def from_profile(profile: dict[str, Any]) -> CpuPolicy:
@@ -83,13 +143,7 @@ def from_profile(profile: dict[str, Any]) -> CpuPolicy:
 
     Raises CpuPolicyError when ``reserved`` is missing, or shares CPUs with a set that is used otherwise.
     """
-    name = profile_name(profile)
-    cpu = (profile.get("spec") or {}).get("cpu") or {}
-    keys = ("reserved", "isolated", "offlined", "shared", "ovsDpdk")
-    try:
-        sets = {key: CpuSet.parse(str(cpu.get(key) or "")) for key in keys}
-    except ValueError as error:
-        raise CpuPolicyError(f'PerformanceProfile "{name}", spec.cpu: {error}; {NAME_THEM}') from error
+    name, sets = profile_name(profile), _sets(profile)
     reserved = sets.pop("reserved")
     if not reserved:
         raise CpuPolicyError(f'PerformanceProfile "{name}" has no spec.cpu.reserved; {NAME_THEM}')
@@ -99,54 +153,62 @@ def from_profile(profile: dict[str, Any]) -> CpuPolicy:
                 f'PerformanceProfile "{name}": spec.cpu.reserved ({reserved}) and spec.cpu.{key} ({other}) '
                 f"share {reserved & other}; {NAME_THEM}"
             )
-    return CpuPolicy(reserved, f'PerformanceProfile "{name}", spec.cpu.reserved', isolated=sets["isolated"] or None)
+    return CpuPolicy(reserved, f'PerformanceProfile "{name}", spec.cpu.reserved')
 
 
-def from_kubelet(kubelet: KubeletCpus, profiles: ProfilesResult, node: dict[str, Any]) -> CpuPolicy:
-    """The policy by the kubelet's word alone, for a node without a profile.
-
-    A static policy's reservedSystemCPUs may include the CPUs of OVS and the shared ones where the Node Tuning
-    Operator wrote it, so it counts only in a cluster that has no PerformanceProfile API at all. Raises
-    CpuPolicyError otherwise, and when the kubelet does not publish the set.
-    """
-    name = _node_name(node)
-    if kubelet.policy == POLICY_NONE:
-        note = f"no CPU of node {name} is exclusive to any container (its kubelet's CPU manager policy is none)"
-        source = "kubelet configz, cpuManagerPolicy none"
-        return CpuPolicy(_all_cpus(node), source, nothing_exclusive=True, notes=(note,))
-    why = _why_no_profile(profiles, name)
-    if kubelet.reserved is None:
-        raise CpuPolicyError(
-            f"{why}, and the kubelet's CPU manager policy is static without reservedSystemCPUs: "
-            f"which CPUs it keeps for the system is not published; {NAME_THEM}"
-        )
-    if not isinstance(profiles, ProfilesApiMissing):
-        raise CpuPolicyError(
-            f"{why}; the kubelet's reservedSystemCPUs ({kubelet.reserved}) may include the CPUs of OVS and "
-            f"shared ones, so it is not enough; {_next_step(profiles)}"
-        )
-    return CpuPolicy(kubelet.reserved, "kubelet configz, reservedSystemCPUs")
-
-
-def _cross_checked(policy: CpuPolicy, node: dict[str, Any], loader: Callable[[], dict[str, Any]]) -> CpuPolicy:
-    """A profile may be newer than what runs (no reboot yet, pool paused): compare it with the kubelet."""
+def _sets(profile: dict[str, Any]) -> dict[str, CpuSet]:
+    cpu = (profile.get("spec") or {}).get("cpu") or {}
+    keys = ("reserved", "isolated", "offlined", "shared", "ovsDpdk")
     try:
-        kubelet = parse_configz(loader())
-    except ApiError:
-        # Reading configz takes rights on nodes/proxy that few users have; the node's own checkpoint,
-        # which the agent reads, stays as the veto.
-        return policy
-    name = _node_name(node)
+        return {key: CpuSet.parse(str(cpu.get(key) or "")) for key in keys}
+    except ValueError as error:
+        raise CpuPolicyError(f'PerformanceProfile "{profile_name(profile)}", spec.cpu: {error}; {NAME_THEM}') from error
+
+
+def _not_reserved(profile: dict[str, Any]) -> CpuSet:
+    """What the Node Tuning Operator gives the kubelet beside the reserved CPUs."""
+    sets = _sets(profile)
+    return sets["shared"] | sets["ovsDpdk"]
+
+
+def all_cpus(node: dict[str, Any]) -> CpuSet:
+    """Every CPU number that ``node`` may have."""
+    capacity = _capacity(node)
+    return CpuSet(frozenset(range(_FALLBACK_CPUS if capacity is None else min(2 * capacity, 8192))))
+
+
+def checked_with(policy: CpuPolicy, kubelet: KubeletCpus, node: dict[str, Any]) -> CpuPolicy:
+    """The same, compared with what the kubelet runs with: a profile, or a file, may be newer than that.
+
+    Raises CpuPolicyError when they disagree, unless the user chose the source.
+    """
+    disagreement = contradicted_by(policy, kubelet)
+    if disagreement and not policy.forced:
+        raise CpuPolicyError(
+            f"{policy.source} says {policy.reserved} for node {node_name(node)}, but its kubelet runs with "
+            f"{disagreement} ({kubelet.source}): {NOT_CERTAIN}"
+        )
+    return dataclasses.replace(policy, cross_checks=(cross_check(kubelet, agrees=not disagreement),))
+
+
+def contradicted_by(policy: CpuPolicy, kubelet: KubeletCpus) -> str:
+    """What a kubelet runs with that speaks against a profile's, or the node's, reserved CPUs; "" for nothing.
+
+    Its set may be wider: the Node Tuning Operator adds the CPUs of OVS and the shared ones.
+    """
     if kubelet.policy == POLICY_NONE:
-        found = "the CPU manager policy none"
-    elif kubelet.reserved is not None and not policy.reserved <= kubelet.reserved:
-        found = f"reservedSystemCPUs {kubelet.reserved}"
-    else:
-        return policy
-    raise CpuPolicyError(
-        f"{policy.source} says {policy.reserved} for node {name}, but its kubelet runs with {found}: the profile is "
-        f"not what runs there (not rebooted yet, or its pool is paused?); {NAME_THEM}"
-    )
+        # A profile always comes with a static policy; CRI-O's part of partitioning needs none.
+        return "the CPU manager policy none" if policy.by == BY_PROFILE else ""
+    if kubelet.reserved is not None and not policy.reserved <= kubelet.reserved:
+        return f"reservedSystemCPUs {kubelet.reserved}"
+    return ""
+
+
+def cross_check(kubelet: KubeletCpus, *, agrees: bool) -> CrossCheck:
+    """The kubelet's word, for the proof."""
+    if kubelet.policy == POLICY_NONE or kubelet.reserved is None:
+        return CrossCheck(f"{kubelet.source}, cpuManagerPolicy {kubelet.policy}", CpuSet(), agrees)
+    return CrossCheck(f"{kubelet.source}, reservedSystemCPUs", kubelet.reserved, agrees)
 
 
 def _on_this_node(policy: CpuPolicy, node: dict[str, Any]) -> CpuPolicy:
@@ -157,41 +219,8 @@ def _on_this_node(policy: CpuPolicy, node: dict[str, Any]) -> CpuPolicy:
     """
     capacity = _capacity(node)
     if capacity is not None and min(policy.reserved) >= 4 * capacity:
-        raise UsageError(f"--cpus {policy.reserved}: node {_node_name(node)} has {capacity} CPUs, numbered from 0")
+        raise UsageError(f"--cpus {policy.reserved}: node {node_name(node)} has {capacity} CPUs, numbered from 0")
     return policy
-
-
-def _why_no_profile(profiles: ProfilesResult, node: str) -> str:
-    if isinstance(profiles, ProfilesApiMissing):
-        return "this cluster has no PerformanceProfile API"
-    if isinstance(profiles, ProfilesForbidden):
-        return f"PerformanceProfiles may not be listed ({profiles.message})"
-    if not profiles.items:
-        return (
-            "this cluster has the PerformanceProfile API but no profile in it (with hosted control planes they live "
-            "in the management cluster), which does not mean that nothing is isolated"
-        )
-    return f"none of the PerformanceProfiles ({', '.join(map(profile_name, profiles.items))}) selects node {node}"
-
-
-def _next_step(profiles: ProfilesFound | ProfilesForbidden) -> str:
-    if isinstance(profiles, ProfilesForbidden):
-        return f"{NAME_THEM}, or get leave to list performanceprofiles.performance.openshift.io"
-    if not profiles.items:
-        return f"look up spec.cpu.reserved in the hosting cluster's NodePool and {NAME_THEM}"
-    return f"{NAME_THEM}, or correct the nodeSelector of the profile that is meant"
-
-
-def _rights(profiles: ProfilesResult) -> str:
-    rights = "nodes/proxy (verb get)"
-    if isinstance(profiles, ProfilesForbidden):
-        rights = f"performanceprofiles.performance.openshift.io (verb list) or {rights}"
-    return rights
-
-
-def _all_cpus(node: dict[str, Any]) -> CpuSet:
-    capacity = _capacity(node)
-    return CpuSet(frozenset(range(_FALLBACK_CPUS if capacity is None else min(2 * capacity, 8192))))
 
 
 def _capacity(node: dict[str, Any]) -> int | None:
@@ -199,5 +228,6 @@ def _capacity(node: dict[str, Any]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
 
-def _node_name(node: dict[str, Any]) -> str:
+def node_name(node: dict[str, Any]) -> str:
+    """metadata.name."""
     return str((node.get("metadata") or {}).get("name", ""))

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import agent, identity, powers, verdict
+from kubectl_nsexec import agent, events, identity, node_cpus, node_word, powers, verdict
 from kubectl_nsexec.cluster.api import pod_path
 from kubectl_nsexec.cluster.connection import V5_PROTOCOL
+from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
+from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import CONTAINER, HelperSpec, new_id
-from kubectl_nsexec.results import AgentFailure, Held, Proof, Started, TargetFacts
+from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Proof, Started, TargetFacts
 from kubectl_nsexec.streams import Links, RemoteStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kubectl_nsexec.cluster import Cluster
-    from kubectl_nsexec.cpuset import CpuSet
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
 
@@ -50,11 +51,13 @@ class Entry:
         self._plan = plan
         self._helper = helper
         self._deadline = deadline
+        self._policy = plan.policy if isinstance(plan.policy, CpuPolicy) else CpuPolicy(CpuSet(), "not known yet")
 
-    def hold_lease(self) -> None:
+    def hold_lease(self) -> CpuPolicy:
         """Attaches to the helper's main process: it lives as long as this stream, and all of ours with it.
 
-        Hands it the last link, and waits until it stands on its CPUs.
+        Tells it its CPUs where only the node itself says which, hands it the last link, and waits until it stands on
+        them. Returns the policy that holds from here on.
         """
         self.lease = self._open("attach", [])
         if self.request.stdin and not self.request.tty and self.lease.connection.protocol != V5_PROTOCOL:
@@ -62,18 +65,32 @@ class Entry:
                 "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
             )
+        if isinstance(self._plan.policy, Undecided):
+            self._policy = self._by_node(self._plan.policy)
         self.lease.send_stdin(self._plan.last_link)
         event = self._next_event(self.lease)
         if not isinstance(event, Held):
             raise AgentError(f"the helper's main process answered {type(event).__name__} instead of Held")
+        return self._policy
+
+    def _by_node(self, undecided: Undecided) -> CpuPolicy:
+        """The helper waits in the shared pool, on CPUs that nobody owns, until it is told its own."""
+        self.lease.send_stdin(agent.LOOK)
+        look = self._next_event(self.lease)
+        if not isinstance(look, NodeLook):
+            raise AgentError(f"the helper's main process answered {type(look).__name__} instead of NodeLook")
+        policy = node_word.decide(undecided, look, node_cpus.read(look.sources))
+        self.lease.send_stdin(agent.place_line(policy.reserved))
+        return policy
 
     def start_command(self, window: tuple[int, int] | None = None) -> StartedCommand:
         """Enters the target and stops just after CMD has been started; ``window``: with a terminal of that size."""
-        stream, facts = self._enter(self._plan.policy.reserved)
-        if outside := verdict.outside_target(self._plan.policy, facts):
+        stream, facts = self._enter(self._policy.reserved)
+        if outside := verdict.outside_target(self._policy, facts):
             stream.connection.close()  # the agent sees no "go" and ends
             stream, facts = self._enter(outside)
-        checked = verdict.check_on_node(self._plan.policy, facts)
+        compared = node_word.compare(self._policy, node_cpus.read(facts.sources), self._plan.target.node)
+        checked = verdict.check_on_node(self._policy, facts)
         own = identity.of_target(facts, self._plan.helper.architecture)
         who = powers.grant(own, self.request.powers, facts, self._plan.target.groups)
         granted = powers.granted(own, self.request.powers, facts)
@@ -93,7 +110,7 @@ class Entry:
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         verdict.check_started(facts, started)
-        proof = self._proof(facts, started, checked, granted, who.lacks)
+        proof = self._proof(facts, started, checked, compared, granted, who.lacks)
         return StartedCommand(stream, proof, started.tty, limit)
 
     def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
@@ -113,11 +130,11 @@ class Entry:
         self.links.add(stream)
         return stream
 
-    def _next_event(self, stream: RemoteStream) -> Held | TargetFacts | Started:
+    def _next_event(self, stream: RemoteStream) -> Held | NodeLook | TargetFacts | Started:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
         while (line := self.links.wait_for_line(stream, self._deadline)) is not None:
-            event = agent.parse_event(line, self._plan.nonce)
+            event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
                 raise agent.to_error(event, self._context())
             if event is not None:
@@ -138,7 +155,7 @@ class Entry:
         return AgentError(f"the agent on node {self._helper.node} ended before the command started: {found}")
 
     def _context(self) -> agent.FailureContext:
-        target, policy = self._plan.target, self._plan.policy
+        target, policy = self._plan.target, self._policy
         return agent.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)
 
     def _proof(
@@ -146,10 +163,11 @@ class Entry:
         facts: TargetFacts,
         started: Started,
         checked: verdict.Verdict,
+        compared: node_word.Compared,
         granted: tuple[str, ...],
         lacks: tuple[str, ...],
     ) -> Proof:
-        target, policy = self._plan.target, self._plan.policy
+        target, policy = self._plan.target, self._policy
         return Proof(
             namespace=target.namespace,
             pod=target.pod,
@@ -165,5 +183,6 @@ class Entry:
             pid=started.pid,
             verdict=checked.summary,
             granted=granted,
-            warnings=(*checked.warnings, *lacks),
+            cross_checks=(*policy.cross_checks, *compared.cross_checks),
+            warnings=(*checked.warnings, *compared.warnings, *lacks),
         )

@@ -20,6 +20,8 @@ class KubeletCpus:
     policy: str
     reserved: CpuSet | None
     """reservedSystemCPUs; None where the kubelet picks the reserved CPUs itself and does not publish them."""
+    source: str = "kubelet configz"
+    """Where that is written, without the name of the field."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,21 @@ def parse_configz(configz: dict[str, Any]) -> KubeletCpus:
     config = configz.get("kubeletconfig")
     if not isinstance(config, dict):
         raise CpuPolicyError('the kubelet\'s configz has no "kubeletconfig"')
+    return parse_config(config, "kubelet configz")
+
+
+def parse_config(config: dict[str, Any], source: str) -> KubeletCpus:
+    """Reads a KubeletConfiguration, ``source`` being where it is from. Raises CpuPolicyError as ``parse_configz``."""
     policy = str(config.get("cpuManagerPolicy") or POLICY_NONE).lower()
     if policy not in {POLICY_NONE, POLICY_STATIC}:
         raise CpuPolicyError(
-            f'the kubelet\'s cpuManagerPolicy is "{policy}", which is not known; name CPUs with --cpus'
+            f'{source}: cpuManagerPolicy is "{policy}", which is not known; name CPUs with --cpus LIST'
         )
-    text = str(config.get("reservedSystemCPUs") or "")
     try:
-        reserved = CpuSet.parse(text)
+        reserved = CpuSet.parse(str(config.get("reservedSystemCPUs") or ""))
     except ValueError as error:
-        raise CpuPolicyError(f"the kubelet's reservedSystemCPUs cannot be read: {error}") from error
-    return KubeletCpus(policy, reserved or None)
+        raise CpuPolicyError(f"{source}: reservedSystemCPUs cannot be read: {error}") from error
+    return KubeletCpus(policy, reserved or None, source)
 
 
 def parse_cpu_manager_state(data: bytes) -> CpuManagerState | None:

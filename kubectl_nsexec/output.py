@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubectl_nsexec.results import Proof
+    from kubectl_nsexec.results import CrossCheck, Proof
 
 _MIN_VALUE_WIDTH = 16
 
@@ -78,6 +78,7 @@ def _rows(proof: Proof) -> list[tuple[str, str]]:
         ("TARGET", f"{proof.namespace}/{proof.pod}, container {proof.container}, node {proof.node}"),
         ("RESERVED CPUS", str(proof.reserved)),
         ("SOURCE", proof.source),
+        *(("CHECKED WITH", _cross_check(check)) for check in proof.cross_checks),
         ("TARGET'S MASK", str(proof.target_mask)),
         ("EXCLUSIVE CPUS", str(proof.exclusive) or "none"),
         ("CMD'S MASK", f"{proof.cmd_mask} (process {proof.pid} on the node)"),
@@ -86,6 +87,11 @@ def _rows(proof: Proof) -> list[tuple[str, str]]:
     ]
     rows += [("GRANTED", line) for line in proof.granted]
     return rows + [("WARNING", warning) for warning in proof.warnings]
+
+
+def _cross_check(check: CrossCheck) -> str:
+    words = f"{check.source}: {check.cpus}" if check.cpus else check.source
+    return words if check.agrees else f"{words} (disagrees)"
 
 
 def _wrap(text: str, width: int) -> str:

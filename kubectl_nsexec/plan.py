@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import agent, cpu_policy, find_pod, node, rights, target, trail
+from kubectl_nsexec.asked import BY_NODE
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError, TargetError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubectl_nsexec.cluster import Cluster
-    from kubectl_nsexec.cpu_policy import CpuPolicy
+    from kubectl_nsexec.cpu_policy import Policy
     from kubectl_nsexec.request import Request
     from kubectl_nsexec.target import Target
 
@@ -37,7 +38,7 @@ class Plan:
     """Target, CPUs and helper pod of one run. ``images``: what the helper may run, best first."""
 
     target: Target
-    policy: CpuPolicy
+    policy: Policy
     helper: HelperSpec
     images: tuple[str, ...]
     nonce: str
@@ -59,7 +60,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
         made = _from_reads(request, cluster, namespace, preflight)
     except NsexecError as error:
         named = parse(request.pod)
-        read = rights.for_reading(namespace, named, profiles=request.cpus is None)
+        read = rights.for_reading(namespace, named, profiles=_asks_for_profiles(request))
         preflight.explain(error, [*read, rights.exec_into(namespace, named.name if named.kind is POD else "")])
         raise
     if not request.dry_run:
@@ -82,8 +83,13 @@ def _from_reads(request: Request, cluster: Cluster, namespace: str, preflight: P
     return _plan(request, chosen, policy, node_object, preflight.user())
 
 
+def _asks_for_profiles(request: Request) -> bool:
+    """Else it might be forbidden, and its answer would not count."""
+    return request.cpus.cpus is None and request.cpus.source != BY_NODE
+
+
 def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
-    if request.cpus is not None:
+    if not _asks_for_profiles(request):
         return ProfilesApiMissing()
     try:
         found = list_performance_profiles(cluster)
@@ -95,7 +101,7 @@ def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
 
 
 def _configz(cluster: Cluster, request: Request, node_name: str) -> Json:
-    if request.cpus is not None:  # the user's word needs no other, and the question takes rights that few have
+    if request.cpus.cpus is not None:  # the user's word needs no other, and the question takes rights that few have
         return {}
     return cluster.request("GET", f"/api/v1/nodes/{node_name}/proxy/configz")
 
@@ -116,7 +122,7 @@ def _check_node(node_object: Json, name: str) -> None:
         )
 
 
-def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json, user: str | None) -> Plan:
+def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, user: str | None) -> Plan:
     architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
     last_link = node.last_link(architecture)
     nonce = new_id() + new_id()
@@ -124,6 +130,7 @@ def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json
     digest = hashlib.sha256(last_link).hexdigest()
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
     run = trail.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
+    known = policy.reserved if isinstance(policy, cpu_policy.CpuPolicy) else None
     helper = HelperSpec(
         name=f"{NAME_PREFIX}{new_id()}",
         namespace=request.helper_namespace,
@@ -131,7 +138,7 @@ def _plan(request: Request, chosen: Target, policy: CpuPolicy, node_object: Json
         architecture=architecture,
         image=images[0],
         agent=node.agent_script(),
-        command=tuple(agent.hold_command(nonce, policy.reserved, len(last_link), digest, shell=shell)),
+        command=tuple(agent.hold_command(nonce, known, len(last_link), digest, shell=shell)),
         node_tools=not request.image,
         annotations=run,
         life_seconds=_life_seconds(request),

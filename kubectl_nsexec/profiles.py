@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_nsexec.errors import CpuPolicyError
+from kubectl_nsexec.errors import ApiError, CpuPolicyError, UsageError
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
 CURRENT_CONFIG_ANNOTATION = "machineconfiguration.openshift.io/currentConfig"
@@ -67,8 +67,72 @@ def match_profile(profiles: list[Profile], node: dict[str, Any]) -> Profile | No
     names = " and ".join(f'"{profile_name(profile)}"' for profile in first)
     raise CpuPolicyError(
         f"the PerformanceProfiles {names} all select node {metadata.get('name', '')}, and its pool does not decide "
-        "between them; name the CPUs with --cpus LIST"
+        "between them; choose one by --profile NAME, or name the CPUs with --cpus LIST"
     )
+
+
+def selects(profile: Profile, node: dict[str, Any]) -> bool:
+    """Whether its nodeSelector takes ``node``."""
+    return _selects(profile, (node.get("metadata") or {}).get("labels") or {})
+
+
+def named_profile(profiles: ProfilesResult, name: str) -> Profile:
+    """The profile that ``--profile`` names. Raises UsageError listing those that there are."""
+    if isinstance(profiles, ProfilesApiMissing):
+        raise UsageError(
+            f"--profile {name}: this cluster has no PerformanceProfile API; name the CPUs with --cpus LIST"
+        )
+    if isinstance(profiles, ProfilesForbidden):
+        raise UsageError(
+            f"--profile {name}: {may_not_list(profiles)}; {get_leave()}, or name the CPUs with --cpus LIST"
+        )
+    found = next((profile for profile in profiles.items if profile_name(profile) == name), None)
+    if found is None:
+        names = ", ".join(sorted(map(profile_name, profiles.items))) or "none"
+        raise UsageError(f'--profile: there is no PerformanceProfile "{name}"; there are: {names}')
+    return found
+
+
+def why_none(profiles: ProfilesResult, node: str) -> str:
+    """Why no profile is the node's: 404, 403, an empty list (hosted control planes), or none that selects it."""
+    if isinstance(profiles, ProfilesApiMissing):
+        return "this cluster has no PerformanceProfile API"
+    if isinstance(profiles, ProfilesForbidden):
+        return may_not_list(profiles)
+    if not profiles.items:
+        return (
+            "this cluster has the PerformanceProfile API but no profile in it (with hosted control planes they live "
+            "in the management cluster), which does not mean that nothing is isolated"
+        )
+    return f"none of the PerformanceProfiles ({', '.join(map(profile_name, profiles.items))}) selects node {node}"
+
+
+def next_step(profiles: ProfilesResult) -> str:
+    """What would give the node a profile, beside naming the CPUs by hand."""
+    if isinstance(profiles, ProfilesForbidden):
+        return f"name the CPUs with --cpus LIST, or {get_leave()}"
+    if isinstance(profiles, ProfilesApiMissing):
+        return "name the CPUs with --cpus LIST"
+    if not profiles.items:
+        return "look up spec.cpu.reserved in the hosting cluster's NodePool and name the CPUs with --cpus LIST"
+    return "choose one by --profile NAME, correct its nodeSelector, or name the CPUs with --cpus LIST"
+
+
+def may_not_list(profiles: ProfilesForbidden) -> str:
+    """In the server's words."""
+    return f"PerformanceProfiles may not be listed ({profiles.message})"
+
+
+def refusal(profiles: ProfilesResult) -> ApiError | None:
+    """The server's refusal, for the cause of an error that comes of it; None where it did not refuse."""
+    if not isinstance(profiles, ProfilesForbidden):
+        return None
+    return ApiError(profiles.message, reason="Forbidden", status=403)
+
+
+def get_leave() -> str:
+    """The right that is missing."""
+    return "get leave to list performanceprofiles.performance.openshift.io"
 
 
 def _selector(profile: Profile) -> dict[str, str]:

@@ -62,7 +62,7 @@ class Request:
     term: str | None = None
     """CMD's TERM; None: what the runtime's own exec would set."""
     quiet: bool = False
-    cpus: str | None = None
+    cpus: asked.CpuChoice = asked.BY_WHO_KNOWS
     image: str | None = None
     helper_namespace: str = DEFAULT_HELPER_NAMESPACE
     timeout_seconds: float = 60.0
@@ -163,3 +163,4 @@ def check(request: Request) -> None:
     if any(b"\0" in word for word in request.command):
         raise UsageError("an argument cannot contain a NUL byte")
     asked.check(request.powers)
+    asked.check_cpus(request.cpus)

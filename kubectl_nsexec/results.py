@@ -21,6 +21,37 @@ class Held:
 
 
 @dataclass(frozen=True)
+class NodeFile:
+    """A file of the node that mentions CPUs."""
+
+    of: str
+    """Whose it is: ``crio``, ``pinning`` or ``kubelet``."""
+    path: str
+    """As its reader on the node names it."""
+    data: bytes | None
+    """None: it is there, and cannot be read or is one too many."""
+
+
+@dataclass(frozen=True)
+class NodeFiles:
+    """What the node's own files say about CPUs, not yet understood."""
+
+    files: tuple[NodeFile, ...] = ()
+    kubelet_flags: bytes = b""
+    """/proc/PID/cmdline of the running kubelet; empty where it could not be told which process that is."""
+
+
+@dataclass(frozen=True)
+class NodeLook:
+    """The helper's main process has looked round and waits to be told its CPUs."""
+
+    mask: CpuSet
+    """Where it stands: in the kubelet's shared pool."""
+    cpu_manager_state: bytes
+    sources: NodeFiles
+
+
+@dataclass(frozen=True)
 class TargetFacts:
     """What the agent found before anything was entered. Bytes are ``b""`` where the node's file is unreadable."""
 
@@ -52,6 +83,7 @@ class TargetFacts:
     """What the agent may itself, as a bit mask."""
     cpu_manager_state: bytes
     """The kubelet's checkpoint, JSON."""
+    sources: NodeFiles = NodeFiles()
 
 
 @dataclass(frozen=True)
@@ -70,6 +102,15 @@ class AgentFailure:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """What another source says about the reserved CPUs."""
+
+    source: str
+    cpus: CpuSet
+    agrees: bool
 
 
 @dataclass(frozen=True)
@@ -93,4 +134,6 @@ class Proof:
     verdict: str
     granted: tuple[str, ...] = ()
     """What the command got beyond what `oc exec` would have given it."""
+    cross_checks: tuple[CrossCheck, ...] = ()
+    """What else says which CPUs are reserved, in the order in which it was asked."""
     warnings: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_nsexec import agent, disturbing, helper_pod, output, plan, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster import Cluster, load, prepare_streams
+from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
@@ -44,11 +45,11 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
     if made.target.notice:
         console.notice(made.target.notice)
+    if isinstance(made.policy, CpuPolicy):
+        _say_all(made.policy.notes, console)
     if request.dry_run:
         console.print(output.as_yaml(manifest(made.helper)))
         return 0
-    for note in made.policy.notes:
-        console.notice(note)
     if warning := disturbing.warning(request.command):
         console.notice(warning)
     Background(prepare_streams)  # while the node starts the helper pod
@@ -57,14 +58,24 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
         links = Links()
         stack.callback(links.close)
         entry = Entry(request, cluster, made, helper, links, deadline)
+        policy = entry.hold_lease()
+        if policy is not made.policy:
+            _say_all(policy.notes, console)
         started = _start_command(entry, console, terminal)
         if request.command:
-            stack.enter_context(_published(cluster, _event(made, helper), console, request.connection.verbosity))
+            stack.enter_context(
+                _published(cluster, _event(made, policy, helper), console, request.connection.verbosity)
+            )
         return _relay(entry, started, console, terminal)
 
 
-def _event(made: Plan, helper: HelperSpec) -> Json:
-    where = f"on CPUs {made.policy.reserved} of node {made.target.node}, by helper pod {helper.namespace}/{helper.name}"
+def _say_all(notes: tuple[str, ...], console: Console) -> None:
+    for note in notes:
+        console.notice(note)
+
+
+def _event(made: Plan, policy: CpuPolicy, helper: HelperSpec) -> Json:
+    where = f"on CPUs {policy.reserved} of node {made.target.node}, by helper pod {helper.namespace}/{helper.name}"
     return trail.event(made.target, made.trail, where)
 
 
@@ -100,10 +111,8 @@ def _start_helper(
 
 def _start_command(entry: Entry, console: Console, terminal: Terminal | None) -> StartedCommand:
     request = entry.request
-    entry.hold_lease()
     started = entry.start_command(terminal.size() if terminal else None)
-    for line in started.proof.granted:
-        console.notice(line)
+    _say_all(started.proof.granted, console)
     for warning in started.proof.warnings:
         console.notice(f"warning: {warning}")
     if request.verify:

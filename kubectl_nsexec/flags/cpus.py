@@ -8,3 +8,15 @@ import typer
 
 Verify = Annotated[bool, typer.Option("--verify", help="Print the proof of the pin; without CMD only check.")]
 Cpus = Annotated[str | None, typer.Option("--cpus", metavar="LIST", help="Run on these CPUs (else the reserved ones).")]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Take the reserved CPUs from this PerformanceProfile."),
+]
+CpuSource = Annotated[
+    str | None,
+    typer.Option(
+        "--cpu-source",
+        metavar="profile|node|kubelet",
+        help="Whose word counts: PerformanceProfile, CRI-O and workload pinning on the node, kubelet's configuration.",
+    ),
+]

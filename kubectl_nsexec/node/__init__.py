@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from kubectl_nsexec.errors import HelperPodError
 
-_AGENT_PARTS = ("agent-base.sh", "agent-find.sh", "agent.sh")
+_AGENT_PARTS = ("agent-base.sh", "agent-find.sh", "agent-sources.sh", "agent.sh")
 
 
 def agent_script() -> str:

@@ -66,12 +66,13 @@ within() { # $1, $2: lists; true when the first is not empty and inside the seco
 
 # --- processes and cgroup folders ---
 
-look() { # $1: folder of a process → $state $parent $pids $rights $mask from its status; false when it is gone
-  state='' parent='' pids='' rights='' mask=''
+look() { # $1: folder of a process → $state $parent $uid $pids $rights $mask from its status; false when it is gone
+  state='' parent='' uid='' pids='' rights='' mask=''
   while read -r key value; do
     case $key in
     State:) state=${value%% *} ;;
     PPid:) parent=$value ;;
+    Uid:) uid=${value%%[!0-9]*} ;;
     NSpid:) pids=$value ;;
     CapPrm:) rights=$value ;;
     Cpus_allowed_list:) mask=$value ;;

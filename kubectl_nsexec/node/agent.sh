@@ -2,7 +2,8 @@
 # What nsexec runs on the node, as root, in the helper container (POSIX sh: dash, bash and BusyBox ash).
 #
 #   hold NONCE RESERVED LINK_BYTES LINK_SHA256   the helper's main process: narrows its own container to the
-#                                                reserved CPUs, takes the last link from stdin, holds the lease
+#                                                reserved CPUs, takes the last link from stdin, holds the lease;
+#                                                RESERVED "ask": tells what the node says, and is told the CPUs
 #   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                one session: pins itself, finds the target, hands over to nsenter
 #     PROCESS: first, pid:NUMBER or name:NAME; FILES: whose files the command sees, container or node
@@ -13,8 +14,21 @@
 
 # --- the helper's main process ---
 
+ask() { # → $reserved, by the client, who cannot say it before it has seen what the node says
+  # Until then this shell waits in the shared pool, as any best-effort pod does: on CPUs that nobody owns.
+  gather
+  read -r word && [ "$word" = look ] || exit 125
+  own_mask
+  named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
+  find_kubelet_state
+  say "\"event\":\"node\",\"mask\":\"$mask\",\"cpu_manager_state\":\"$(coded "$kubelet_state")\",$sources"
+  read -r word reserved && [ "$word" = place ] || exit 125
+}
+
 hold() {
-  reserved=$1 unread=$2 sum=$3
+  reserved=$1 sum=$3
+  [ "$reserved" != ask ] || ask
+  unread=$2
   find_home
   leaf=''
   # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
@@ -33,6 +47,10 @@ hold() {
   own_mask
   within "$mask" "$reserved" || fail placement "asked for CPUs $cut, the helper container got '$mask'"
   [ -n "$leaf" ] || fail placement "the helper container's own cgroup folder is not in $pod"
+
+  # The client is on its way with the last link, so this takes no time of its own.
+  [ -n "${sources:-}" ] || gather
+  printf %s "$sources" >"$NSEXEC_RUN/sources" || fail node "cannot write $NSEXEC_RUN/sources"
 
   link=$NSEXEC_RUN/last-link
   head -c "$unread" >"$link" || fail last-link "cannot write $link"
@@ -150,6 +168,8 @@ enter() {
     check_namespaces
     root=$(readlink -n root | base64 -w0)
   fi
+  [ -r "$NSEXEC_RUN/sources" ] || { gather && printf %s "$sources" >"$NSEXEC_RUN/sources"; } ||
+    fail node "cannot write $NSEXEC_RUN/sources"
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
   for kind in ipc uts net cgroup; do # the last link joins pid and mnt
@@ -160,8 +180,9 @@ enter() {
   printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
   printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
     "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
-  printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s"' "$(readlink -n cwd | base64 -w0)" "$root" \
-    "$(coded "$kubelet_state")")"
+  printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s",' "$(readlink -n cwd | base64 -w0)" "$root" \
+    "$(coded "$kubelet_state")"
+  cat "$NSEXEC_RUN/sources")"
 
   # read takes a byte at a time from a pipe: what follows the line is left for the last link.
   read -r word bytes && [ "$word" = go ] && counted "$bytes" || exit 125

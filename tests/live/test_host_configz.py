@@ -71,6 +71,7 @@ def test_a_profile_that_the_kubelet_does_not_run_with_is_refused(nsexec: Program
     assert done.status != 0
     assert f"says {host_kubelet.isolated()} for node {HOST_NODE}" in done.stderr
     assert f"its kubelet runs with reservedSystemCPUs {host_kubelet.RESERVED}" in done.stderr
+    assert "--cpu-source" in done.stderr
 
 
 def test_a_profile_that_agrees_with_the_kubelet_is_taken(nsexec: Program, target: Pod) -> None:
@@ -81,7 +82,7 @@ def test_a_profile_that_agrees_with_the_kubelet_is_taken(nsexec: Program, target
 
 
 def test_who_may_not_ask_the_kubelet_is_told(kubectl: Program, nsexec: Program, target: Pod) -> None:
-    """Neither profiles nor the kubelet may be read: the error names both rights, of which one is enough."""
+    """No right to list profiles or to ask the kubelet: its file on the node is found, and is not enough."""
     rules = ("--verb=get,list,create,delete,watch", "--resource=pods,pods/exec,pods/attach,nodes,namespaces,events")
     kubectl.ok("create", "clusterrole", "configz-none", *rules)
     kubectl.ok("create", "clusterrolebinding", "configz-none", "--clusterrole=configz-none", "--user=joe")
@@ -91,7 +92,10 @@ def test_who_may_not_ask_the_kubelet_is_told(kubectl: Program, nsexec: Program, 
     finally:
         kubectl.ok("delete", "clusterrole,clusterrolebinding", "configz-none")
     assert done.status == 125
-    assert "performanceprofiles.performance.openshift.io (verb list) or nodes/proxy (verb get)" in done.stderr
+    assert "PerformanceProfiles may not be listed" in done.stderr
+    assert f"reservedSystemCPUs ({host_kubelet.RESERVED}, " in done.stderr
+    assert "may include the CPUs of OVS" in done.stderr
+    assert "get leave to list performanceprofiles.performance.openshift.io" in done.stderr
 
 
 def _say_where_it_is(address: str) -> None:

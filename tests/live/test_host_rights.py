@@ -163,7 +163,9 @@ def test_each_missing_right_is_named_alone(
     nsexec: Program, kubectl: Program, target: Pod, deployed: str, lacking: dict[Right, str], right: Right
 ) -> None:
     """In the server's words, before anything is created, with the command that grants it."""
-    done = _run(nsexec, target, f"--as={lacking[right]}", "--", "true")
+    # Without profiles the node's own word would do, where it has one.
+    insisting = ["--cpu-source=profile"] if right is _PROFILES_RIGHT else []
+    done = _run(nsexec, target, f"--as={lacking[right]}", *insisting, "--", "true")
     placed = _placed(right, deployed, target)
     assert (done.status, done.stdout) == (125 if right is _PROFILES_RIGHT else 1, b"")
     assert placed.refusal(lacking[right]).partition(": ")[2] in done.stderr

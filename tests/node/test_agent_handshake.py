@@ -117,7 +117,7 @@ def test_node_without_nsenter_is_told(node: FakeNode) -> None:
     (node.top / "bin/nsenter").unlink()
     tools = node.top / "tools"
     tools.mkdir()
-    for name in ("sh", "mkdir", "grep", "base64", "readlink", "tr"):
+    for name in ("sh", "mkdir", "grep", "base64", "readlink", "tr", "head", "cat"):
         (tools / name).symlink_to(str(shutil.which(name)))
     agent = node.enter(PATH=str(tools))
     output, _ = agent.communicate(timeout=20)

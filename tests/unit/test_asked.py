@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_nsexec.asked import Powers, User, check, process, user, users
+from kubectl_nsexec.asked import CpuChoice, Powers, User, check, check_cpus, process, user, users
 from kubectl_nsexec.errors import UsageError
 
 
@@ -89,3 +89,37 @@ def test_a_process_goes_with_all_of_them(powers: Powers) -> None:
     """It says where, the others say who."""
     check(powers)
     check(Powers(powers.privileged, powers.host_tools, powers.user, process="x"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (CpuChoice("0", "perf"), "--cpus and --profile together"),
+        (CpuChoice("0", source="node"), "--cpus and --cpu-source together"),
+        (CpuChoice(profile="perf", source="node"), "--profile and --cpu-source node together"),
+        (CpuChoice(profile="perf", source="kubelet"), "--profile and --cpu-source kubelet together"),
+        (CpuChoice(source="crio"), '"crio" is neither profile, node nor kubelet'),
+        (CpuChoice(source=""), '"" is neither profile, node nor kubelet'),
+        (CpuChoice(profile=""), "--profile: the name is empty"),
+    ],
+)
+def test_cpus_by_two_words_at_once_are_refused(choice: CpuChoice, words: str) -> None:
+    """Whose word counts must be clear."""
+    with pytest.raises(UsageError) as caught:
+        check_cpus(choice)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        CpuChoice(),
+        CpuChoice("0"),
+        CpuChoice(profile="p"),
+        CpuChoice(profile="p", source="profile"),
+        CpuChoice(None, None, "node"),
+    ],
+)
+def test_cpus_by_one_word_are_fine(choice: CpuChoice) -> None:
+    """Also a profile by name, by the profile's word."""
+    check_cpus(choice)

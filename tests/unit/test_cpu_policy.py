@@ -1,4 +1,4 @@
-"""Where the CPUs come from: --cpus, the node's PerformanceProfile, the kubelet; doubt stops the run."""
+"""Which CPUs by the API's word: --cpus, the PerformanceProfile of the node; else the node itself has to say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from kubectl_nsexec.cpu_policy import decide, from_option, from_profile
+from kubectl_nsexec.asked import BY_KUBELET, BY_NODE, BY_PROFILE, BY_WHO_KNOWS, CpuChoice
+from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided, decide, from_option, from_profile
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_USAGE, ApiError, CpuPolicyError, UsageError
+from kubectl_nsexec.kubelet import KubeletCpus
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound
+from kubectl_nsexec.results import CrossCheck
 
 FORBIDDEN = ProfilesForbidden('performanceprofiles is forbidden: User "dev" cannot list')
 
@@ -54,10 +57,24 @@ def unreadable() -> Kubelet:
     return Kubelet(ApiError("nodes n1/proxy is forbidden", reason="Forbidden", status=403))
 
 
+def decided(choice: CpuChoice, profiles: Any, kubelet: Kubelet, on: dict[str, Any] | None = None) -> CpuPolicy:  # noqa: ANN401 - a union
+    """The policy, without a look at the node."""
+    policy = decide(choice, profiles, on or node(), kubelet)
+    assert isinstance(policy, CpuPolicy)
+    return policy
+
+
+def undecided(profiles: Any, kubelet: Kubelet, source: str | None = None) -> Undecided:  # noqa: ANN401 - a union
+    """The question to the node."""
+    question = decide(CpuChoice(source=source), profiles, node(), kubelet)
+    assert isinstance(question, Undecided)
+    return question
+
+
 def doubt(profiles: Any, kubelet: Kubelet, on: dict[str, Any] | None = None) -> str:  # noqa: ANN401 - a union
     """The message of the CpuPolicyError."""
     with pytest.raises(CpuPolicyError) as caught:
-        decide(None, profiles, on or node(), kubelet)
+        decide(BY_WHO_KNOWS, profiles, on or node(), kubelet)
     assert caught.value.exit_status == EXIT_OWN_FAILURE
     return caught.value.message
 
@@ -65,7 +82,7 @@ def doubt(profiles: Any, kubelet: Kubelet, on: dict[str, Any] | None = None) -> 
 def test_cpus_named_by_hand_win_and_nobody_is_asked() -> None:
     """--cpus is taken before any profile, and the kubelet is not asked."""
     kubelet = static()
-    policy = decide("2,3", ProfilesFound((profile(),)), node(), kubelet)
+    policy = decided(CpuChoice("2,3"), ProfilesFound((profile(),)), kubelet)
     assert (policy.reserved, policy.source, policy.by_hand) == (CpuSet.of(2, 3), "--cpus", True)
     assert kubelet.asked == 0
 
@@ -91,21 +108,20 @@ def test_a_bad_list_is_the_users_mistake(text: str, words: str) -> None:
 def test_cpus_that_the_node_cannot_have_are_refused_before_anything_is_created() -> None:
     """A node with four CPUs has no CPU 99, and the message says how many it has."""
     with pytest.raises(UsageError, match="--cpus 99: node n1 has 4 CPUs"):
-        decide("99", ProfilesApiMissing(), node(), static())
+        decide(CpuChoice("99"), ProfilesApiMissing(), node(), static())
 
 
 @pytest.mark.parametrize("cpus", [None, "4000m", "64"])
 def test_where_the_capacity_allows_doubt_the_node_itself_decides(cpus: str | None) -> None:
     """CPU numbers may have gaps, and a capacity may be missing: then only the node can say."""
-    assert decide("99", ProfilesApiMissing(), node(cpus), static()).reserved == CpuSet.of(99)
+    assert decided(CpuChoice("99"), ProfilesApiMissing(), static(), node(cpus)).reserved == CpuSet.of(99)
 
 
 @pytest.mark.parametrize("version", ["v2", "v1", "v1alpha1"])
 def test_the_profile_is_the_authority_in_every_version(version: str) -> None:
     """All versions have the same spec.cpu; the source names the profile."""
-    policy = decide(None, ProfilesFound((profile(version),)), node(), static())
+    policy = decided(BY_WHO_KNOWS, ProfilesFound((profile(version),)), static())
     assert policy.reserved == CpuSet.parse("0-1")
-    assert policy.isolated == CpuSet.parse("2-3")
     assert policy.source == 'PerformanceProfile "perf", spec.cpu.reserved'
 
 
@@ -113,7 +129,7 @@ def test_the_kubelets_wider_reserved_set_is_not_used() -> None:
     """The operator gives the kubelet reserved, OVS and shared CPUs together; only the first are ours."""
     kubelet = static("0-3")
     found = ProfilesFound((profile(isolated="4-7", ovsDpdk="2", shared="3"),))
-    assert decide(None, found, node("8"), kubelet).reserved == CpuSet.parse("0-1")
+    assert decided(BY_WHO_KNOWS, found, kubelet, node("8")).reserved == CpuSet.parse("0-1")
 
 
 @pytest.mark.parametrize("key", ["isolated", "offlined", "shared", "ovsDpdk"])
@@ -157,54 +173,65 @@ def test_a_profile_that_is_not_what_runs_stops_the_run(kubelet: Kubelet, words: 
 
 def test_no_right_to_ask_the_kubelet_does_not_hinder_a_profile() -> None:
     """Few users may read configz; the node's own checkpoint remains as the veto."""
-    assert decide(None, ProfilesFound((profile(),)), node(), unreadable()).reserved == CpuSet.parse("0-1")
+    assert decided(BY_WHO_KNOWS, ProfilesFound((profile(),)), unreadable()).reserved == CpuSet.parse("0-1")
 
 
-def test_without_the_profile_api_the_kubelet_is_the_source() -> None:
-    """Plain Kubernetes (404): reservedSystemCPUs of a static kubelet."""
-    policy = decide(None, ProfilesApiMissing(), node(), static("0"))
-    assert (policy.reserved, policy.source) == (CpuSet.of(0), "kubelet configz, reservedSystemCPUs")
+def test_the_kubelets_agreement_is_part_of_the_proof() -> None:
+    """What was compared with what can be shown."""
+    policy = decided(BY_WHO_KNOWS, ProfilesFound((profile(),)), static("0-3"))
+    assert policy.cross_checks == (CrossCheck("kubelet configz, reservedSystemCPUs", CpuSet.parse("0-3"), agrees=True),)
 
 
 @pytest.mark.parametrize("profiles", [ProfilesApiMissing(), ProfilesFound(()), FORBIDDEN])
-def test_where_nothing_is_exclusive_all_cpus_will_do(profiles: Any) -> None:  # noqa: ANN401 - a union
-    """A kubelet with the policy none gives nobody a CPU, whoever else was asked; it is said."""
-    policy = decide(None, profiles, node(), Kubelet())
-    assert policy.nothing_exclusive
-    assert CpuSet.parse("0-3") <= policy.reserved
-    assert "no CPU of node n1 is exclusive" in policy.notes[0]
+def test_without_a_profile_the_node_has_to_say(profiles: Any) -> None:  # noqa: ANN401 - a union
+    """404, an empty list and 403: the question takes along what is known, and why the kubelet could not be asked."""
+    known = undecided(profiles, static("0"))
+    assert (known.profiles, known.configz) == (profiles, KubeletCpus("static", CpuSet.of(0)))
+    unknown = undecided(profiles, unreadable())
+    assert (unknown.configz, unknown.why_no_configz) == (None, "nodes n1/proxy is forbidden")
 
 
-def test_no_reserved_set_is_published() -> None:
-    """A static kubelet that picks the reserved CPUs itself tells nobody which."""
-    message = doubt(ProfilesApiMissing(), Kubelet(cpuManagerPolicy="static"))
-    assert "static without reservedSystemCPUs" in message
-    assert "--cpus" in message
+def test_the_nodes_word_may_be_asked_for_though_there_is_a_profile() -> None:
+    """--cpu-source node does not look at profiles; --cpu-source kubelet needs the CPUs that are not reserved."""
+    found = ProfilesFound((profile(isolated="4-7", ovsDpdk="2", shared="3"),))
+    assert undecided(found, static(), BY_NODE).not_reserved is None
+    assert undecided(found, static(), BY_KUBELET).not_reserved == CpuSet.of(2, 3)
 
 
-def test_missing_hosted_and_forbidden_profiles_are_three_stories() -> None:
-    """404, an empty list and 403 each have their own message and next step."""
-    missing = doubt(ProfilesApiMissing(), unreadable())
-    hosted = doubt(ProfilesFound(()), static())
-    forbidden = doubt(FORBIDDEN, static())
-    assert "no PerformanceProfile API" in missing
-    assert "nodes/proxy" in missing
-    assert "hosted control planes" in hosted
-    assert "NodePool" in hosted
-    assert "cannot list" in forbidden
-    assert "get leave to list performanceprofiles" in forbidden
-    for message in (missing, hosted, forbidden):
-        assert "--cpus" in message
+def test_a_profile_that_is_forced_may_be_contradicted() -> None:
+    """--cpu-source profile: the kubelet's other word is kept for the warnings."""
+    policy = decided(CpuChoice(source=BY_PROFILE), ProfilesFound((profile(),)), static("0"))
+    assert policy.forced
+    assert policy.cross_checks == (CrossCheck("kubelet configz, reservedSystemCPUs", CpuSet.of(0), agrees=False),)
 
 
-def test_a_node_that_no_profile_selects_is_named() -> None:
-    """The static kubelet's wider set is not enough there either; the profiles that exist are listed."""
-    message = doubt(ProfilesFound((profile(selector="other"),)), static())
-    assert "none of the PerformanceProfiles (perf) selects node n1" in message
-    assert "nodeSelector" in message
+def test_a_profile_that_is_forced_must_be_there() -> None:
+    """Nothing else is taken in its place."""
+    for profiles in (ProfilesApiMissing(), ProfilesFound(()), FORBIDDEN, ProfilesFound((profile(selector="other"),))):
+        with pytest.raises(CpuPolicyError, match="or leave out --cpu-source"):
+            decide(CpuChoice(source=BY_PROFILE), profiles, node(), static())
 
 
-def test_with_no_rights_at_all_both_rights_are_named() -> None:
-    """A user who may ask neither learns of both."""
-    message = doubt(FORBIDDEN, unreadable())
-    assert "performanceprofiles.performance.openshift.io (verb list) or nodes/proxy (verb get)" in message
+def test_a_profile_by_name() -> None:
+    """Where two match, and also where it does not select the node, which is said."""
+    two = ProfilesFound((profile(), profile(selector="other") | {"metadata": {"name": "new"}}))
+    assert decided(CpuChoice(profile="perf"), two, static()).notes == ()
+    policy = decided(CpuChoice(profile="new"), two, static())
+    assert policy.source == 'PerformanceProfile "new", spec.cpu.reserved'
+    assert policy.notes == ('PerformanceProfile "new" does not select node n1: taken as --profile says',)
+
+
+def test_a_profile_by_name_is_compared_all_the_same() -> None:
+    """--profile says which profile, not that the node is wrong."""
+    with pytest.raises(CpuPolicyError, match="its kubelet runs with reservedSystemCPUs 0"):
+        decide(CpuChoice(profile="perf"), ProfilesFound((profile(),)), node(), static("0"))
+
+
+def test_a_large_node() -> None:
+    """128 CPUs of two sockets, SMT siblings apart: reserved, OVS, shared and offline ones, each its own."""
+    cpu = {"reserved": "0-1,64-65", "ovsDpdk": "2,66", "shared": "3,67", "offlined": "60-63,124-127"}
+    large = profile(**cpu, isolated="4-59,68-123")
+    kubelet = static("0-3,64-67")
+    policy = decided(BY_WHO_KNOWS, ProfilesFound((large,)), kubelet, node("120"))
+    assert str(policy.reserved) == "0-1,64-65"
+    assert policy.cross_checks[0].agrees

@@ -11,7 +11,7 @@ import yaml
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.output import as_yaml, proof_table
-from kubectl_nsexec.results import Proof
+from kubectl_nsexec.results import CrossCheck, Proof
 
 PROOF = Proof(
     namespace="ran",
@@ -49,6 +49,18 @@ def test_numbers_stay_as_they_are() -> None:
     table = proof_table(replace(PROOF, reserved=CpuSet.of(0), exclusive=CpuSet()), 100)
     assert "RESERVED CPUS   0\n" in table
     assert "EXCLUSIVE CPUS  none\n" in table
+
+
+def test_what_was_compared_is_shown() -> None:
+    """After the source, by whose word; a policy has no CPUs."""
+    checks = (
+        CrossCheck("/etc/crio/crio.conf.d/99, infra_ctr_cpuset", CpuSet.of(0, 1), agrees=True),
+        CrossCheck("kubelet configz, cpuManagerPolicy none", CpuSet(), agrees=False),
+    )
+    assert proof_table(replace(PROOF, cross_checks=checks), 100).splitlines()[3:5] == [
+        "CHECKED WITH    /etc/crio/crio.conf.d/99, infra_ctr_cpuset: 0-1",
+        "CHECKED WITH    kubelet configz, cpuManagerPolicy none (disagrees)",
+    ]
 
 
 def test_what_was_granted_is_shown() -> None:

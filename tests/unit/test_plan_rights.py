@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kubectl_nsexec import plan
+from kubectl_nsexec.asked import BY_NODE, BY_PROFILE, CpuChoice
 from kubectl_nsexec.errors import ApiError, NsexecError
 from kubectl_nsexec.request import Request
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
@@ -96,12 +97,30 @@ def test_a_node_that_may_not_be_read_is_told_with_all_the_rest() -> None:
     ]
 
 
-def test_profiles_that_may_not_be_listed_are_told_with_all_the_rest() -> None:
+_NO_PROFILES = ("list", "performanceprofiles", "")
+
+
+def test_profiles_that_may_not_be_listed_leave_it_to_the_node() -> None:
+    """Its own files may say which CPUs are reserved: the helper starts without, and asks."""
+    made = plan.make(Request(pod="du-0", command=(b"id",)), cluster(_NO_PROFILES, **{_PROFILES: forbidden("no")}))
+    assert "ask" in made.helper.command
+
+
+def test_profiles_that_are_insisted_on_are_told_with_all_the_rest() -> None:
     """The CPUs stay unknown, and the way out without the right is in the error, too."""
-    fake = cluster(("list", "performanceprofiles", ""), **{_PROFILES: forbidden("profiles: no")})
-    message = refused(fake).message
+    fake = cluster(_NO_PROFILES, **{_PROFILES: forbidden("profiles: no")})
+    message = refused(fake, cpus=CpuChoice(source=BY_PROFILE)).message
     assert "name the CPUs with --cpus LIST" in message
     assert "\n  list  performanceprofiles.performance.openshift.io  the cluster\n" in message
+
+
+def test_profiles_that_are_not_asked_for_take_no_right() -> None:
+    """--cpu-source node and --cpus need none; the fake refuses every call that is not foreseen."""
+    no_profiles: dict[str, Answer] = {key: value for key, value in _ANSWERS.items() if key != _PROFILES}
+    for choice in (CpuChoice(source=BY_NODE), CpuChoice("0")):
+        fake = cluster(_NO_PROFILES)
+        fake._answers = {**no_profiles, **{key: fake._answers[key] for key in fake._answers if "access" in key}}
+        plan.make(Request(pod="du-0", command=(b"id",), cpus=choice), fake)
 
 
 def test_a_pod_that_is_not_there_is_no_question_of_rights() -> None:

@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from kubectl_nsexec.errors import CpuPolicyError
-from kubectl_nsexec.profiles import match_profile, profile_name
+from kubectl_nsexec.errors import CpuPolicyError, UsageError
+from kubectl_nsexec.profiles import (
+    ProfilesApiMissing,
+    ProfilesForbidden,
+    ProfilesFound,
+    ProfilesResult,
+    match_profile,
+    named_profile,
+    profile_name,
+    selects,
+)
 
 ROLE = "node-role.kubernetes.io/"
 WORKER, MASTER, CNF, RT = (ROLE + role for role in ("worker", "master", "worker-cnf", "realtime"))
@@ -70,5 +79,30 @@ def test_two_profiles_that_cannot_be_told_apart_stop_the_run() -> None:
     message = caught.value.message
     assert '"cnf" and "rt"' in message
     assert "n1" in message
+    assert "--profile NAME" in message
     assert "--cpus" in message
     assert '"all"' not in message
+
+
+def test_a_profile_by_name() -> None:
+    """Also one that selects other nodes; whether it selects this one can be asked."""
+    both = ProfilesFound((profile("cnf", CNF), profile("rt", RT)))
+    assert named_profile(both, "rt") is both.items[1]
+    assert selects(both.items[0], node(WORKER, CNF))
+    assert not selects(both.items[1], node(WORKER, CNF))
+
+
+@pytest.mark.parametrize(
+    ("profiles", "words"),
+    [
+        (ProfilesFound((profile("rt", RT), profile("cnf", CNF))), 'no PerformanceProfile "x"; there are: cnf, rt'),
+        (ProfilesFound(()), 'no PerformanceProfile "x"; there are: none'),
+        (ProfilesApiMissing(), "this cluster has no PerformanceProfile API"),
+        (ProfilesForbidden("not you"), "may not be listed (not you); get leave to list"),
+    ],
+)
+def test_a_name_that_is_none(profiles: ProfilesResult, words: str) -> None:
+    """A typing error is answered with the names that there are; the other stories with their own next step."""
+    with pytest.raises(UsageError) as caught:
+        named_profile(profiles, "x")
+    assert words in caught.value.message

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from kubectl_nsexec.asked import BY_HAND, BY_PROFILE
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import CpuPolicyError, PlacementError
@@ -110,13 +111,13 @@ def test_a_target_in_the_shared_pool_owns_nothing() -> None:
 def test_cpus_named_by_hand_may_not_touch_the_target() -> None:
     """Nobody says that they are reserved, so not even the pool's are shared with the target."""
     with pytest.raises(CpuPolicyError, match=r"--cpus 0-1 overlaps the CPUs of the target \(0-1,3\) at 0-1"):
-        check_on_node(CpuPolicy(CpuSet.parse("0-1"), "--cpus", by_hand=True), facts(target="0-1,3"))
+        check_on_node(CpuPolicy(CpuSet.parse("0-1"), "--cpus", BY_HAND), facts(target="0-1,3"))
 
 
-@pytest.mark.parametrize("by_hand", [True, False])
-def test_where_the_checkpoint_says_none_overlap_is_no_error(by_hand: bool) -> None:  # noqa: FBT001 - a table's column
+@pytest.mark.parametrize("by", [BY_HAND, BY_PROFILE])
+def test_where_the_checkpoint_says_none_overlap_is_no_error(by: str) -> None:
     """Nothing is exclusive on such a node, and it is said."""
-    verdict = check_on_node(replace(POLICY, by_hand=by_hand), facts(target="0-3", state=NONE))
+    verdict = check_on_node(replace(POLICY, by=by), facts(target="0-3", state=NONE))
     assert verdict.summary == "nothing on the node is exclusive"
     assert "no CPU of the node is exclusive" in verdict.warnings[0]
 
