@@ -36,10 +36,10 @@ check: .venv ## style, types, layers, shell scripts
 test-unit: .venv ## hermetic tests, under a minute, no cluster
 	@$(BIN)/pytest tests/unit tests/node
 
-.PHONY: test-foreign
-test-foreign: .venv ## the last link on emulated machines of other architectures
-	@$(TESTBED) packages foreign
-	@$(BIN)/pytest tests/architectures
+.PHONY: test-machines
+test-machines: .venv ## the last link on small emulated machines: other architectures, SELinux
+	@$(TESTBED) packages small-vm
+	@$(BIN)/pytest tests/machines
 
 .PHONY: test-host
 test-host: .venv ## live tests on the host node (brings it up)

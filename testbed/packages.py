@@ -16,15 +16,24 @@ SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 HOST: Final = ("containerd", "iproute2", "runc", "util-linux", *SHELLS, *ON_TERMINALS)
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
-FOREIGN: Final = ("busybox-static", "mmdebstrap", "qemu-system-arm", "qemu-system-misc", "qemu-system-ppc", "uidmap")
+SMALL_VM: Final = (
+    "busybox-static",
+    "mmdebstrap",
+    "qemu-system-arm",
+    "qemu-system-misc",
+    "qemu-system-ppc",
+    "qemu-system-x86",
+    "secilc",
+    "uidmap",
+)
 
 BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
     "base": BASE,
     "cluster": CLUSTER,
     "host": HOST,
     "rt": RT,
-    "foreign": FOREIGN,
-    "all": BASE + CLUSTER + HOST + RT + FOREIGN,
+    "small-vm": SMALL_VM,
+    "all": BASE + CLUSTER + HOST + RT + SMALL_VM,
 }
 
 _STARTS_A_SERVICE: Final = {

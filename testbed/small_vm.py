@@ -1,6 +1,6 @@
-"""Small machines of other architectures under QEMU's emulation: Debian's kernel and static busybox, no disk.
+"""Small machines of any architecture under QEMU's emulation: Debian's kernel and static busybox, no disk.
 
-The packages are only unpacked, so nothing foreign has to run for that; kernel and busybox are kept in the cache.
+The packages are only unpacked, so nothing of them has to run for that; kernel and busybox are kept in the cache.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from testbed.progress import long_step
 from testbed.rt_config import SUITE
 
 _LIMIT_SECONDS: Final = 600.0
-_LOG: Final = CACHE / "foreign.log"
+_LOG: Final = CACHE / "small-vm.log"
 _KERNEL: Final = re.compile(r"\./boot/vmlinu[xz]-.+")
 _BUSYBOX: Final = "./bin/busybox"
 
@@ -35,6 +35,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = {
+    "amd64": Kind("amd64", "linux-image-amd64", ("qemu-system-x86_64",), "ttyS0"),
     "arm64": Kind("arm64", "linux-image-arm64", ("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57"), "ttyAMA0"),
     "ppc64le": Kind(
         "ppc64el", "linux-image-powerpc64le", ("qemu-system-ppc64", "-M", "pseries", "-vga", "none"), "hvc0"
@@ -55,11 +56,11 @@ def ensure(architecture: str) -> Parts:
     """Return kernel and busybox, unpacked first if the cache has none. Raises ClusterError, which names the log."""
     kind = KINDS[architecture]
     key = hashlib.sha256(repr((SUITE, kind)).encode()).hexdigest()[:12]
-    folder = CACHE / f"foreign-{architecture}-{key}"
+    folder = CACHE / f"small-vm-{architecture}-{key}"
     parts = Parts(folder / "kernel", folder / "busybox")
     if not folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix=".foreign-") as scratch:
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix=".small-vm-") as scratch:
             made = Path(scratch) / "made"
             made.mkdir()
             with long_step(f"kernel and busybox of {architecture}", 0.5):
@@ -68,15 +69,17 @@ def ensure(architecture: str) -> Parts:
     return parts
 
 
-def boot(architecture: str, initrd: Path) -> str:
+def boot(architecture: str, initrd: Path, arguments: str = "") -> str:
     """Run a machine with the cpio archive INITRD until it turns itself off; what its console showed.
+
+    ARGUMENTS: more for the kernel, as on its command line.
 
     Raises ClusterError when it does not end within ten minutes.
     """
     kind = KINDS[architecture]
     quiet = ["-m", "512", "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-net", "none"]
     # A panic reboots, and -no-reboot makes that the end.
-    words = f"console={kind.console} rdinit=/init quiet loglevel=1 panic=-1"
+    words = f"console={kind.console} rdinit=/init quiet loglevel=1 panic=-1 {arguments}"
     command = [*kind.emulator, *quiet, "-kernel", str(ensure(architecture).kernel), "-initrd", str(initrd)]
     try:
         done = subprocess.run(

@@ -1,11 +1,17 @@
 #!/bin/busybox sh
-# First and only program of a machine of another architecture: makes something like a container, enters it once for each
-# file of /sessions, and prints what came of it.
-/bin/busybox mkdir -p /proc /dev /c /out
+# First program of a small machine: makes something like a container, enters it once for each file of /sessions, and
+# prints what came of it.
+/bin/busybox mkdir -p /proc /sys /dev /c /out
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
+if [ -e /policy ]; then
+  mount -t sysfs sysfs /sys
+  mount -t selinuxfs selinuxfs /sys/fs/selinux
+  dd if=/policy of=/sys/fs/selinux/load bs=1M 2>/dev/null # in one write
+  echo 1 >/sys/fs/selinux/enforce
+fi
 cat >/container <<'END'
 read -r pid _ </proc/self/stat
 mount -t tmpfs tmpfs /c
