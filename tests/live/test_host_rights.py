@@ -116,7 +116,6 @@ def test_arguments_are_recorded_when_asked_for(nsexec: Program, kubectl: Program
         target.name,
         "-n",
         target.namespace,
-        "--cpus=0",
         "--record-args",
         "--user=7",
         "-i",
