@@ -147,7 +147,7 @@ def _command(
             only_list = dry_run == "client"
             made.append(requests.CleanupRequest(connection_options, helper_namespace, force, only_list, output, quiet))
             return
-        helper.check_dry_run(dry_run, output, force=force)
+        helper.check_dry_run(dry_run, output, verify=verify, force=force)
         if filename is None:
             named = requests.pod_name(pod or [], program)
         else:
@@ -173,6 +173,7 @@ def _command(
             max_duration_seconds=parse_duration(max_duration, "--max-duration") if max_duration is not None else None,
             verify=verify,
             dry_run=dry_run == "client",
+            output=output,
             record_arguments=record_args,
             program=program,
         )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kubectl_nsexec import asked, find_pod, resources, target
+from kubectl_nsexec.cluster.api import list_performance_profiles
 from kubectl_nsexec.deadline import parse_request_timeout
+from kubectl_nsexec.profiles import profile_name
 from kubectl_nsexec.request import ClusterOptions
 
 if TYPE_CHECKING:
@@ -131,8 +133,10 @@ def _values(
     word, metavar = typed.word, flag.metavar or ""
     if flag.name == "container":
         return Candidates(_matching(word, _containers(typed, connect(options))))
-    if flag.name in ("namespace", "helper_namespace"):
-        return Candidates(_matching(word, _names(connect(options), "/api/v1/namespaces")))
+    if flag.name in ("namespace", "helper_namespace", "profile"):
+        known_to = connect(options)
+        profiles = flag.name == "profile"
+        return Candidates(_matching(word, _profiles(known_to) if profiles else _names(known_to, "/api/v1/namespaces")))
     if flag.name in ("context", "cluster", "user"):
         sections = kubeconfig(options)
         known = {"context": sections.contexts, "cluster": sections.clusters, "user": sections.users}
@@ -183,6 +187,10 @@ def _names(cluster: Cluster, path: str) -> list[str]:
         if not more:
             break
     return names
+
+
+def _profiles(cluster: Cluster) -> list[str]:
+    return [profile_name(profile) for profile in list_performance_profiles(cluster) or ()]
 
 
 def _containers(typed: Typed, cluster: Cluster) -> list[str]:

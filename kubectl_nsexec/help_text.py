@@ -20,11 +20,11 @@ SUMMARY = """\
 Run CMD in a container as oc exec does, but on its node's reserved CPUs and off
 the isolated ones. Without CMD: a shell. Nothing of it outlives this client."""
 DESCRIPTION = """\
-The CPUs come from the node's PerformanceProfile, else from the kubelet, or from --cpus. A privileged helper pod on the
-target's node moves into a cpuset of these CPUs that nothing in it can leave, enters every namespace of the container
-and becomes whom oc exec would have made it: user, groups, capabilities, limits, environment, directory, seccomp filter
-and label. Before CMD starts, its CPUs are compared with those of the container; where anything is in doubt, nothing is
-started.
+The CPUs come from the node's PerformanceProfile, else from what CRI-O, workload pinning and the kubelet say on the
+node, or from --cpus; sources that disagree stop the run. A privileged helper pod on the target's node moves into a
+cpuset of these CPUs that nothing in it can leave, enters every namespace of the container and becomes whom oc exec
+would have made it: user, groups, capabilities, limits, environment, directory, seccomp filter and label. Before CMD
+starts, its CPUs are compared with those of the container; where anything is in doubt, nothing is started.
 
 When CMD or the client ends, in whatever way, the pod ends too, and the node ends what is left in it."""
 """Paragraphs for the man page, after SUMMARY."""

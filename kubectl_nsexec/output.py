@@ -1,4 +1,4 @@
-"""Results as text for people. Data goes to stdout; who prints it is not decided here."""
+"""Results as text, for people and for scripts. Data goes to stdout; who prints it is not decided here."""
 
 from __future__ import annotations
 
@@ -30,6 +30,36 @@ def proof_table(proof: Proof, width: int | None = None) -> str:
     return tabulate(wrapped, tablefmt="plain", disable_numparse=True)
 
 
+def proof_document(proof: Proof) -> dict[str, object]:
+    """The proof for scripts, as docs/proof.schema.json has it; CPU sets in the kernel's syntax, "" for none."""
+    return {
+        "apiVersion": "nsexec.io/v1",
+        "kind": "Proof",
+        "target": {
+            "namespace": proof.namespace,
+            "pod": proof.pod,
+            "container": proof.container,
+            "node": proof.node,
+            "cpus": str(proof.target_mask),
+        },
+        "reserved": {"cpus": str(proof.reserved), "by": proof.by, "source": proof.source},
+        "crossChecks": [
+            {"source": check.source, "cpus": str(check.cpus), "agrees": check.agrees} for check in proof.cross_checks
+        ],
+        "exclusive": {"cpus": str(proof.exclusive)},
+        "command": {"cpus": str(proof.cmd_mask), "pid": proof.pid},
+        "pin": {"kind": proof.pin, "cgroup": proof.cgroup},
+        "verdict": {"reason": proof.reason, "message": proof.verdict},
+        "granted": list(proof.granted),
+        "warnings": list(proof.warnings),
+    }
+
+
+def in_form(document: Mapping[str, object], form: str) -> str:
+    """The document as ``json`` or ``yaml``, without the last newline."""
+    return json.dumps(document, indent=2) if form == "json" else as_yaml(document)
+
+
 def as_yaml(manifest: Mapping[str, object]) -> str:
     """A manifest as YAML for ``kubectl apply -f -``, without its last newline: scripts in it stay readable."""
     import yaml  # noqa: PLC0415 - imported only when YAML is printed: start-up time
@@ -53,10 +83,8 @@ _LIST_VERSION = 1
 def helper_list(helpers: Sequence[Mapping[str, str | int]], form: str | None) -> str:
     """Helper pods as ``json``, ``yaml`` or (None) a table, without the last newline; all have the same names."""
     document = {"version": _LIST_VERSION, "helpers": list(helpers)}
-    if form == "json":
-        return json.dumps(document, indent=2)
-    if form == "yaml":
-        return as_yaml(document)
+    if form is not None:
+        return in_form(document, form)
     from tabulate import tabulate  # noqa: PLC0415 - as above
 
     shown = [{**helper, "age": age(int(helper["ageSeconds"]))} for helper in helpers]

@@ -70,6 +70,8 @@ class Request:
     """How long CMD may run; None: as long as it takes."""
     verify: bool = False
     dry_run: bool = False
+    output: str | None = None
+    """The form of the proof or the dry run: json or yaml; None: a table for people, YAML of a dry run."""
     record_arguments: bool = False
     """CMD's argv may be written down where others read it."""
     program: str = "oc nsexec"

@@ -124,6 +124,8 @@ class Proof:
     reserved: CpuSet
     source: str
     """Who says that these CPUs are reserved, e.g. ``PerformanceProfile "rt", spec.cpu.reserved``."""
+    by: str
+    """Which kind of source that is: ``cpus`` (by hand), ``profile``, ``node`` or ``kubelet``."""
     target_mask: CpuSet
     exclusive: CpuSet
     """What the kubelet's CPU manager has given to containers for themselves."""
@@ -131,7 +133,10 @@ class Proof:
     pin: str
     cgroup: str
     pid: int
+    reason: str
+    """Why that is safe: ``Apart``, ``NothingExclusive`` or ``SharedPool``."""
     verdict: str
+    """The same in words."""
     granted: tuple[str, ...] = ()
     """What the command got beyond what `oc exec` would have given it."""
     cross_checks: tuple[CrossCheck, ...] = ()

@@ -48,7 +48,7 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
     if isinstance(made.policy, CpuPolicy):
         _say_all(made.policy.notes, console)
     if request.dry_run:
-        console.print(output.as_yaml(manifest(made.helper)))
+        console.print(output.in_form(manifest(made.helper), request.output or "yaml"))
         return 0
     if warning := disturbing.warning(request.command):
         console.notice(warning)
@@ -116,11 +116,16 @@ def _start_command(entry: Entry, console: Console, terminal: Terminal | None) ->
     for warning in started.proof.warnings:
         console.notice(f"warning: {warning}")
     if request.verify:
-        table = output.proof_table(started.proof)
+        proof = started.proof
+        shown = (
+            output.in_form(output.proof_document(proof), request.output)
+            if request.output
+            else output.proof_table(proof)
+        )
         if request.command:
-            console.say(table)
+            console.say(shown)  # stdout is the command's
         else:
-            console.print(table)
+            console.print(shown)
     if started.tty == "helper":
         console.notice("the container has no /dev/pts of its own, so the terminal has no name inside it")
     return started

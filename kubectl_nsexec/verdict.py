@@ -20,6 +20,8 @@ class Verdict:
     """The command may start. ``exclusive``: every CPU that the kubelet gave to a container for itself."""
 
     exclusive: CpuSet
+    reason: str
+    """``Apart``, ``NothingExclusive`` or ``SharedPool``: stable, for scripts."""
     summary: str
     warnings: tuple[str, ...] = ()
 
@@ -42,13 +44,13 @@ def check_on_node(policy: CpuPolicy, facts: TargetFacts) -> Verdict:
     warnings = list(_place_warnings(policy, facts))
     overlap = facts.mask & facts.target_mask
     if not overlap:
-        return Verdict(exclusive, "apart from the target's CPUs", tuple(warnings))
+        return Verdict(exclusive, "Apart", "apart from the target's CPUs", tuple(warnings))
     if _nothing_exclusive(policy, state):
         if not policy.nothing_exclusive:
             warnings.append("no CPU of the node is exclusive to any container (CPU manager policy none)")
-        return Verdict(exclusive, "nothing on the node is exclusive", tuple(warnings))
+        return Verdict(exclusive, "NothingExclusive", "nothing on the node is exclusive", tuple(warnings))
     _check_overlap(policy, facts, state)
-    return Verdict(exclusive, "the target owns no CPU: it runs in the shared pool", tuple(warnings))
+    return Verdict(exclusive, "SharedPool", "the target owns no CPU: it runs in the shared pool", tuple(warnings))
 
 
 def outside_target(policy: CpuPolicy, facts: TargetFacts) -> CpuSet | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.flags.helper import DRY_RUN, unknown_dry_run
+from kubectl_nsexec.flags.helper import DRY_RUN, check_output, unknown_dry_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,5 +22,4 @@ def check_cleanup(words: Sequence[str], dry_run: str, output: str | None) -> Non
         raise UsageError(f'--cleanup takes neither a pod nor a command, but "{words[0]}" was given')
     if dry_run not in DRY_RUN:
         raise unknown_dry_run(dry_run)
-    if output not in (None, "json", "yaml"):
-        raise UsageError(f'-o: "{output}" is neither json nor yaml')
+    check_output(output)

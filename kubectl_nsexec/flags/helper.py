@@ -9,6 +9,7 @@ import typer
 from kubectl_nsexec.errors import UsageError
 
 DRY_RUN = ("none", "client")
+OUTPUTS = ("json", "yaml")
 
 Timeout = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="How long it may take to start the command.")
@@ -40,23 +41,30 @@ DryRun = Annotated[
 ]
 Output = Annotated[
     str | None,
-    typer.Option("-o", "--output", metavar="json|yaml", help="With --cleanup; yaml also with --dry-run=client."),
+    typer.Option(
+        "-o", "--output", metavar="json|yaml", help="With --verify, --dry-run=client or --cleanup: for scripts."
+    ),
 ]
 RecordArgs = Annotated[
     bool, typer.Option("--record-args", help="Write CMD's arguments into the Event and the helper pod.")
 ]
 
 
-def check_dry_run(dry_run: str, output: str | None, *, force: bool) -> None:
+def check_dry_run(dry_run: str, output: str | None, *, verify: bool, force: bool) -> None:
     """Raises UsageError for a value that is not known, and for what goes only with another flag that is missing."""
     if force:
         raise UsageError("--force goes with --cleanup")
     if dry_run not in DRY_RUN:
         raise unknown_dry_run(dry_run)
-    if output not in (None, "yaml"):
-        raise UsageError(f'-o: "{output}" is not supported; only yaml is')
-    if output and dry_run == "none":
-        raise UsageError("-o yaml goes with --dry-run=client")
+    check_output(output)
+    if output and dry_run == "none" and not verify:
+        raise UsageError(f"-o {output} goes with --verify, --dry-run=client or --cleanup")
+
+
+def check_output(output: str | None) -> None:
+    """Raises UsageError for a value of -o that there is not."""
+    if output not in (None, *OUTPUTS):
+        raise UsageError(f'-o: "{output}" is neither {" nor ".join(OUTPUTS)}')
 
 
 def unknown_dry_run(dry_run: str) -> UsageError:

@@ -5,10 +5,13 @@ The host node is this machine. These tests write the node's own files, so they r
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
+import yaml
 
 from testbed import host_kubelet
 from tests.live.pods import guaranteed
@@ -28,6 +31,7 @@ DROP_IN = "/etc/crio/crio.conf.d/99-runtimes.conf"
 PINNING = "/etc/kubernetes/openshift-workload-pinning"
 PROFILE = f'PerformanceProfile "performance-{host_kubelet.ROLE}", spec.cpu.reserved'
 RESERVED = host_kubelet.RESERVED
+SCHEMA = Path(__file__).parents[2] / "docs/proof.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,24 @@ def test_a_node_that_agrees_is_part_of_the_proof(run: Run, put: Put) -> None:
     assert f"CHECKED WITH    {DROP_IN}, infra_ctr_cpuset: {RESERVED}" in " ".join(done.text.split("\n                "))
     assert "host-kubelet.json, reservedSystemCPUs" in " ".join(done.text.split("\n                "))
     assert PINNING not in done.text
+
+
+def test_the_proof_for_scripts(run: Run, put: Put, target: Pod) -> None:
+    """-o json and -o yaml say the same; beside a command it is on stderr, for stdout is the command's."""
+    put(DROP_IN, infra(RESERVED))
+    done = run("--verify", "-o", "json")
+    assert (done.status, done.stderr) == (0, "")
+    proof = json.loads(done.text)
+    jsonschema.validate(proof, json.loads(SCHEMA.read_text()))
+    assert proof["target"]["pod"] == target.name
+    assert proof["reserved"] == {"cpus": RESERVED, "by": "profile", "source": PROFILE}
+    assert {"source": f"{DROP_IN}, infra_ctr_cpuset", "cpus": RESERVED, "agrees": True} in proof["crossChecks"]
+    assert proof["exclusive"]["cpus"] == proof["target"]["cpus"]
+    assert (proof["command"]["cpus"], proof["verdict"]["reason"]) == (RESERVED, "Apart")
+    beside = run("--verify", "-oyaml", "-q", "--", "echo", "fine")
+    assert (beside.status, beside.text) == (0, "fine\n")
+    again = yaml.safe_load(beside.stderr)
+    assert again | {"command": None} == proof | {"command": None}
 
 
 def test_a_file_that_is_damaged_stops_the_run(run: Run, put: Put) -> None:

@@ -117,6 +117,12 @@ def test_namespaces(words: Complete, line: tuple[str, ...]) -> None:
     assert words(*line) == (["other"], completion.NO_FILES)
 
 
+def test_performance_profiles(words: Complete, api: FakeApi) -> None:
+    """For --profile."""
+    api.put("/apis/performance.openshift.io/v2/performanceprofiles", "rt", "cnf")
+    assert words("du-0", "--profile", "r") == (["rt"], completion.NO_FILES)
+
+
 @pytest.mark.parametrize(
     ("flag", "names"), [("--context", ["first", "second/api:6443"]), ("--cluster", ["k"]), ("--user", ["u", "v"])]
 )
@@ -214,6 +220,7 @@ def test_every_flag_has_its_own_explanation(kubeconfig: Path, capfd: pytest.Capt
         (("-f", ""), ["json", "yaml", "yml"], completion.BY_ENDING),
         (("--dry-run", ""), ["none", "client"], completion.NO_FILES),
         (("-o", "y"), ["yaml"], completion.NO_FILES),
+        (("--cpu-source=",), ["profile", "node", "kubelet"], completion.NO_FILES),
         (("--token", ""), [], completion.NO_FILES),
         (("--stdin=t",), ["true"], completion.NO_FILES),
         (("--nonsense=",), None, completion.ERROR),

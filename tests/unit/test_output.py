@@ -1,17 +1,26 @@
-"""The table that --verify prints."""
+"""What --verify prints, for people and for scripts."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
+import jsonschema
 import pytest
 import yaml
 
 from kubectl_nsexec.cpuset import CpuSet
-from kubectl_nsexec.output import as_yaml, proof_table
+from kubectl_nsexec.output import as_yaml, in_form, proof_document, proof_table
 from kubectl_nsexec.results import CrossCheck, Proof
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/proof.schema.json").read_text())
 
 PROOF = Proof(
     namespace="ran",
@@ -20,12 +29,14 @@ PROOF = Proof(
     node="n1",
     reserved=CpuSet.parse("0-1"),
     source='PerformanceProfile "perf", spec.cpu.reserved',
+    by="profile",
     target_mask=CpuSet.of(2),
     exclusive=CpuSet.parse("2-3"),
     cmd_mask=CpuSet.parse("0-1"),
     pin="folder",
     cgroup="v2",
     pid=4711,
+    reason="Apart",
     verdict="apart from the target's CPUs",
 )
 
@@ -42,6 +53,81 @@ def test_the_table_shows_everything_that_was_proved() -> None:
         "PIN             folder, cgroup v2",
         "VERDICT         apart from the target's CPUs",
     ]
+
+
+FULL = replace(
+    PROOF,
+    cross_checks=(
+        CrossCheck("/etc/crio/crio.conf.d/99-runtimes.conf, infra_ctr_cpuset", CpuSet.of(0, 1), agrees=True),
+        CrossCheck("kubelet configz, cpuManagerPolicy none", CpuSet(), agrees=False),
+    ),
+    granted=("root",),
+    warnings=("one", "two"),
+)
+"""A proof with something in each field."""
+
+FROZEN = {
+    "apiVersion": "nsexec.io/v1",
+    "kind": "Proof",
+    "target": {"namespace": "ran", "pod": "du-0", "container": "dpdk", "node": "n1", "cpus": "2"},
+    "reserved": {"cpus": "0-1", "by": "profile", "source": 'PerformanceProfile "perf", spec.cpu.reserved'},
+    "crossChecks": [
+        {"source": "/etc/crio/crio.conf.d/99-runtimes.conf, infra_ctr_cpuset", "cpus": "0-1", "agrees": True},
+        {"source": "kubelet configz, cpuManagerPolicy none", "cpus": "", "agrees": False},
+    ],
+    "exclusive": {"cpus": "2-3"},
+    "command": {"cpus": "0-1", "pid": 4711},
+    "pin": {"kind": "folder", "cgroup": "v2"},
+    "verdict": {"reason": "Apart", "message": "apart from the target's CPUs"},
+    "granted": ["root"],
+    "warnings": ["one", "two"],
+}
+
+
+@pytest.mark.parametrize(("form", "reader"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_the_proof_for_scripts_is_frozen(form: str, reader: Callable[[str], object]) -> None:
+    """Whoever reads nsexec.io/v1 finds these names, in this order; a change of one is another version."""
+    text = in_form(proof_document(FULL), form)
+    assert reader(text) == FROZEN
+    assert list(cast("dict[str, object]", reader(text))) == list(FROZEN)
+    assert not text.endswith("\n")
+
+
+@pytest.mark.parametrize("proof", [PROOF, FULL, replace(PROOF, exclusive=CpuSet(), by="cpus", reason="SharedPool")])
+def test_the_proof_is_what_its_schema_says(proof: Proof) -> None:
+    """docs/proof.schema.json is what scripts may rely on."""
+    jsonschema.validate(proof_document(proof), SCHEMA)
+
+
+def test_the_schema_knows_every_field() -> None:
+    """A field that it does not name is one that nobody was told of; one that it asks for is there."""
+
+    def same(document: object, schema: Any) -> None:  # noqa: ANN401 - a JSON schema
+        if isinstance(document, dict):
+            assert list(document) == list(schema["properties"]) == schema["required"]
+            for key, value in document.items():
+                same(value, schema["properties"][key])
+        if isinstance(document, list) and document:
+            same(document[0], schema["items"])
+
+    same(proof_document(FULL), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"kind": "Other"},
+        {"apiVersion": "nsexec.io/v2"},
+        {"command": {"cpus": "0-", "pid": 1}},
+        {"command": {"cpus": "0", "pid": 0}},
+        {"reserved": {"cpus": "0", "by": "guess", "source": "x"}},
+        {"warnings": None},
+    ],
+)
+def test_the_schema_refuses_what_is_no_proof(broken: dict[str, object]) -> None:
+    """Else it would prove nothing."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(proof_document(PROOF) | broken, SCHEMA)
 
 
 def test_numbers_stay_as_they_are() -> None:
