@@ -209,6 +209,25 @@ def test_a_service_account_without_any_right_is_let_in_by_the_commands_that_it_i
         kubectl.ok("delete", "serviceaccount", "bot", "-n", target.namespace)
 
 
+def test_a_namespace_that_lets_no_privileged_pod_in_is_opened_by_the_command_that_is_told(
+    nsexec: Program, kubectl: Program, target: Pod
+) -> None:
+    """Pod Security refuses the helper: nothing is created, and the labels that are missing are named."""
+    closed = f"{nsexec.environment['NSEXEC_NAMESPACE']}-closed"
+    kubectl.ok("create", "namespace", closed)
+    try:
+        kubectl.ok("label", "namespace", closed, "pod-security.kubernetes.io/enforce=baseline")
+        kubectl.ok("wait", "-n", closed, "--for=create", "serviceaccount/default", "--timeout=30s")
+        refused = _run(nsexec, target, "--helper-namespace", closed, "--", "true")
+        assert (refused.status, refused.stdout) == (1, b"")
+        assert 'violates PodSecurity "baseline:latest"' in refused.stderr
+        _as_administrator("\n".join(_after(refused.stderr, "the helper's namespace has to allow privileged pods, by")))
+        done = _run(nsexec, target, "--helper-namespace", closed, "--", "true")
+        assert (done.status, done.stderr) == (0, "")
+    finally:
+        kubectl.ok("delete", "namespace", closed, "--timeout=90s")
+
+
 def test_programs_that_disturb_are_warned_about(nsexec: Program, target: Pod) -> None:
     """On stderr, by name also through a path; -q silences it."""
     told = _run(nsexec, target, "--", "/bin/pmap", "1")
