@@ -28,7 +28,7 @@ check: .venv ## style, types, layers, shell scripts
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
-	@cat $(addprefix kubectl_nsexec/node/,agent-base.sh agent-find.sh agent-sources.sh agent.sh) | shellcheck --shell=sh -
+	@cat $(addprefix kubectl_nsexec/node/,agent-base.sh agent-find.sh agent-sources.sh agent-alone.sh agent.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
 	@echo "checks: style, types, layers and shell scripts are clean"
 

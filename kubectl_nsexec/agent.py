@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,12 +60,42 @@ def enter_command(
     shell: str = SHELL,
 ) -> list[str]:
     """Command line of a session (exec subresource). Raises ValueError for values that do not fit the protocol."""
+    return _agent(shell, "enter", nonce, reserved, *_place(session_id, target, powers))
+
+
+def _place(session_id: str, target: Target, powers: Powers) -> list[str]:
     if not _SESSION_ID.fullmatch(session_id):
         raise ValueError("a session's ID is 5 to 20 lower-case letters and digits")
     wanted = "1" if target.shares_host_pid else "0"
-    place = [session_id, target.cgroup_uid, target.container_id, wanted]
     files = "node" if powers.host_tools else "container"
-    return _agent(shell, "enter", nonce, reserved, *place, _process_word(powers.process), files)
+    return [session_id, target.cgroup_uid, target.container_id, wanted, _process_word(powers.process), files]
+
+
+def alone_command(
+    nonce: str,
+    reserved: CpuSet | None,
+    session_id: str,
+    target: Target,
+    powers: Powers,
+    *,
+    agent_bytes: int,
+    link: bytes,
+) -> list[str]:
+    """Command line of lease and session at once, for root on the node itself, where there is no helper pod.
+
+    It reads the agent's text, of ``agent_bytes``, from its stdin. ``reserved`` as for ``hold_command``.
+    Raises ValueError as the others do.
+    """
+    _, _, _, name, _, *hold = hold_command(nonce, reserved, len(link), hashlib.sha256(link).hexdigest())
+    session = _place(session_id, target, powers)
+    return ["/bin/sh", "-c", _ALONE.format(agent_bytes), name, "alone", *hold, *session]
+
+
+_ALONE = (
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin; unset LD_PRELOAD LD_LIBRARY_PATH; umask 022; cd /; "
+    f"NSEXEC_HOST=; {AGENT_VARIABLE}=$(head -c {{}}); "
+    f'export PATH NSEXEC_HOST {AGENT_VARIABLE}; eval "${AGENT_VARIABLE}"'
+)
 
 
 def _process_word(process: int | str | None) -> str:
@@ -102,6 +133,11 @@ _FRAME_BYTES = 65535
 def go_line(identity_bytes: int) -> bytes:
     """What the agent waits for after its ``target`` event; the identity follows, then the command's stdin."""
     return b"go %d\n" % identity_bytes
+
+
+def narrow_line(cpus: CpuSet) -> bytes:
+    """Moves the agent, after its ``target`` event, onto ``cpus``, a part of its own; a new ``target`` event follows."""
+    return f"narrow {cpus}\n".encode()
 
 
 def typed(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from kubectl_nsexec import argv as arguments
-from kubectl_nsexec import asked, help_text, resources, terminal
+from kubectl_nsexec import asked, help_text, resources, terminal, via
 from kubectl_nsexec import request as requests
 from kubectl_nsexec.command import Command
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
@@ -19,6 +19,7 @@ from kubectl_nsexec.flags import about, as_exec, connection, helper
 from kubectl_nsexec.flags import cleanup as cleanup_flags
 from kubectl_nsexec.flags import cpus as cpu_flags
 from kubectl_nsexec.flags import powers as power_flags
+from kubectl_nsexec.flags import via as via_flags
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
 
 _EXIT_BROKEN_PIPE = 141
@@ -81,6 +82,9 @@ def _command(
         cpus: cpu_flags.Cpus = None,
         profile: cpu_flags.Profile = None,
         cpu_source: cpu_flags.CpuSource = None,
+        way: via_flags.Kind = via.POD,
+        ssh_user: via_flags.SshUser = via.DEFAULT_SSH_USER,
+        ssh_option: via_flags.SshOption = None,
         timeout: helper.Timeout = requests.DEFAULT_TIMEOUT,
         max_duration: helper.MaxDuration = None,
         image: helper.Image = None,
@@ -162,6 +166,7 @@ def _command(
             container=container,
             connection=connection_options,
             powers=power_flags.powers(command_user, process, privileged=privileged, host_tools=host_tools),
+            via=via.asked(way, ssh_user, ssh_option),
             pod_running_timeout_seconds=parse_duration(pod_running_timeout, "--pod-running-timeout"),
             stdin=stdin,
             tty=tty,

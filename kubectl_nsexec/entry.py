@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec import agent, events, identity, node_cpus, node_word, powers, verdict
-from kubectl_nsexec.cluster.api import pod_path
-from kubectl_nsexec.cluster.connection import V5_PROTOCOL
 from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
-from kubectl_nsexec.helper_manifest import CONTAINER, HelperSpec, new_id
 from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Proof, Started, TargetFacts
-from kubectl_nsexec.streams import Links, RemoteStream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
+    from kubectl_nsexec.streams import RemoteStream
+    from kubectl_nsexec.way import Way
 
 _SHOWN_CHARACTERS = 2000
 _LAST_WORDS_SECONDS = 2.0
@@ -40,55 +35,47 @@ class StartedCommand:
 
 
 class Entry:
-    """One helper pod and one target. Every method raises the NsexecError family."""
+    """One way onto the node and one target. Every method raises the NsexecError family."""
 
-    def __init__(
-        self, request: Request, cluster: Cluster, plan: Plan, helper: HelperSpec, links: Links, deadline: Deadline
-    ) -> None:
+    def __init__(self, request: Request, plan: Plan, way: Way, deadline: Deadline) -> None:
         self.request = request
-        self.links = links
-        self._cluster = cluster
+        self.way = way
         self._plan = plan
-        self._helper = helper
         self._deadline = deadline
         self._policy = plan.policy if isinstance(plan.policy, CpuPolicy) else CpuPolicy(CpuSet(), "not known yet")
 
     def hold_lease(self) -> CpuPolicy:
-        """Attaches to the helper's main process: it lives as long as this stream, and all of ours with it.
+        """Takes the lease: while it is open, all of ours on the node lives.
 
-        Tells it its CPUs where only the node itself says which, hands it the last link, and waits until it stands on
-        them. Returns the policy that holds from here on.
+        Tells the node's side its CPUs where only the node itself says which, hands it the last link, and waits until it
+        stands on them. Returns the policy that holds from here on.
         """
-        self.lease = self._open("attach", [])
-        if self.request.stdin and not self.request.tty and self.lease.connection.protocol != V5_PROTOCOL:
-            raise HelperPodError(
-                "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
-                "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
-            )
+        self.lease = self.way.hold()
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy)
         self.lease.send_stdin(self._plan.last_link)
         event = self._next_event(self.lease)
         if not isinstance(event, Held):
-            raise AgentError(f"the helper's main process answered {type(event).__name__} instead of Held")
+            raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")
         return self._policy
 
     def _by_node(self, undecided: Undecided) -> CpuPolicy:
-        """The helper waits in the shared pool, on CPUs that nobody owns, until it is told its own."""
+        """Until it is told its CPUs, a helper pod waits in the shared pool, on CPUs that nobody owns."""
         self.lease.send_stdin(agent.LOOK)
         look = self._next_event(self.lease)
         if not isinstance(look, NodeLook):
-            raise AgentError(f"the helper's main process answered {type(look).__name__} instead of NodeLook")
+            raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
         policy = node_word.decide(undecided, look, node_cpus.read(look.sources))
         self.lease.send_stdin(agent.place_line(policy.reserved))
         return policy
 
     def start_command(self, window: tuple[int, int] | None = None) -> StartedCommand:
         """Enters the target and stops just after CMD has been started; ``window``: with a terminal of that size."""
-        stream, facts = self._enter(self._policy.reserved)
+        stream = self.way.enter(self._policy.reserved)
+        facts = self._facts(stream)
         if outside := verdict.outside_target(self._policy, facts):
-            stream.connection.close()  # the agent sees no "go" and ends
-            stream, facts = self._enter(outside)
+            stream.send_stdin(agent.narrow_line(outside))
+            facts = self._facts(stream)
         compared = node_word.compare(self._policy, node_cpus.read(facts.sources), self._plan.target.node)
         checked = verdict.check_on_node(self._policy, facts)
         own = identity.of_target(facts, self._plan.helper.architecture)
@@ -113,27 +100,16 @@ class Entry:
         proof = self._proof(facts, started, checked, compared, granted, who.lacks)
         return StartedCommand(stream, proof, started.tty, limit)
 
-    def _enter(self, cpus: CpuSet) -> tuple[RemoteStream, TargetFacts]:
-        plan = self._plan
-        command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, self.request.powers, shell=plan.shell)
-        stream = self._open("exec", [("command", word) for word in command])
+    def _facts(self, stream: RemoteStream) -> TargetFacts:
         facts = self._next_event(stream)
         if not isinstance(facts, TargetFacts):
             raise AgentError(f"the agent answered {type(facts).__name__} instead of TargetFacts")
-        return stream, facts
-
-    def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
-        channels = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), *query]
-        path = pod_path(self._helper.namespace, self._helper.name, subresource)
-        timeout = max(0.1, self._deadline.remaining_seconds())
-        stream = RemoteStream(self._cluster.open_stream(path, channels, timeout_seconds=timeout))
-        self.links.add(stream)
-        return stream
+        return facts
 
     def _next_event(self, stream: RemoteStream) -> Held | NodeLook | TargetFacts | Started:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
-        while (line := self.links.wait_for_line(stream, self._deadline)) is not None:
+        while (line := self.way.links.wait_for_line(stream, self._deadline)) is not None:
             event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
                 raise agent.to_error(event, self._context())
@@ -146,13 +122,19 @@ class Entry:
         if self._deadline.expired():
             return HelperPodError(
                 f"the node did not start the command within {self._deadline.allowed_seconds:g}s; "
-                "nothing was started; give it longer by --timeout"
+                f"nothing was started; give it longer by --timeout{self._heard()}"
             )
-        self.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
+        self.way.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
         words = b"\n".join([*strays, bytes(stream.stdout), bytes(stream.stderr)]).decode(errors="backslashreplace")
         status = stream.status.message if stream.status else "the connection was closed"
         found = "; ".join(part for part in (status, words.strip()[-_SHOWN_CHARACTERS:]) if part)
-        return AgentError(f"the agent on node {self._helper.node} ended before the command started: {found}")
+        node = self._plan.target.node
+        return AgentError(f"the agent on node {node} ended before the command started: {found}{self._heard()}")
+
+    def _heard(self) -> str:
+        """What else was said, as the end of an error."""
+        words = self.way.heard().strip()[-_SHOWN_CHARACTERS:]
+        return f"\nSaid on the way:\n{words}" if words else ""
 
     def _context(self) -> agent.FailureContext:
         target, policy = self._plan.target, self._policy

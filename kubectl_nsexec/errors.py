@@ -88,6 +88,12 @@ class HelperPodError(NsexecError):
     code = "helper-pod"
 
 
+class NodeAccessError(NsexecError):
+    """There is no way onto the node by ssh or a shell, or no root there."""
+
+    code = "node-access"
+
+
 class AgentError(NsexecError):
     """The agent on the node refused or failed; ``code`` is the one that it sent."""
 

@@ -9,7 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import flags
-from kubectl_nsexec.flags import about, as_exec, cleanup, connection, cpus, helper, powers
+from kubectl_nsexec.flags import about, as_exec, cleanup, connection, cpus, helper, powers, via
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +36,7 @@ COMMON = (
 GROUPS = {
     "As oc exec and oc rsh have them": as_exec,
     "The CPUs": cpus,
+    "The way onto the node": via,
     "The helper pod": helper,
     "More than oc exec gives": powers,
     "Instead of a command": cleanup,

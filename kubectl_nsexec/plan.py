@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, cpu_policy, find_pod, node, rights, target, trail
+from kubectl_nsexec import agent, cpu_policy, find_pod, node, rights, target, trail, via
 from kubectl_nsexec.asked import BY_NODE
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
@@ -30,6 +30,7 @@ Json = dict[str, Any]
 _FORBIDDEN = 403
 _IMAGE_SHELL = "/bin/sh"
 _FALLBACK_IMAGES = 2
+_ADDRESS_KINDS = ("InternalIP", "Hostname")
 _OS_LABEL = "kubernetes.io/os"
 
 
@@ -42,6 +43,8 @@ class Plan:
     helper: HelperSpec
     images: tuple[str, ...]
     nonce: str
+    address: str
+    """Where the node is reached by ssh; empty where its Node does not say."""
     shell: str
     last_link: bytes
     trail: Mapping[str, str]
@@ -55,7 +58,8 @@ def make(request: Request, cluster: Cluster) -> Plan:
     """
     namespace = request.namespace or cluster.namespace
     preflight = Preflight(cluster, request.helper_namespace, request.program.split()[0])
-    preflight.ask(*rights.for_helper(request.helper_namespace))
+    if request.via.kind == via.POD:
+        preflight.ask(*rights.for_helper(request.helper_namespace))
     try:
         made = _from_reads(request, cluster, namespace, preflight)
     except NsexecError as error:
@@ -77,7 +81,7 @@ def _from_reads(request: Request, cluster: Cluster, namespace: str, preflight: P
     handler = Background(lambda: runtime_handler(cluster, chosen.runtime_class))
     configz = Background(lambda: _configz(cluster, request, chosen.node))
     node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
-    _check_node(node_object, chosen.node)
+    _check_node(node_object, chosen.node, kubelet_wanted=request.via.kind == via.POD)
     target.refuse_sandbox(chosen.pod, chosen.runtime_class, handler.result())
     policy = cpu_policy.decide(request.cpus, profiles.result(), node_object, configz.result)
     return _plan(request, chosen, policy, node_object, preflight.user())
@@ -106,7 +110,7 @@ def _configz(cluster: Cluster, request: Request, node_name: str) -> Json:
     return cluster.request("GET", f"/api/v1/nodes/{node_name}/proxy/configz")
 
 
-def _check_node(node_object: Json, name: str) -> None:
+def _check_node(node_object: Json, name: str, *, kubelet_wanted: bool = True) -> None:
     labels = (node_object.get("metadata") or {}).get("labels") or {}
     system = ((node_object.get("status") or {}).get("nodeInfo") or {}).get("operatingSystem") or labels.get(_OS_LABEL)
     if system not in (None, "linux"):
@@ -115,7 +119,7 @@ def _check_node(node_object: Json, name: str) -> None:
         )
     conditions = (node_object.get("status") or {}).get("conditions") or []
     ready: Json = next((c for c in conditions if c.get("type") == "Ready"), {})
-    if ready.get("status") != "True":
+    if kubelet_wanted and ready.get("status") != "True":
         raise HelperPodError(
             f"node {name} is not ready ({ready.get('reason') or 'no report'}: {ready.get('message') or 'none'}); "
             "no helper pod can be started there"
@@ -143,13 +147,20 @@ def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, u
         annotations=run,
         life_seconds=_life_seconds(request),
     )
-    return Plan(chosen, policy, helper, images, nonce, shell, last_link, run)
+    return Plan(chosen, policy, helper, images, nonce, _address(node_object), shell, last_link, run)
 
 
 def _life_seconds(request: Request) -> int:
     if request.max_duration_seconds is None:
         return MAX_LIFE_SECONDS
     return math.ceil(request.timeout_seconds + request.max_duration_seconds) + LIFE_SLACK_SECONDS
+
+
+def _address(node_object: Json) -> str:
+    """The node's own address, else its name in the DNS (v1 Node, status.addresses)."""
+    listed = (node_object.get("status") or {}).get("addresses") or []
+    found = [str(each.get("address") or "") for kind in _ADDRESS_KINDS for each in listed if each.get("type") == kind]
+    return next(filter(None, found), "")
 
 
 def _images_on(node_object: Json, other_than: str) -> list[str]:

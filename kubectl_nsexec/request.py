@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec import asked, resources
 from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.via import THROUGH_POD, Via
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class Request:
     container: str | None = None
     connection: ClusterOptions = ClusterOptions()
     powers: asked.Powers = asked.AS_EXEC
+    via: Via = THROUGH_POD
     pod_running_timeout_seconds: float = 60.0
     stdin: bool = False
     tty: bool = False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, disturbing, helper_pod, output, plan, trail
+from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, output, plan, trail
 from kubectl_nsexec.background import Background
+from kubectl_nsexec.by_pod import ByPod
+from kubectl_nsexec.by_shell import ByShell
 from kubectl_nsexec.cluster import Cluster, load, prepare_streams
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
@@ -16,6 +19,7 @@ from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
 from kubectl_nsexec.streams import ExitStatus, Links, Source, relay, user_stdin
 from kubectl_nsexec.terminal import take
+from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
     from kubectl_nsexec.terminal import Terminal
+    from kubectl_nsexec.way import Way
 
 Json = dict[str, Any]
 
@@ -48,24 +53,27 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
     if isinstance(made.policy, CpuPolicy):
         _say_all(made.policy.notes, console)
     if request.dry_run:
-        console.print(output.in_form(manifest(made.helper), request.output or "yaml"))
+        console.print(_dry_run(request, made))
         return 0
     if warning := disturbing.warning(request.command):
         console.notice(warning)
-    Background(prepare_streams)  # while the node starts the helper pod
+    if request.via.kind == POD:
+        Background(prepare_streams)  # while the node starts the helper pod
     with ExitStack() as stack:
-        helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
         links = Links()
+        if request.via.kind == POD:
+            helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
+            way: Way = ByPod(request, cluster, made, helper, links, deadline)
+        else:
+            way = ByShell(request, made, links)
         stack.callback(links.close)
-        entry = Entry(request, cluster, made, helper, links, deadline)
+        entry = Entry(request, made, way, deadline)
         policy = entry.hold_lease()
         if policy is not made.policy:
             _say_all(policy.notes, console)
         started = _start_command(entry, console, terminal)
         if request.command:
-            stack.enter_context(
-                _published(cluster, _event(made, policy, helper), console, request.connection.verbosity)
-            )
+            stack.enter_context(_published(cluster, _event(made, policy, way), console, request.connection.verbosity))
         return _relay(entry, started, console, terminal)
 
 
@@ -74,8 +82,8 @@ def _say_all(notes: tuple[str, ...], console: Console) -> None:
         console.notice(note)
 
 
-def _event(made: Plan, policy: CpuPolicy, helper: HelperSpec) -> Json:
-    where = f"on CPUs {policy.reserved} of node {made.target.node}, by helper pod {helper.namespace}/{helper.name}"
+def _event(made: Plan, policy: CpuPolicy, way: Way) -> Json:
+    where = f"on CPUs {policy.reserved} of node {made.target.node}, by {way.name}"
     return trail.event(made.target, made.trail, where)
 
 
@@ -89,6 +97,13 @@ def _published(cluster: Cluster, event: Json, console: Console, verbosity: int) 
     except (ApiError, TimeoutError) as error:
         if verbosity > 0:
             console.notice(f"no Event says that the command ran: {error}")
+
+
+def _dry_run(request: Request, made: Plan) -> str:
+    """What would be created or run."""
+    if request.via.kind == POD:
+        return output.in_form(manifest(made.helper), request.output or "yaml")
+    return shlex.join(by_shell.command(request, made))
 
 
 def _start_helper(
@@ -138,7 +153,7 @@ def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Te
     else:
         request = entry.request
         sources = [user_stdin(console.stdin_fd)] if request.stdin and request.command else []
-        ended = relay(entry.links, started.stream, entry.lease, console, sources, _latest_end(started))
+        ended = relay(entry.way.links, started.stream, entry.lease, console, sources, _latest_end(started))
     return _exit_status(ended, started, console)
 
 
@@ -159,7 +174,7 @@ def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, ter
         started.stream.send_stdin(window())  # it may have changed since the command was given its first
         with terminal.raw():
             sources = [Source(typed.fd, keys), Source(resized, window)]
-            return relay(entry.links, started.stream, entry.lease, console, sources, _latest_end(started))
+            return relay(entry.way.links, started.stream, entry.lease, console, sources, _latest_end(started))
 
 
 def _latest_end(started: StartedCommand) -> Deadline | None:

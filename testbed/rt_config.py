@@ -12,11 +12,17 @@ PACKAGES = (
     "procps",
     "python3",
     "runc",
+    "sudo",
     "systemd",
     "systemd-sysv",
     "udev",
     "util-linux",
 )
+
+# Who logs in by ssh: RHCOS' own user, who becomes root without a password, and one who does not.
+SUDOER = "core"
+STRANGER = "guest"
+BANNER = "Authorized use only."
 
 # Words, one a line, for mmdebstrap's hook. Only the virtual disk's drivers: a small initramfs is quick to unpack on an
 # emulated CPU.
@@ -94,7 +100,10 @@ FILES = {
     "etc/systemd/network/10-ether.network": "[Match]\nName=en*\n[Network]\nDHCP=ipv4\n",
     # Throttling off: a FIFO loop owns its CPU wholly, which is the case that the tool is for.
     "etc/sysctl.d/90-realtime.conf": "kernel.sched_rt_runtime_us = -1\n",
-    "etc/ssh/sshd_config.d/node.conf": "PasswordAuthentication no\nUseDNS no\nUsePAM no\nMaxSessions 50\n",
+    "etc/ssh/sshd_config.d/node.conf": "PasswordAuthentication no\nUseDNS no\nUsePAM no\nMaxSessions 50\n"
+    "Banner /etc/ssh/banner\n",
+    "etc/ssh/banner": f"{BANNER}\n",
+    "etc/sudoers.d/core": f"{SUDOER} ALL=(ALL) NOPASSWD: ALL\n",
     "etc/systemd/system/containerd.service.d/payload.conf": _CONTAINERD_WAITS,
     "etc/systemd/system/system.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",
     "etc/systemd/system/user.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",

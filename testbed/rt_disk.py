@@ -21,6 +21,7 @@ from testbed.paths import CACHE
 from testbed.progress import long_step
 
 DISK_SIZE: Final = "6G"  # sparse: an unused block costs nothing
+_USERS: Final = (rt_config.SUDOER, rt_config.STRANGER)
 _FAILED_LOG: Final = CACHE / "rt-disk.log"
 _STEP_LIMIT_SECONDS: Final = 1800.0
 
@@ -35,7 +36,9 @@ class Disk(NamedTuple):
 
 def key() -> str:
     """Twelve hex digits that change whenever anything that goes into the disk changes."""
-    text = repr((rt_config.SUITE, rt_config.PACKAGES, rt_config.INITRAMFS, rt_config.FILES, rt_config.LINKS, DISK_SIZE))
+    text = repr(
+        (rt_config.SUITE, rt_config.PACKAGES, rt_config.INITRAMFS, rt_config.FILES, rt_config.LINKS, DISK_SIZE, _USERS)
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -120,9 +123,10 @@ def _mmdebstrap(tar: Path) -> list[str]:
         f'--essential-hook=mkdir -p "$1/{path.parent}" && printf "%s\\n" {" ".join(words)} > "$1/{path}"'
         for path, words in ((Path(name), words) for name, words in rt_config.INITRAMFS.items())
     ]
+    users = [f'--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash {user}' for user in _USERS]
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
     include = f"--include={','.join(rt_config.PACKAGES)}"
-    return ["mmdebstrap", "--variant=minbase", include, *hooks, *excluded, rt_config.SUITE, str(tar), *sources]
+    return ["mmdebstrap", "--variant=minbase", include, *hooks, *users, *excluded, rt_config.SUITE, str(tar), *sources]
 
 
 def _assemble(work: Path) -> list[str]:

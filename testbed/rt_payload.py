@@ -75,6 +75,10 @@ def write(folder: Path, kubelet: Path, images: Iterable[Path], pause_image: str,
         f"{_PKI}/serving.key": (0o600, key.read_bytes()),
         "etc/containerd/config.toml": (0o644, containerd_config(pause_image).encode()),
         "root/.ssh/authorized_keys": (0o600, public_key.encode()),
+        **{  # sshd reads them as the user
+            f"home/{user}/.ssh/authorized_keys": (0o644, public_key.encode())
+            for user in (rt_config.SUDOER, rt_config.STRANGER)
+        },
         **{path: (mode, text.encode()) for path, (mode, text) in cni.files(f"{_CNI}/bin", f"{_CNI}/config").items()},
         **{f"opt/node/images/{path.name}": (0o644, path.read_bytes()) for path in images},
     }

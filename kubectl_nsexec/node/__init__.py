@@ -6,11 +6,11 @@ from importlib.resources import files
 
 from kubectl_nsexec.errors import HelperPodError
 
-_AGENT_PARTS = ("agent-base.sh", "agent-find.sh", "agent-sources.sh", "agent.sh")
+_AGENT_PARTS = ("agent-base.sh", "agent-find.sh", "agent-sources.sh", "agent-alone.sh", "agent.sh")
 
 
 def agent_script() -> str:
-    """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter …`` on the node."""
+    """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter|alone …`` on the node."""
     folder = files(__name__)
     return "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
 

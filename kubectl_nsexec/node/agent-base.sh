@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 set -u
 export LC_ALL=C
-: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST:=/host}" "${NSEXEC_RUN:=/nsexec}"
+: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=/host}" "${NSEXEC_RUN:=/nsexec}"
 : "${NSEXEC_CGROUP:=$NSEXEC_HOST/sys/fs/cgroup}"
 nonce='' unread=0
 
@@ -130,9 +130,10 @@ make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own
   put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
 }
 
-find_home() { # the start of both parts: $version $base $pod (ours) $online $cut
+find_home() { # the start of both parts: $version $base $pod (ours, or what stands for it) $online $cut
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   cut_to_online
   find_hierarchy
-  find_pod "$NSEXEC_POD_UID" || fail placement "no cgroup folder of the helper pod $NSEXEC_POD_UID below $base$above"
+  pod=${NSEXEC_HOME:-}
+  [ -n "$pod" ] || find_pod "$NSEXEC_POD_UID" || fail placement "no cgroup folder of the helper pod $NSEXEC_POD_UID below $base$above"
 }

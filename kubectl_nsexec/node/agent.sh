@@ -1,16 +1,28 @@
 #!/bin/sh
-# What nsexec runs on the node, as root, in the helper container (POSIX sh: dash, bash and BusyBox ash).
+# What nsexec runs on the node, as root, in the helper container or (alone) on the node itself, in POSIX sh: dash, bash
+# and BusyBox ash.
 #
 #   hold NONCE RESERVED LINK_BYTES LINK_SHA256   the helper's main process: narrows its own container to the
 #                                                reserved CPUs, takes the last link from stdin, holds the lease;
 #                                                RESERVED "ask": tells what the node says, and is told the CPUs
 #   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                one session: pins itself, finds the target, hands over to nsenter
+#   alone NONCE RESERVED LINK_BYTES LINK_SHA256 ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
+#                                                both at once, where there is no helper pod
 #     PROCESS: first, pid:NUMBER or name:NAME; FILES: whose files the command sees, container or node
 #
 # It speaks in lines "NONCE {json}" on stdout. Whatever goes wrong before the command starts ends in
 # {"event":"error"} and exit status 125.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
+
+take_link() { # from stdin, $unread bytes with the SHA-256 sum $sum → $link
+  link=$NSEXEC_RUN/last-link
+  head -c "$unread" >"$link" || fail last-link "cannot write $link"
+  unread=0
+  got=$(sha256sum "$link") || fail last-link "cannot read $link back"
+  [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
+  chmod 0500 "$link" || fail last-link "cannot make $link executable"
+}
 
 # --- the helper's main process ---
 
@@ -52,12 +64,7 @@ hold() {
   [ -n "${sources:-}" ] || gather
   printf %s "$sources" >"$NSEXEC_RUN/sources" || fail node "cannot write $NSEXEC_RUN/sources"
 
-  link=$NSEXEC_RUN/last-link
-  head -c "$unread" >"$link" || fail last-link "cannot write $link"
-  unread=0
-  got=$(sha256sum "$link") || fail last-link "cannot read $link back"
-  [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
-  chmod 0500 "$link" || fail last-link "cannot make $link executable"
+  take_link
 
   make_folder keep
   outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
@@ -98,6 +105,8 @@ find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, where
   # shellcheck disable=SC2086 # field 5 is the mount point (proc(5)), a volume of ours under the kubelet's root
   set -- $mounted
   case ${5:-} in "$NSEXEC_HOST"/*) kubelet_state=${5%%/pods/*}/cpu_manager_state ;; esac
+  [ ! -e "$kubelet_state" ] || return 0
+  [ -z "${NSEXEC_HOME:-}" ] || find_kubelet_by_target
 }
 
 check_cpus() { # what the target shares with us must be of the kubelet's shared pool, which nobody owns
@@ -130,23 +139,40 @@ find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would t
   return 1
 }
 
-coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable
-
-enter() {
-  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=- root=''
-  case $7 in container) ;; node) files=$NSEXEC_HOST ;; *) fail node "'$7' has no files" ;; esac
-  case $process in first | name:?*) ;; pid:*) counted "${process#pid:}" ;; *) false ;; esac ||
-    fail node "'$process' is no process"
-  own_mask
-  entry_mask=$mask
-  case $id in ????? | ??????*) named "$id" ;; *) false ;; esac || fail node "'$id' is no session name"
-  named "$pod_uid" && named "$container_id" || fail node "'$pod_uid' or '$container_id' is no name of a cgroup"
-  find_home
-  make_folder "$id"
-  put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
+stand() { # → $pinned, $own_rights: our own CPUs, which have to be of $cut
   own_mask
   pinned=$mask own_rights=$rights
   within "$pinned" "$cut" || fail placement "asked for CPUs $cut, got '$pinned' in $folder"
+}
+
+coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable
+
+tell_target() {
+  say "$(printf '"event":"target","pid":%s,"inner":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s",' \
+    "$pid" "$inner" "$entry_mask" "$pinned" "$target_mask"
+  printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
+  printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
+    "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
+  printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s",' "$(readlink -n cwd | base64 -w0)" "$root" \
+    "$(coded "$kubelet_state")"
+  cat "$NSEXEC_RUN/sources")"
+}
+
+enter() {
+  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=- root=''
+  case $7 in container) ;; node) files=${NSEXEC_HOST:-/} ;; *) fail node "'$7' has no files" ;; esac
+  case $process in first | name:?*) ;; pid:*) counted "${process#pid:}" ;; *) false ;; esac ||
+    fail node "'$process' is no process"
+  own_mask
+  entry_mask=${NSEXEC_ENTRY_MASK:-$mask}
+  case $id in ????? | ??????*) named "$id" ;; *) false ;; esac || fail node "'$id' is no session name"
+  named "$pod_uid" && named "$container_id" || fail node "'$pod_uid' or '$container_id' is no name of a cgroup"
+  find_home
+  # As of a best-effort pod: it is charged to no pod here, and goes first when memory runs out.
+  [ -z "${NSEXEC_HOME:-}" ] || put 1000 "$NSEXEC_PROC/self/oom_score_adj"
+  make_folder "$id"
+  put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
+  stand
 
   find_pod "$pod_uid" || fail no-target "no cgroup folder of pod $pod_uid below $base$above"
   find_container "$container_id" || fail no-target "no cgroup folder of container $container_id in $pod"
@@ -175,17 +201,20 @@ enter() {
   for kind in ipc uts net cgroup; do # the last link joins pid and mnt
     [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
   done
-  say "$(printf '"event":"target","pid":%s,"inner":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s",' \
-    "$pid" "${pids##*[!0-9]}" "$entry_mask" "$pinned" "$target_mask"
-  printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
-  printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
-    "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
-  printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s",' "$(readlink -n cwd | base64 -w0)" "$root" \
-    "$(coded "$kubelet_state")"
-  cat "$NSEXEC_RUN/sources")"
+  inner=${pids##*[!0-9]}
+  tell_target
 
   # read takes a byte at a time from a pipe: what follows the line is left for the last link.
-  read -r word bytes && [ "$word" = go ] && counted "$bytes" || exit 125
+  read -r word bytes || exit 125
+  if [ "$word" = narrow ]; then
+    within "$bytes" "$cut" && cut=$whole || fail placement "CPUs '$bytes' are not a part of $cut"
+    put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
+    stand
+    check_cpus "$target_mask" "$pinned"
+    tell_target
+    read -r word bytes || exit 125
+  fi
+  [ "$word" = go ] && counted "$bytes" || exit 125
   still_there && { [ "$pid" = "$init" ] || (cd "$NSEXEC_PROC/$init" && still_there) 2>/dev/null; } ||
     fail no-target "the container's process $pid ended while the command was being prepared"
   own_mask
@@ -196,12 +225,15 @@ enter() {
     "$init" "$files"
 }
 
+agent=$NSEXEC_AGENT
 unset NSEXEC_AGENT
 part=${1:-} nonce=${2:-}
 named "$nonce" || part=''
 case $part,$# in
 hold,5) counted "$4" && named "$5" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
+alone,11) shift 2 && alone "$@" ;;
+home,11) counted "$4" && named "$5" && named "$6" && shift 2 && home "$@" ;;
 esac
 echo "nsexec-agent: not how it is called: $*" >&2
 exit 125

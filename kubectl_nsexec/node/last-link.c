@@ -2,22 +2,27 @@
  * The last link of nsexec on the node: a static program without dependencies.
  *
  *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|-   one session, in /proc/PID
+ *   last-link guard NONCE HOME TOP|- RUN PROGRAM ARGUMENT...      the lease and the session where there is no helper pod
  *   last-link keep HOLDER_PID CPUS CPUSET_FILE...                 holds the helper container on the reserved CPUs
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "enter.h"
+#include "guard.h"
 #include "keep.h"
 #include "report.h"
 
 int main(int count, char **words)
 {
     static const char usage[] = "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT\n"
+                                "       last-link guard NONCE HOME TOP RUN PROGRAM ARGUMENT...\n"
                                 "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n";
 
     if (count == 9 && !strcmp(words[1], "enter") && report_as(words[2]))
         return enter(words + 3);
+    if (count >= 7 && !strcmp(words[1], "guard") && report_as(words[2]))
+        return guard(words[2], words + 3);
     if (count >= 5 && !strcmp(words[1], "keep"))
         return keep(words[2], words[3], words + 4);
     write_all(STDERR_FILENO, usage, sizeof usage - 1);

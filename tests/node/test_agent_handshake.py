@@ -122,3 +122,26 @@ def test_node_without_nsenter_is_told(node: FakeNode) -> None:
     agent = node.enter(PATH=str(tools))
     output, _ = agent.communicate(timeout=20)
     assert (events(output)[0]["code"], agent.returncode) == ("node", 125)
+
+
+def test_narrow_moves_the_session_before_it_goes(node: FakeNode) -> None:
+    """Where nothing is exclusive the client wants us off the target's CPUs: a second look, then go."""
+    agent = node.enter()
+    stdin = after_look(agent)
+    node.set_mask("0")
+    stdin.write(b"narrow 0\n")
+    stdin.flush()
+    (second,) = events(cast("IO[bytes]", agent.stdout).readline())
+    assert (second["event"], second["mask"], second["pid"], second["inner"]) == ("target", "0", 1234, 1)
+    assert (node.session_folder() / "cpuset.cpus").read_text() == "0\n"
+    output, _ = agent.communicate(b"go 5\n", timeout=20)
+    assert f"\n{NONCE}\n0\n5\n" in output.decode()
+
+
+@pytest.mark.parametrize("cpus", ["", "2", "0-2", "x", "0 1"])
+def test_narrow_never_widens(node: FakeNode, cpus: str) -> None:
+    """Only a part of the CPUs that the session has."""
+    agent = node.enter()
+    after_look(agent)
+    output, _ = agent.communicate(f"narrow {cpus}\n".encode(), timeout=20)
+    assert (events(output)[0]["code"], agent.returncode) == ("placement", 125)

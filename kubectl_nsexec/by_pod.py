@@ -1,0 +1,64 @@
+"""The way onto the node through a helper pod: its main process holds the lease, the exec subresource is the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec import agent
+from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.cluster.connection import V5_PROTOCOL
+from kubectl_nsexec.errors import HelperPodError
+from kubectl_nsexec.helper_manifest import CONTAINER, HelperSpec, new_id
+from kubectl_nsexec.streams import Links, RemoteStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubectl_nsexec.cluster import Cluster
+    from kubectl_nsexec.cpuset import CpuSet
+    from kubectl_nsexec.deadline import Deadline
+    from kubectl_nsexec.plan import Plan
+    from kubectl_nsexec.request import Request
+
+
+class ByPod:
+    """A Way through a helper pod that runs."""
+
+    def __init__(
+        self, request: Request, cluster: Cluster, plan: Plan, helper: HelperSpec, links: Links, deadline: Deadline
+    ) -> None:
+        self.name = f"helper pod {helper.namespace}/{helper.name}"
+        self.links = links
+        self._request = request
+        self._cluster = cluster
+        self._plan = plan
+        self._helper = helper
+        self._deadline = deadline
+
+    def hold(self) -> RemoteStream:
+        """Attaches to the helper's main process, which lives as long as this stream."""
+        lease = self._open("attach", [])
+        if self._request.stdin and not self._request.tty and lease.connection.protocol != V5_PROTOCOL:
+            raise HelperPodError(
+                "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
+                "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
+            )
+        return lease
+
+    def enter(self, cpus: CpuSet) -> RemoteStream:
+        """See Way."""
+        plan = self._plan
+        command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, self._request.powers, shell=plan.shell)
+        return self._open("exec", [("command", word) for word in command])
+
+    def heard(self) -> str:
+        """See Way: the API server passes nothing on that is not the agent's."""
+        return ""
+
+    def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
+        channels = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), *query]
+        path = pod_path(self._helper.namespace, self._helper.name, subresource)
+        timeout = max(0.1, self._deadline.remaining_seconds())
+        stream = RemoteStream(self._cluster.open_stream(path, channels, timeout_seconds=timeout))
+        self.links.add(stream)
+        return stream

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Third part of the agent, joined with the others by the package: the way in without a helper pod, as root on the node.
+#
+# A home of our own stands for the helper pod's cgroup folder, and a memory file system of our own, seen by nobody else,
+# for its volume. What stays is one process, `last-link guard`: it takes the place of the lease's main process and of
+# the runtime, ends every process of the session when the client is gone, and removes what was made here.
+# shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
+
+alone() { # from the ordinary mount namespace and cgroup, into our own
+  reserved=$1 id=$4
+  [ "$(id -u)" = 0 ] || fail node "this is uid $(id -u) and not root"
+  # The client waits for this with what it sends, so that no head reads more than is meant for it.
+  printf '\n%s ready\n' "$nonce"
+  own_mask
+  # For the session that comes later; the pod is the target's, which shows where the kubelet keeps its files.
+  export NSEXEC_AGENT="$agent" NSEXEC_ENTRY_MASK="$mask" NSEXEC_POD_UID="$5" NSEXEC_HOME=''
+  [ "$reserved" != ask ] || ask
+  shift
+  set -- "$reserved" "$@"
+  cut_to_online
+  find_hierarchy
+  # shellcheck disable=SC2016 # for the shell that is started
+  set -- /bin/sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent home "$nonce" "$@"
+  # Under systemd the top of cgroup v2 is systemd's: what it has not made itself may lose its CPUs at any time.
+  [ "$version" = v1 ] || [ ! -d "$NSEXEC_HOST/run/systemd/system" ] ||
+    set -- systemd-run --quiet --scope --collect --slice=-.slice "--unit=nsexec-$id" -p Delegate=yes \
+      -p "AllowedCPUs=$cut" -- "$@"
+  # As a slave: what the node unmounts must not stay busy because of our copy of its mounts.
+  exec unshare --mount --propagation slave -- "$@"
+}
+
+find_kubelet_by_target() { # in the target's /proc folder → $kubelet_state: there is no volume of ours to go by
+  # Each container has an /etc/hosts from there: field 3 is its device, 4 the file on it, 5 the mount point (proc(5)).
+  # shellcheck disable=SC2046 # the fields are what is wanted
+  set -- $(grep -F "/pods/$NSEXEC_POD_UID/etc-hosts " mountinfo 2>/dev/null)
+  while read -r _ _ device top point _; do
+    [ "$device" = "${3:-}" ] || continue
+    case $4 in "${top%/}"/*) ;; *) continue ;; esac
+    kubelet_state=${4#"${top%/}"} kubelet_state=${point%/}${kubelet_state%%/pods/*}/cpu_manager_state
+    [ ! -e "$kubelet_state" ] || return 0
+  done 2>/dev/null <"$NSEXEC_PROC/self/mountinfo"
+}
+
+# shellcheck disable=SC2317 # the trap calls it
+undo() { # what was made before the guard could be started; systemd removes its scope itself
+  umount -l "$NSEXEC_RUN" 2>/dev/null
+  rmdir "$NSEXEC_RUN" 2>/dev/null
+  [ "$top" = - ] || put "$$" "$top/cgroup.procs"
+  rmdir "$NSEXEC_HOME/nsexec-guard" "$NSEXEC_HOME" 2>/dev/null
+}
+
+home() { # in our own mount namespace and, with systemd, scope
+  reserved=$1 bytes=$2 sum=$3 id=$4 NSEXEC_RUN=$NSEXEC_HOST/run/nsexec-$4
+  shift 3
+  cut_to_online
+  find_hierarchy
+  case $own in
+  *"/nsexec-$id.scope") NSEXEC_HOME=$base$own top=- ;;
+  *) NSEXEC_HOME=$base/nsexec-$id top=$base ;;
+  esac
+  trap undo EXIT
+  trap '' HUP INT QUIT TERM # whoever wants us to end closes our stdin
+  mkdir -m 0700 "$NSEXEC_RUN" && mount -t tmpfs -o mode=0700,size=16m,nosuid,nodev nsexec "$NSEXEC_RUN" ||
+    fail node "cannot mount a memory file system on $NSEXEC_RUN"
+  unread=$bytes
+  take_link
+  mkfifo -m 0600 "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
+
+  pod=$base
+  [ "$top" = - ] || make_folder "$id"
+  pod=$NSEXEC_HOME
+  make_folder guard
+  put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
+  own_mask
+  within "$mask" "$cut" || fail placement "asked for CPUs $cut, got '$mask' in $folder"
+  "$link" 2>/dev/null
+  [ $? -eq 125 ] || fail last-link "the node does not run $link"
+  say "\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
+  export NSEXEC_AGENT="$agent" NSEXEC_HOME NSEXEC_RUN
+  # shellcheck disable=SC2016 # for the shell that is started
+  exec "$link" guard "$nonce" "$NSEXEC_HOME" "$top" "$NSEXEC_RUN" \
+    /bin/sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent enter "$nonce" "$reserved" "$@"
+}
+

@@ -1,0 +1,36 @@
+"""Which way onto the node the user wants, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubectl_nsexec.errors import UsageError
+
+POD, SSH, LOCAL = "pod", "ssh", "local"
+DEFAULT_SSH_USER = "core"
+"""RHCOS' own."""
+
+
+@dataclass(frozen=True)
+class Via:
+    """``kind``: a helper pod, the user's ssh, or a shell on this machine, which is the node."""
+
+    kind: str = POD
+    ssh_user: str = DEFAULT_SSH_USER
+    """Empty: by ssh's own configuration."""
+    ssh_options: tuple[str, ...] = ()
+    """``NAME=VALUE`` as in ssh_config(5)."""
+
+
+THROUGH_POD = Via()
+
+
+def asked(kind: str, ssh_user: str, ssh_options: list[str] | None) -> Via:
+    """The flags' words as one value. Raises UsageError."""
+    if kind not in (POD, SSH, LOCAL):
+        raise UsageError(f'--via: "{kind}" is neither pod, ssh nor local')
+    if ssh_options and kind != SSH:
+        raise UsageError("--ssh-option goes with --via ssh")
+    if "\0" in ssh_user or any("\0" in option for option in ssh_options or []):
+        raise UsageError("an argument cannot contain a NUL byte")
+    return Via(kind, ssh_user, tuple(ssh_options or ()))
