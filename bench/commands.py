@@ -22,7 +22,7 @@ TIMEOUT_SECONDS: Final = 120.0
 def kubectl(*arguments: str) -> list[str]:
     """Return the command line of ``kubectl ARGUMENTS``."""
     own = (f"--kubeconfig={KUBECONFIG}", f"--server={API_SERVER}", f"--cache-dir={STATE / 'kubectl-cache'}")
-    return [str(binaries.folder() / "kubectl"), *own, f"--namespace={NAMESPACE}", *arguments]
+    return [str(binaries.KUBERNETES.folder() / "kubectl"), *own, f"--namespace={NAMESPACE}", *arguments]
 
 
 def kubectl_exec(*command: str, stdin: bool = False, pod: str = POD) -> list[str]:

@@ -75,7 +75,7 @@ def stage() -> Stage:
     up = subprocess.run([sys.executable, "-m", "testbed", "up", "--node", "rt"], check=False)
     if up.returncode:
         raise DemoError("the real-time node did not come up; its logs are in .cluster/log")
-    return Stage(str(KUBECONFIG), str(binaries.folder() / "kubectl"), RT_NODE, images.BUSYBOX)
+    return Stage(str(KUBECONFIG), str(binaries.KUBERNETES.folder() / "kubectl"), RT_NODE, images.BUSYBOX)
 
 
 def _their_stage(kubeconfig: str) -> Stage:

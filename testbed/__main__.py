@@ -23,6 +23,7 @@ from testbed import (
     rt_vm,
 )
 from testbed.errors import ClusterError
+from testbed.go_build import Build
 from testbed.paths import CACHE, KUBECONFIG, STATE
 from testbed.progress import say
 
@@ -83,7 +84,7 @@ def _up(wanted: tuple[str, ...]) -> None:
 
 def _prepare(wanted: tuple[str, ...]) -> None:
     """Compile the programs and build the disk, side by side: one waits for CPUs, the other mostly for packages."""
-    steps: list[Callable[[], object]] = [binaries.ensure, images.ensure]
+    steps: list[Callable[[], object]] = [*(build.ensure for build in _builds(wanted)), images.ensure]
     if "rt" in wanted:
         steps.append(rt_disk.ensure)
     with ThreadPoolExecutor() as pool:
@@ -92,12 +93,18 @@ def _prepare(wanted: tuple[str, ...]) -> None:
             step.result()
 
 
+def _builds(wanted: tuple[str, ...]) -> list[Build]:
+    return [binaries.KUBERNETES, *([binaries.RUNTIME] if "host" in wanted else [])]
+
+
 def _expected(wanted: tuple[str, ...]) -> str:
     seconds = sum(0 if _runs(node) else _NODE_SECONDS[node] for node in wanted)
-    minutes = 0.0 if binaries.cached() else binaries.expected_minutes()
+    missing = [build for build in _builds(wanted) if not build.cached()]
+    minutes = sum(build.expected_minutes() for build in missing)
     disk = 0 if "rt" not in wanted or (CACHE / f"rt-{rt_disk.key()}").exists() else _DISK_MINUTES
     if minutes or disk:
-        first = "compiling Kubernetes" if not disk else "compiling Kubernetes and building a disk"
+        steps = [f"compiling {build.title}" for build in missing] + (["building a disk"] if disk else [])
+        first = " and ".join(steps)
         return f"about {minutes + disk + seconds / 60:.0f} min, most of it {first}, kept for the next time in {CACHE}"
     return f"about {seconds} s" if seconds else "it runs already, a few seconds"
 
@@ -144,7 +151,7 @@ def _status() -> None:
 
 def _env() -> None:
     print(f"export KUBECONFIG={KUBECONFIG}")
-    print(f'export PATH="{binaries.folder()}:$PATH"')
+    print(f'export PATH="{binaries.KUBERNETES.folder()}:$PATH"')
 
 
 def _ready_nodes() -> list[str]:

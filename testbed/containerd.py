@@ -1,8 +1,7 @@
-"""The host node's containerd: Debian's program with its own socket, root and state; the system's is not touched."""
+"""The host node's containerd and runc, compiled from Go modules, with a socket, root and state of their own."""
 
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterable
@@ -10,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from testbed import cni, images, machine, processes
+from testbed import binaries, cni, images, machine, processes
 from testbed.errors import ClusterError
 from testbed.paths import RUN, STATE
 
@@ -23,40 +22,41 @@ _START_TIMEOUT_SECONDS: Final = 30.0
 _DRAIN_TIMEOUT_SECONDS: Final = 20.0
 
 
-def config(*, systemd_cgroups: bool) -> str:
-    """Return containerd's configuration (version 2, which 1.6 to 2.x read)."""
-    cri = 'plugins."io.containerd.grpc.v1.cri"'
+def config(programs: Path, *, systemd_cgroups: bool) -> str:
+    """Return containerd's configuration (version 3, of containerd 2.x); ``programs``: the folder of shim and runc."""
+    cri = 'plugins."io.containerd.cri.v1.runtime"'
     runc = f"{cri}.containerd.runtimes.runc"
-    return f"""version = 2
+    return f"""version = 3
 root = "{_HOME / "root"}"
 state = "{_HOME / "state"}"
-disabled_plugins = ["io.containerd.internal.v1.opt"]
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"] # they write to /opt and /run/nri
 [grpc]
 address = "{SOCKET}"
 [{cri}]
 restrict_oom_score_adj = true # a machine without CAP_SYS_RESOURCE may not lower it
-sandbox_image = "{images.PAUSE}"
 [{cri}.cni]
-bin_dir = "{_CNI_BIN}"
+bin_dirs = ["{_CNI_BIN}"]
 conf_dir = "{_CNI_CONFIG}"
 [{runc}]
 runtime_type = "io.containerd.runc.v2"
+runtime_path = "{programs / "containerd-shim-runc-v2"}" # else Debian's, if that is installed
 [{runc}.options]
+BinaryName = "{programs / "runc"}"
 SystemdCgroup = {str(systemd_cgroups).lower()}
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "{images.PAUSE}"
 """
 
 
 def up(*, systemd_cgroups: bool) -> Path:
     """Start containerd unless it runs, import the test images that it lacks, and return its socket."""
-    program = os.environ.get("CONTAINERD") or shutil.which("containerd")
-    if program is None:
-        raise ClusterError("containerd is not installed: python3 -m testbed packages host")
+    programs = binaries.RUNTIME.ensure()
     cni.write(_CNI_BIN, _CNI_CONFIG)
     machine.keep_in_memory(_HOME)
     RUN.mkdir(parents=True, exist_ok=True)
     file = _HOME / "config.toml"
-    file.write_text(config(systemd_cgroups=systemd_cgroups))
-    processes.start(NAME, [program, "--config", str(file)])
+    file.write_text(config(programs, systemd_cgroups=systemd_cgroups))
+    processes.start(NAME, [str(programs / "containerd"), "--config", str(file)])
     processes.wait_until(
         "containerd answers", lambda: _ctr("version").returncode == 0, _START_TIMEOUT_SECONDS, process=NAME
     )
@@ -131,5 +131,5 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 
 
 def _ctr(*arguments: str) -> subprocess.CompletedProcess[str]:
-    argv = ["ctr", "--address", str(SOCKET), "--namespace", "k8s.io", *arguments]
+    argv = [str(binaries.RUNTIME.folder() / "ctr"), "--address", str(SOCKET), "--namespace", "k8s.io", *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=False)

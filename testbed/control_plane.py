@@ -34,7 +34,7 @@ _START_TIMEOUT_SECONDS: Final = 90.0
 
 def up() -> None:
     """Bring the control plane up; what runs already is left alone. Raises ClusterError with the log of what failed."""
-    programs = binaries.ensure()
+    programs = binaries.KUBERNETES.ensure()
     _keys()
     began = not processes.alive(API)
     if began:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from testbed import cni, images, machine, processes
+from testbed import binaries, cni, images, machine, processes
 from testbed.errors import ClusterError
 from testbed.paths import RUN, STATE
 
@@ -19,7 +19,7 @@ _CNI_CONFIG: Final = STATE / "cni" / "net.d"
 _START_TIMEOUT_SECONDS: Final = 30.0
 
 # CRI-O has no option for machines where containers may not lower oom_score_adj (no CAP_SYS_RESOURCE) or that have no
-# hugetlb controller: the bundle is trimmed on its way to runc. Debian's runc 1.1 knows version 1.0.2 of the bundle.
+# hugetlb controller: the bundle is trimmed on its way to runc. Every runc knows version 1.0.2 of the bundle.
 _RUNC: Final = """#!/usr/bin/env python3
 import json, os, sys
 def trim(path, bundle):
@@ -133,7 +133,8 @@ def _programs() -> dict[str, str]:
     found = {
         "crio": crio,
         "pinns": str(beside) if beside and beside.exists() else shutil.which("pinns"),
-        **{name: shutil.which(name) for name in ("conmon", "runc", "skopeo")},
+        "runc": str(binaries.RUNTIME.ensure() / "runc"),
+        **{name: shutil.which(name) for name in ("conmon", "skopeo")},
     }
     missing = [name for name, path in found.items() if not path]
     if missing:

@@ -112,7 +112,7 @@ def _start() -> None:
     processes.start(
         NAME,
         [
-            str(binaries.ensure() / "kubelet"),
+            str(binaries.KUBERNETES.ensure() / "kubelet"),
             f"--config={_CONFIG}",
             f"--kubeconfig={_kubeconfig()}",
             f"--root-dir={HOME}",

@@ -15,7 +15,7 @@ Json = dict[str, object]
 def try_run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``kubectl ARGUMENTS`` and return what came of it, whatever that is."""
     own = ("--kubeconfig", str(KUBECONFIG), "--server", API_SERVER, "--cache-dir", str(STATE / "kubectl-cache"))
-    argv = [str(binaries.folder() / "kubectl"), *own, *arguments]
+    argv = [str(binaries.KUBERNETES.folder() / "kubectl"), *own, *arguments]
     return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
 
 

@@ -14,7 +14,8 @@ BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
-HOST: Final = ("containerd", "iproute2", "runc", "util-linux", *SHELLS, *ON_TERMINALS)
+COMPILES_RUNC: Final = ("gcc", "libc6-dev", "libseccomp-dev", "pkg-config")
+HOST: Final = ("iproute2", "util-linux", *COMPILES_RUNC, *SHELLS, *ON_TERMINALS)
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
 SMALL_VM: Final = (
     "busybox-static",
@@ -37,7 +38,6 @@ BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
 }
 
 _STARTS_A_SERVICE: Final = {
-    "containerd": "containerd.service (the test bed does not use it: its own has another socket, root and state)",
     "etcd-server": "etcd.service on 127.0.0.1:2379 (the test bed does not use it: its own has other ports and data)",
 }
 _APT: Final = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y")

@@ -21,7 +21,7 @@ def up() -> None:
     The control plane has to be up. Raises ClusterError that says what was waited for in vain.
     """
     public_key = rt_vm.ensure_key()
-    kubelet = binaries.ensure() / "kubelet"
+    kubelet = binaries.KUBERNETES.ensure() / "kubelet"
     disk = rt_disk.ensure()
     digest_file = rt_vm.FOLDER / "digest"
     payload, digest = rt_payload.write(rt_vm.FOLDER, kubelet, images.ensure().values(), images.PAUSE, public_key)

@@ -33,7 +33,7 @@ def kubeconfig() -> Path:
 def kubectl(kubeconfig: Path) -> Program:
     """Runs kubectl: ``kubectl("get", "pods")``, or ``kubectl.ok(…)`` where only status 0 will do."""
     assert kubeconfig.exists()
-    program = kubectl_program(binaries.folder())
+    program = kubectl_program(binaries.KUBERNETES.folder())
     answer = program("get", "--raw", "/readyz")
     if answer.status != 0:
         commands = " or ".join(_BRINGS_UP.values())

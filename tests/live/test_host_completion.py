@@ -38,7 +38,7 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
 @pytest.fixture(scope="module", params=["bash", "zsh", "fish"])
 def user(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """A shell that finds kubectl and, beside the Python that runs the tests, our programs."""
-    places = [str(Path(sys.executable).parent), str(binaries.folder()), os.environ["PATH"]]
+    places = [str(Path(sys.executable).parent), str(binaries.KUBERNETES.folder()), os.environ["PATH"]]
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "more").write_text(json.dumps({"contexts": [{"name": OF_OC, "context": {}}]}))
     several = f"{kubeconfig}{os.pathsep}{folder / 'more'}"

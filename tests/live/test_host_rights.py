@@ -285,7 +285,7 @@ def _after(text: str, first: str) -> list[str]:
 
 def _as_administrator(script: str) -> None:
     """Runs command lines of ``oc`` by kubectl, each of which must succeed."""
-    path = f"{binaries.folder()}:{os.environ['PATH']}"
+    path = f"{binaries.KUBERNETES.folder()}:{os.environ['PATH']}"
     environment = {**os.environ, "KUBECONFIG": str(KUBECONFIG), "PATH": path}
     subprocess.run(["sh", "-e", "-c", f'oc() {{ kubectl "$@"; }}\n{script}'], check=True, env=environment)
 
