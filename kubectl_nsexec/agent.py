@@ -182,7 +182,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "no-target": "it may have just ended or been restarted: see oc get pod {pod}, then try again",
     "process": "name one of these by its number: --process PID",
     "host-namespace": "entering it would run the command on the node itself; for that there is oc debug node/{node}",
-    "user-namespace": "pods with hostUsers: false cannot be entered yet; use oc exec",
+    "user-namespace": "the command would not have the ids and rights that the container has; use oc exec",
     "last-link": "does node {node} forbid it to run programs from memory, or is its architecture not amd64?",
     "identity": "the command would not run as who the container is; use oc exec",
     "node": "if node {node} has no util-linux, name an image that has it with --image",

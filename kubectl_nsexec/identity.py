@@ -58,6 +58,8 @@ class Identity:
     selinux: bytes = b""
     apparmor: bytes = b""
     """What the security modules call the command; empty where the container has no such label."""
+    user_namespace: bool = False
+    """Whether ids and capabilities are those of a user namespace of the container's own (``hostUsers: false``)."""
     lacks: tuple[str, ...] = ()
     """What the runtime's own exec would have set and this cannot: sentences."""
 
@@ -88,7 +90,8 @@ def from_spec(config: dict[str, Any], architecture: str, *, runtime_limits: byte
         user = process["user"]
         sets = {str(name): _mask(caps) for name, caps in (process.get("capabilities") or {}).items()}
         limits = parse_limits(runtime_limits) | dict(map(_rlimit, process.get("rlimits") or []))
-        profile = (config.get("linux") or {}).get("seccomp")
+        linux = config.get("linux") or {}
+        profile = linux.get("seccomp")
         permitted, inheritable = sets.get("permitted", 0), sets.get("inheritable", 0)
         return Identity(
             uid=int(user["uid"]),
@@ -109,6 +112,7 @@ def from_spec(config: dict[str, Any], architecture: str, *, runtime_limits: byte
             seccomp=compile_filter(profile, architecture) if profile else UNFILTERED,
             selinux=_bytes(process.get("selinuxLabel") or ""),
             apparmor=_bytes(process.get("apparmorProfile") or ""),
+            user_namespace=any(space["type"] == "user" for space in linux.get("namespaces") or []),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _doubt(f"the runtime's config.json cannot be understood: {error!r}") from error
@@ -187,6 +191,7 @@ def encode(
         ("seccomp_flags", b"%d" % identity.seccomp.flags),
         ("selinux", identity.selinux),
         ("apparmor", identity.apparmor),
+        ("user_namespace", b"%d" % identity.user_namespace),
         ("umask", b"%04o" % identity.umask),
         ("cwd", identity.cwd),
     ]

@@ -31,9 +31,12 @@ def grant(who: Identity, powers: Powers, facts: TargetFacts, pod_groups: Iterabl
 
 
 def privileged(who: Identity, capabilities: int) -> Identity:
-    """Root with ``capabilities``, as ``nsenter -a`` leaves it; limits, umask, directory, environment of ``who``."""
+    """Root with ``capabilities``, as ``nsenter -a`` leaves it; limits, umask, directory, environment of ``who``.
+
+    ``nsenter -a`` joins a user namespace of the container's own, too: then it is root there, and not on the node.
+    """
     root = _root(capabilities, who.env, "--privileged")
-    return replace(root, umask=who.umask, cwd=who.cwd, rlimits=who.rlimits)
+    return replace(root, umask=who.umask, cwd=who.cwd, rlimits=who.rlimits, user_namespace=who.user_namespace)
 
 
 def as_user(who: Identity, user: User, pod_groups: Iterable[int]) -> Identity:
@@ -95,14 +98,21 @@ def granted(who: Identity, powers: Powers, facts: TargetFacts) -> tuple[str, ...
     """A line for each power on what the command got; ``who`` is the container's own identity."""
     lines = []
     if powers.privileged:
+        whose, where = "every capability of the helper pod", "root on the node in effect"
+        if who.user_namespace:
+            whose += ", but only in the container's own user namespace"
+            where = "root of what belongs to the container, not of the node"
         lines.append(
-            "--privileged: the command is root with every capability of the helper pod, without seccomp filter, "
-            f"labels and no_new_privs: root on the node in effect{_taken_over(who, facts)}"
+            f"--privileged: the command is root with {whose}, without seccomp filter, labels and no_new_privs: "
+            f"{where}{_taken_over(who, facts)}"
         )
     if powers.host_tools:
+        apart, danger = "", _taken_over(who, facts)
+        if who.user_namespace:
+            apart, danger = " but its users", ""
         lines.append(
-            "--host-tools: the command is the node's own and root there; only its namespaces are the container's, "
-            f"whose root is {_root_of(facts)} ($NSEXEC_ROOT){_taken_over(who, facts)}"
+            f"--host-tools: the command is the node's own and root there; only its namespaces{apart} are the "
+            f"container's, whose root is {_root_of(facts)} ($NSEXEC_ROOT){danger}"
         )
     if powers.user:
         gid = "the gid of the container's /etc/passwd, else 0" if powers.user.gid is None else f"gid {powers.user.gid}"
@@ -121,7 +131,10 @@ def _root_of(facts: TargetFacts) -> str:
 
 
 def _taken_over(who: Identity, facts: TargetFacts) -> str:
-    """Whoever may trace a stronger process has its rights (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS)."""
+    """Whoever may trace a stronger process has its rights (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS).
+
+    That right ends with the user namespace: no process of one can trace the node's root.
+    """
     if not who.bounding & _PTRACE or not facts.capabilities & ~who.bounding:
         return ""
     return "; the container has CAP_SYS_PTRACE, so its processes can take the command over"

@@ -130,11 +130,6 @@ def _refuse_what_cannot_be_entered(name: str, spec: dict[str, Any]) -> None:
     refuse_sandbox(name, str(spec.get("runtimeClassName") or ""))
     if (spec.get("os") or {}).get("name") == "windows":
         raise TargetError(f"pod {name} is for Windows nodes: they have no namespaces to enter; use oc exec")
-    if spec.get("hostUsers") is False:
-        raise TargetError(
-            f"pod {name} has a user namespace of its own (hostUsers: false): "
-            "entering one without gaining its root is not supported yet; use oc exec"
-        )
 
 
 def _running(pod: Pod, container: str) -> tuple[str, str]:

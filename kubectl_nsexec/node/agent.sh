@@ -88,14 +88,12 @@ hold() {
 same() { [ "$1" -ef "$2" ]; }
 
 check_namespaces() { # in the target's /proc folder
-  [ -e ns/mnt ] && [ -e ns/user ] && [ -e root/. ] && [ -e "$NSEXEC_HOST/." ] && [ -e "$NSEXEC_PROC/self/ns/mnt" ] ||
+  [ -e ns/mnt ] && [ -e root/. ] && [ -e "$NSEXEC_HOST/." ] && [ -e "$NSEXEC_PROC/self/ns/mnt" ] ||
     fail node "cannot compare the namespaces and root of process $pid with the node's"
   # The root tells also where PID 1 cannot be read, or where the kubelet has a mount namespace of its own (kubens).
   same root/. "$NSEXEC_HOST/." || same ns/mnt "$NSEXEC_PROC/1/ns/mnt" &&
     fail host-namespace "process $pid sees the node's own file systems, not a container's"
-  same ns/mnt "$NSEXEC_PROC/self/ns/mnt" && fail host-namespace "process $pid is in the helper's mount namespace"
-  same ns/user "$NSEXEC_PROC/self/ns/user" ||
-    fail user-namespace "the container has a user namespace of its own (hostUsers: false)"
+  ! same ns/mnt "$NSEXEC_PROC/self/ns/mnt" || fail host-namespace "process $pid is in the helper's mount namespace"
 }
 
 find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
@@ -192,13 +190,16 @@ enter() {
     find_process "$process"
     cd "$NSEXEC_PROC/$pid" 2>/dev/null && meant . && still_there || fail no-target "process $pid has just ended"
     check_namespaces
+    # Its ids and rights would not be the container's. With the node's files nobody joins it.
+    [ "$files" != - ] || same ns/user "$NSEXEC_PROC/$init/ns/user" ||
+      fail user-namespace "process $inner has another user namespace than the container"
     root=$(readlink -n root | base64 -w0)
   fi
   [ -r "$NSEXEC_RUN/sources" ] || { gather && printf %s "$sources" >"$NSEXEC_RUN/sources"; } ||
     fail node "cannot write $NSEXEC_RUN/sources"
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
-  for kind in ipc uts net cgroup; do # the last link joins pid and mnt
+  for kind in ipc uts net cgroup; do # the last link joins pid and mnt, and last of all user
     [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
   done
   inner=${pids##*[!0-9]}

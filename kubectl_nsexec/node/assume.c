@@ -13,7 +13,7 @@
 #include "identity.h"
 #include "report.h"
 
-static void set_limits(const struct identity *identity)
+void identity_limit(const struct identity *identity)
 {
     for (int kind = 0; kind < LIMIT_KINDS; kind++)
         if (identity->limits[kind].given && setrlimit(kind, &identity->limits[kind].values))
@@ -73,7 +73,6 @@ void identity_label(const struct identity *identity, int proc)
 
 void identity_assume(const struct identity *identity)
 {
-    set_limits(identity);
     /* Dropping from the bounding set takes CAP_SETPCAP, which is lost with the ids: it comes first. */
     set_bounding(identity->capabilities.bounding);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))

@@ -16,6 +16,9 @@
  * subject to it: that may be neither the supervisor, nor a process that the container sees, for it still has root's
  * rights. So a mother between the two joins the PID namespace for her children, loads, becomes the container's user,
  * and bears the child as her own sister, a child of the supervisor (CLONE_PARENT, clone(2)).
+ *
+ * Whoever joins a user namespace has every right in it until it gives them up. So she does that too, just before, and
+ * the supervisor once the child is born: each of them outside the PID namespace, where the container sees neither.
  */
 
 static pid_t sister(void)
@@ -29,7 +32,14 @@ static pid_t sister(void)
 #endif
 }
 
-static _Noreturn void bear(const struct session *session, int say, int hear, int born)
+void session_join(const struct session *session)
+{
+    /* The limits first: to raise one takes a right over the node, which ends with the node's user namespace. */
+    identity_limit(session->identity);
+    users_join(&session->users);
+}
+
+static _Noreturn void bear(struct session *session, int say, int hear, int born)
 {
     const struct identity *identity = session->identity;
     int error;
@@ -38,9 +48,12 @@ static _Noreturn void bear(const struct session *session, int say, int hear, int
     if (setns(session->pids, CLONE_NEWPID))
         fail(LAST_LINK, "the container's PID namespace cannot be joined: %s", strerror(errno));
     identity_label(identity, session->proc);
+    session_join(session);
     error = identity->no_new_privs ? 0 : identity_filter(identity);
     if (error)
         fail(IDENTITY, "the container's seccomp filter cannot be loaded: %s", strerror(error));
+    /* As runc does: with root's rights first, for a directory that the user may use but not reach. */
+    session->in_cwd = !chdir(identity->cwd);
     identity_assume(identity);
     child = sister();
     if (child == 0)
@@ -50,7 +63,7 @@ static _Noreturn void bear(const struct session *session, int say, int hear, int
     _exit(write_all(born, &child, sizeof child) ? OWN_FAILURE : 0);
 }
 
-pid_t child_start(const struct session *session, int say, int hear)
+pid_t child_start(struct session *session, int say, int hear)
 {
     int born[2], how;
     pid_t mother, child = 0;

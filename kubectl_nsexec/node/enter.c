@@ -131,12 +131,18 @@ static void go_in(struct session *session, const char *node_root)
     close(root);
 }
 
-/* The runtime gives its pipes to the user, so that /dev/stdout can be opened by name; where it cannot be, so be it. */
-static void give_streams(uid_t uid)
+/*
+ * The runtime gives its pipes to the user, so that /dev/stdout can be opened by name; where it cannot be, so be it. In a
+ * user namespace their group is the user's, too: root's would be nobody's there.
+ */
+static void give_streams(const struct identity *identity, const struct users *users)
 {
+    uid_t uid = users_uid(users, identity->uid);
+    gid_t gid = identity->own_users ? users_gid(users, identity->gid) : (gid_t)-1;
+
     for (int fd = 0; fd < 3; fd++) {
         struct stat about;
-        if (!fstat(fd, &about) && S_ISFIFO(about.st_mode) && fchown(fd, uid, (gid_t)-1))
+        if (!fstat(fd, &about) && S_ISFIFO(about.st_mode) && fchown(fd, uid, gid))
             continue;
     }
 }
@@ -163,16 +169,18 @@ int enter(char **words)
     session.identity = &identity;
     if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
-    if (!identity.with_terminal)
-        give_streams(identity.uid);
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
     session.target = watch_target(first);
     session.own_proc = node_root != NULL;
+    session.users.space = -1;
+    if (!node_root)
+        users_open(&session.users, identity.own_users, session.proc);
     go_in(&session, node_root);
-    if (identity.with_terminal)
-        session.terminal = terminal_open(&identity, node_root ? "node" : "container", own_terminals);
     identity_complete(&identity);
-    /* As runc does: with root's rights first, for a directory that the user may use but not reach. */
-    session.in_cwd = !chdir(identity.cwd);
+    if (identity.with_terminal)
+        session.terminal =
+            terminal_open(&identity, &session.users, node_root ? "node" : "container", own_terminals);
+    else
+        give_streams(&identity, &session.users);
     return supervise(&session);
 }

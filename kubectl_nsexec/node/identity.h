@@ -25,6 +25,7 @@ struct identity {
     struct sock_fprog filter; /* seccomp(2); without instructions for none */
     unsigned filter_flags;
     const char *selinux, *apparmor; /* what the security modules call the command, or "" */
+    int own_users; /* the ids and rights are of a user namespace of the container's own */
     mode_t umask;
     const char *cwd;
     struct {
@@ -46,7 +47,10 @@ void identity_parse(char *blob, size_t size, struct identity *identity);
 /* Inside the command's root: a missing HOME, and a gid where it is asked for, are those of its /etc/passwd. */
 void identity_complete(struct identity *identity);
 
-/* Makes this process that user, with those rights and limits and no others. Fails (exit 125) when it cannot. */
+/* Sets its limits. Fails (exit 125) when it cannot; to raise a hard one takes a right over the node. */
+void identity_limit(const struct identity *identity);
+
+/* Makes this process that user, with those rights and no others. Fails (exit 125) when it cannot. */
 void identity_assume(const struct identity *identity);
 
 /*

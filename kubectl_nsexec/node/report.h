@@ -8,6 +8,7 @@
 #define OWN_FAILURE 125
 #define LAST_LINK "last-link"
 #define IDENTITY "identity"
+#define USER_NAMESPACE "user-namespace"
 
 /* The word that begins every line of ours; false when it is not [A-Za-z0-9._-]{1,128}. */
 int report_as(const char *nonce);
@@ -18,7 +19,7 @@ int report_as(const char *nonce);
  */
 int report_start(int pid, const char *mask, const char *tty);
 
-/* Ends this process with status 125 and an error line; CODE is LAST_LINK or IDENTITY. */
+/* Ends this process with status 125 and an error line; CODE is one of those above. */
 _Noreturn void fail(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes all of it, whatever interrupts; 0 or errno. */

@@ -7,13 +7,15 @@
 #include "cpus.h"
 #include "identity.h"
 #include "terminal.h"
+#include "users.h"
 
 struct session {
     const struct identity *identity;
+    struct users users; /* the container's user namespace */
     struct cpus allowed;
     struct terminal *terminal; /* the command's, or NULL */
     int own_proc;  /* the command is to have a /proc of its PID namespace, over the node's */
-    int in_cwd;    /* the working directory is entered already */
+    int in_cwd;    /* in the child: the working directory is entered already */
     int null;      /* the node's /dev/null */
     int proc;      /* the node's /proc */
     int pids;      /* the container's PID namespace */
@@ -34,7 +36,10 @@ void close_span(unsigned first, unsigned last);
  * Starts the child in the container's PID namespace and returns its PID outside; SAY and HEAR are the child's ends of
  * two pipes. Fails (exit 125) when the container lets no process be born.
  */
-pid_t child_start(const struct session *session, int say, int hear);
+pid_t child_start(struct session *session, int say, int hear);
+
+/* Takes the command's limits, joins the container's user namespace, where it has one of its own. */
+void session_join(const struct session *session);
 
 /* The child, once born: gets ready, says so on SAY, waits for a byte on HEAR, becomes the command. */
 _Noreturn void child_run(const struct session *session, int say, int hear);

@@ -160,6 +160,7 @@ int supervise(struct session *session)
     if (child.signals < 0 || pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC))
         fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
     child.pid = child_start(session, up[1], down[0]);
+    session_join(session);
     identity_assume(session->identity);
     close(up[1]);
     close(down[0]);

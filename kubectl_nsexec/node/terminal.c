@@ -73,7 +73,19 @@ static void set_window(const struct terminal *terminal, unsigned rows, unsigned 
     ioctl(terminal->master, TIOCSWINSZ, &size); /* the kernel tells the foreground job (SIGWINCH) */
 }
 
-struct terminal *terminal_open(const struct identity *identity, const char *owner, int fallback)
+/* As runtimes do; where /dev/pts is read-only, the user still has it open. */
+static void give(int slave, const struct identity *identity, const struct users *users)
+{
+    struct stat about;
+    /* A devpts that names no group has given it ours, root's (mount option gid): the container's root is meant. */
+    int ours = !fstat(slave, &about) && about.st_gid == 0;
+
+    if (fchown(slave, users_uid(users, identity->uid), ours ? users_gid(users, 0) : (gid_t)-1) || fchmod(slave, 0620))
+        errno = 0;
+}
+
+struct terminal *terminal_open(const struct identity *identity, const struct users *users, const char *owner,
+                               int fallback)
 {
     static struct terminal terminal;
     int own = terminal_folder();
@@ -90,9 +102,7 @@ struct terminal *terminal_open(const struct identity *identity, const char *owne
     terminal.slave = ioctl(terminal.master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal.slave < 0)
         fail(LAST_LINK, "the terminal's own end cannot be opened: %s", strerror(errno));
-    /* As runtimes do; where /dev/pts is read-only, the user still has it open. */
-    if (fchown(terminal.slave, identity->uid, (gid_t)-1) || fchmod(terminal.slave, 0620))
-        errno = 0;
+    give(terminal.slave, identity, users);
     set_window(&terminal, identity->rows, identity->columns);
     close(own);
     close(fallback);

@@ -61,14 +61,14 @@ class Program:
             capture_output=True,
             check=False,
             timeout=timeout_seconds,
-            env=self._environment(),
+            env=self.variables(),
         )
         return Finished(done.returncode, done.stdout, done.stderr.decode(errors="replace"), time.monotonic() - began)
 
     def start(self, *arguments: str | bytes) -> subprocess.Popen[bytes]:
         """Start it with pipes at stdin, stdout and stderr; the caller ends it."""
         pipe = subprocess.PIPE
-        return subprocess.Popen([*self.argv, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment())
+        return subprocess.Popen([*self.argv, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=self.variables())
 
     def ok(self, *arguments: str | bytes, stdin: bytes = b"") -> str:
         """Run it, insist on status 0, and return its stdout as text."""
@@ -76,7 +76,8 @@ class Program:
         assert done.status == 0, f"{[*self.argv[-1:], *arguments]}: status {done.status}: {done.stderr}"
         return done.text
 
-    def _environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """Its whole environment."""
         return {**os.environ, "KUBECONFIG": str(KUBECONFIG), **self.environment}
 
 

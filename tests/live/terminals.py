@@ -18,6 +18,7 @@ from tests.live.pods import container, pod
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.live.harness import Program
     from tests.live.pods import Json, Pod
 
 PATIENCE_SECONDS = 120
@@ -55,6 +56,19 @@ def sessions(target: Pod, helpers: str) -> Iterator[Callable[..., Session]]:
                 session.kill(signal.SIGTERM)
             session.expect(pexpect.EOF)
             session.close()
+
+
+def shown(program: Program, *arguments: str) -> str:
+    """What PROGRAM shows on a pseudo-terminal; nothing is typed, and it has to end well."""
+    session = pexpect.spawn(
+        program.argv[0],
+        [*program.argv[1:], *arguments],
+        env={**program.variables(), "TERM": "xterm"},
+        dimensions=(33, 99),
+        timeout=PATIENCE_SECONDS,
+    )
+    assert ended(session) == 0, session.before
+    return str(session.before.decode())
 
 
 def modes(session: Session) -> list[Any]:

@@ -38,6 +38,15 @@ def everybody(shared_pods: Pods, kubectl: Program, probe: Path, host_node: str, 
     return who.everybody(shared_pods, kubectl, probe, host_node)
 
 
+@pytest.fixture(scope="module")
+def apart(shared_pods: Pods, kubectl: Program, probe: Path, host_node: str, profile: None) -> Pod:
+    """The same in a user namespace of the pod's own, with groups."""
+    assert profile is None
+    groups = {"fsGroup": 3000, "supplementalGroups": [4000]}
+    spec = {"hostUsers": False, "securityContext": groups}
+    return who.everybody(shared_pods, kubectl, probe, host_node, name="apart", **spec)
+
+
 @pytest.mark.parametrize("kind", who.WHO)
 def test_the_command_is_who_kubectl_exec_would_have_made_it(
     kubectl: Program, nsexec: Program, everybody: Pod, kind: str
@@ -47,6 +56,26 @@ def test_the_command_is_who_kubectl_exec_would_have_made_it(
     And the answers to some 90 system calls, which show the seccomp filter.
     """
     assert "number 900" in who.compare(kubectl, nsexec, everybody, who.name_of(kind))
+
+
+@pytest.mark.parametrize("kind", who.WHO)
+def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
+    kubectl: Program, nsexec: Program, apart: Pod, kind: str
+) -> None:
+    """Ids and rights are those of the pod's own namespace (``hostUsers: false``)."""
+    report = who.compare(kubectl, nsexec, apart, who.name_of(kind))
+    assert re.search(r"^ +0 +[1-9]\d+ +65536$", report, re.MULTILINE)
+    assert "number 900" in report
+
+
+@pytest.mark.parametrize("kind", ["root", "root with more capabilities", "user 1000", "a user without a name"])
+@pytest.mark.parametrize("users", ["everybody", "apart"])
+def test_with_a_terminal_the_command_is_the_same(
+    kubectl: Program, nsexec: Program, request: pytest.FixtureRequest, users: str, kind: str
+) -> None:
+    """And the terminal is the user's, of the container's own /dev/pts, in a user namespace too."""
+    report = who.compare_on_terminals(kubectl, nsexec, request.getfixturevalue(users), who.name_of(kind))
+    assert "\r\n/dev/pts/N\r\n" in report
 
 
 def test_a_sidecar_is_entered(kubectl: Program, nsexec: Program, everybody: Pod) -> None:

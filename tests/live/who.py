@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.live.pods import container, pod
+from tests.live.terminals import shown
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -27,6 +29,9 @@ ulimit -Ha
 for fd in 0 1 2 3 4 5 6 7 8 9 10; do [ ! -e /proc/$$/fd/$fd ] || echo "descriptor $fd"; [ ! -t $fd ] || echo tty; done
 tty
 cat /proc/self/attr/current /proc/self/loginuid 2>/dev/null
+cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
+for fd in 0 1 2; do stat -L -c 'stream of %u:%g, mode %a' /proc/self/fd/$fd; done
+echo by name >/dev/stdout
 for kind in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$kind; done
 [ ! -x /probe/probe ] || /probe/probe
 """
@@ -96,8 +101,11 @@ WHO: Final[dict[str, dict[str, Any]]] = {
 SIDECAR: Final = "sidecar"
 
 
-def everybody(pods: Pods, kubectl: Program, probe: Path, node: str) -> Pod:
-    """Start one pod with a container for each of WHO (see :func:`name_of`) and a sidecar, the probe within reach."""
+def everybody(pods: Pods, kubectl: Program, probe: Path, node: str, *, name: str = "everybody", **spec: object) -> Pod:
+    """Start one pod with a container for each of WHO (see :func:`name_of`) and a sidecar, the probe within reach.
+
+    ``spec``: more of the pod's.
+    """
     mounts = [{"name": "probe", "mountPath": "/probe"}]
     containers = [
         container(name=name_of(who), volumeMounts=mounts, **({"command": ["sh", "-c", LONG_SLEEP]} | options))
@@ -105,7 +113,7 @@ def everybody(pods: Pods, kubectl: Program, probe: Path, node: str) -> Pod:
     ]
     sidecar = container(name=SIDECAR, command=["sh", "-c", LONG_SLEEP], volumeMounts=mounts, restartPolicy="Always")
     volumes = [{"name": "probe", "emptyDir": {}}]
-    made = pods.start(pod("everybody", *containers, node=node, initContainers=[sidecar], volumes=volumes))
+    made = pods.start(pod(name, *containers, node=node, initContainers=[sidecar], volumes=volumes, **spec))
     where = ("exec", "-n", made.namespace, made.name, "-c", name_of("root"), "-i", "--")
     kubectl.ok(*where, "sh", "-c", "cat >/probe/probe && chmod 0755 /probe/probe", stdin=probe.read_bytes())
     return made
@@ -124,6 +132,16 @@ def compare(kubectl: Program, nsexec: Program, target: Pod, container: str = "ma
     assert done.text.splitlines() == theirs.text.splitlines()
     assert (done.stderr, done.status) == (theirs.stderr, theirs.status)
     return done.text
+
+
+def compare_on_terminals(kubectl: Program, nsexec: Program, target: Pod, container: str = "main") -> str:
+    """The same with a terminal for each, whose number does not count: the runtime keeps the last one for a moment."""
+    where = (target.name, "-n", target.namespace, "-c", container, "-it", "--", "/bin/sh", "-c", REPORT)
+    theirs, ours = (
+        re.sub(r"/dev/pts/\d+", "/dev/pts/N", text) for text in (shown(kubectl, "exec", *where), shown(nsexec, *where))
+    )
+    assert ours.splitlines() == theirs.splitlines()
+    return ours
 
 
 def compiled_probe(folder: Path) -> Path:

@@ -8,12 +8,12 @@ import os
 import platform
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NONCE = "n0nce"
 QUIET_SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
 """Leak checks need ptrace; anything else that a sanitizer finds is exit status 99."""
+FIRST_ID = 131072
+"""What root of a container's own user namespace is on the node."""
 CONTAINER = r"""
 read -r pid _ </proc/self/stat
 mount -t tmpfs tmpfs "$1" && cd "$1"
@@ -39,14 +41,16 @@ class Target:
     """A process in mount, PID and UTS namespaces of its own, with a root of its own, as a container's first is.
 
     ``own_pids=False``: without a PID namespace, as in a pod with hostPID. ``terminals=False``: without a /dev/pts.
+    ``own_users``: in a user namespace too, with 65536 ids from FIRST_ID on, as in a pod with hostUsers: false.
     """
 
-    def __init__(self, root: Path, *, own_pids: bool = True, terminals: bool = True) -> None:
+    def __init__(self, root: Path, *, own_pids: bool = True, terminals: bool = True, own_users: bool = False) -> None:
         root.mkdir(exist_ok=True)
         apart = ["unshare", "--mount", "--uts", "--fork", "--kill-child", *(["--pid"] if own_pids else [])]
         command = [*apart, "sh", "-c", CONTAINER, "sh", str(root), str(int(terminals))]
-        self._outer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.pid = int(cast("IO[bytes]", self._outer.stdout).readline())
+        with _users(own=own_users) as start:
+            self._outer = subprocess.Popen([*start, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.pid = int(cast("IO[bytes]", self._outer.stdout).readline())
 
     def end(self) -> None:
         """Kill the first process, and with it the PID namespace; returns when everything in it is reaped."""
@@ -58,6 +62,23 @@ class Target:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
+
+
+@contextmanager
+def _users(*, own: bool) -> Iterator[list[str]]:
+    """The start of a command line; with OWN who runs it is root of a new user namespace with maps of FIRST_ID."""
+    if not own:
+        yield []
+        return
+    with subprocess.Popen(["unshare", "--user", "sleep", "1000"]) as holder:
+        space = Path(f"/proc/{holder.pid}/ns/user")
+        try:
+            eventually(lambda: space.readlink() != Path("/proc/self/ns/user").readlink())
+            for kind in "ug":
+                Path(f"/proc/{holder.pid}/{kind}id_map").write_text(f"0 {FIRST_ID} 65536\n")
+            yield ["nsenter", f"--user={space}", "--setuid", "0", "--setgid", "0", "--"]
+        finally:
+            holder.kill()
 
 
 def status(text: str, key: str) -> str:
@@ -81,6 +102,7 @@ PLAIN: dict[str, str | list[str]] = {
     "seccomp_flags": "0",
     "selinux": "",
     "apparmor": "",
+    "user_namespace": "0",
     "umask": "0022",
     "cwd": "/",
     "stdin": "1",
@@ -137,6 +159,7 @@ class Session:
         mounts: int | None = None,
         pass_fds: Sequence[int] = (),
         ignored: Sequence[int] = (),
+        stdout: int = subprocess.PIPE,
     ) -> None:
         fifo = run / "lease"
         os.mkfifo(fifo)
@@ -153,7 +176,7 @@ class Session:
             command,
             cwd=f"/proc/{target.pid}",
             stdin=pipe,
-            stdout=pipe,
+            stdout=stdout,
             stderr=pipe,
             bufsize=0,
             env={**os.environ, **QUIET_SANITIZERS},

@@ -186,7 +186,7 @@ def test_a_long_list_is_cut(tmp_path: Path) -> None:
 
 
 def test_namespaces_of_the_process_are_checked_too(node: FakeNode) -> None:
-    """A process of the container's cgroup that has the node's mounts is not entered."""
+    """A process of the container's cgroup that has the node's mounts, or other users than it, is not entered."""
     for kind, code in ({"mnt": "host"}, "host-namespace"), ({"user": "own"}, "user-namespace"):
         node.namespaces("1300", **{"mnt": "container", **kind})
         assert seen(node, process="pid:7")["code"] == code

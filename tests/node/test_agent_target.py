@@ -119,14 +119,25 @@ def test_missing_container_is_no_target(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("namespaces", "code"),
-    [({"mnt": "host"}, "host-namespace"), ({"mnt": "helper"}, "host-namespace"), ({"user": "own"}, "user-namespace")],
+    [({"mnt": "host"}, "host-namespace"), ({"mnt": "helper"}, "host-namespace")],
 )
 def test_foreign_namespaces_are_refused(tmp_path: Path, namespaces: dict[str, str], code: str) -> None:
-    """The node's mounts, our own, and user namespaces that are not ours are not entered."""
+    """The node's mounts and our own are not entered."""
     node = FakeNode(tmp_path)
     node.process(1234)
     node.namespaces("1234", **{"mnt": "container", **namespaces})
     assert look(node.enter())["code"] == code
+
+
+def test_a_user_namespace_of_its_own_is_for_the_last_link(tmp_path: Path) -> None:
+    """It joins it after all others, so nsenter is not told of it."""
+    node = FakeNode(tmp_path)
+    node.process(1234, user="own")
+    node.program("nsenter", 'echo "$@"')
+    agent = node.enter()
+    output, _ = agent.communicate(b"go 5\n", timeout=20)
+    assert b" --net=ns/net " in output
+    assert b"--user=" not in output
 
 
 def test_nodes_root_is_refused_by_any_mount_namespace(tmp_path: Path) -> None:

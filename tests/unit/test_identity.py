@@ -100,6 +100,16 @@ def test_a_non_root_container_of_crio() -> None:
     assert who.rlimits == ((7, 1024, 1048576), (8, RLIM_INFINITY, RLIM_INFINITY))
 
 
+@pytest.mark.parametrize("space", [{"type": "user"}, {"type": "user", "path": "/run/userns/1"}])
+def test_a_user_namespace_of_its_own_is_known_by_the_spec(space: dict[str, str]) -> None:
+    """With maps or by a path: containerd's specs name both, CRI-O's only the path."""
+    namespaces = [{"type": "pid"}, {"type": "network", "path": "/run/netns/1"}]
+    who = from_spec(CONTAINERD_ROOT | {"linux": {"namespaces": [*namespaces, space]}}, "amd64")
+    assert who.user_namespace
+    assert b"\0user_namespace=1\0" in encode(who, [b"id"], stdin=False, verify=False)
+    assert not from_spec(CONTAINERD_ROOT | {"linux": {"namespaces": namespaces}}, "amd64").user_namespace
+
+
 def test_no_capabilities_in_the_spec_are_no_capabilities() -> None:
     """A missing table gives nothing, not everything."""
     who = from_spec(changed(CONTAINERD_ROOT, capabilities=None), "amd64")
@@ -155,6 +165,7 @@ def test_the_records_of_the_last_link() -> None:
         b"seccomp_flags=2",
         b"selinux=system_u:system_r:container_t:s0:c1,c2",
         b"apparmor=",
+        b"user_namespace=0",
         b"umask=0022",
         b"cwd=/srv",
         b"rlimit=7:1024:1048576",

@@ -69,6 +69,16 @@ def test_privileged_is_root_with_all_that_the_helper_has() -> None:
     }
 
 
+def test_root_of_a_user_namespace_is_root_there() -> None:
+    """--privileged joins it, as ``nsenter -a`` does, and says so; --host-tools does not; another user stays in it."""
+    own = replace(CONTAINER, user_namespace=True)
+    root, tools, user = Powers(privileged=True), Powers(host_tools=True), Powers(user=User(7))
+    assert [grant(own, powers, FACTS, ()).user_namespace for powers in (root, tools, user)] == [True, False, True]
+    assert "only in the container's own user namespace" in granted(own, root, FACTS)[0]
+    assert "root on the node in effect" not in granted(own, root, FACTS)[0]
+    assert "its namespaces but its users are the container's" in granted(own, tools, FACTS)[0]
+
+
 @pytest.mark.parametrize(("asked", "gid"), [(User(0), None), (User(0, 5), 5)])
 def test_another_user_has_the_containers_sets(asked: User, gid: int | None) -> None:
     """Ids change and the image's own groups go; capability sets, no_new_privs, filter and labels stay, root or not."""
@@ -160,3 +170,6 @@ def test_a_container_that_can_take_the_command_over_is_named(powers: Powers) -> 
     assert "CAP_SYS_PTRACE" in granted(tracing, powers, FACTS)[0]
     assert "CAP_SYS_PTRACE" not in granted(CONTAINER, powers, FACTS)[0]
     assert "CAP_SYS_PTRACE" not in granted(replace(CONTAINER, bounding=ALL), powers, FACTS)[0]
+    # In a user namespace of its own that right reaches what is in it, and never the node's root.
+    apart = replace(tracing, user_namespace=True)
+    assert ("CAP_SYS_PTRACE" in granted(apart, powers, FACTS)[0]) == powers.privileged

@@ -185,12 +185,6 @@ def test_pods_for_windows_are_refused() -> None:
     assert resolve(a_pod(spec={"os": {"name": "linux"}}), None).pod == "p"
 
 
-def test_user_namespaces_are_refused_for_now() -> None:
-    """Entering one gives its root; hostUsers: true or unset is no reason to refuse."""
-    assert "hostUsers: false" in refusal(a_pod(spec={"hostUsers": False}))
-    assert resolve(a_pod(spec={"hostUsers": True}), None).pod == "p"
-
-
 @pytest.mark.parametrize("field", ["hostPID", "shareProcessNamespace"])
 def test_a_shared_process_namespace_is_noted(field: str) -> None:
     """There the container's init is not process 1 of its namespace, and must be found by age."""
