@@ -32,6 +32,8 @@ _UNSENT_LIMIT_BYTES = 1024 * 1024
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _LINE_LIMIT_BYTES = 8 * 1024 * 1024
 _LAST_WORDS_SECONDS = 3.0
+_LEASE_SECONDS = 1.0
+_KILLED = 137  # 128 + SIGKILL
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,11 @@ class Links:
             self.step(deadline.remaining_seconds())
         return line
 
-    def wait_for_end(self, stream: RemoteStream, deadline: Deadline) -> None:
-        """Until ``stream`` has its status or is closed, or the deadline passed."""
+    def wait_for_end(self, stream: RemoteStream, deadline: Deadline) -> bool:
+        """Until ``stream`` has its status or is closed, or the deadline passed; whether it has ended."""
         while not stream.ended and not deadline.expired():
             self.step(deadline.remaining_seconds())
+        return stream.ended
 
 
 @dataclass(frozen=True)
@@ -212,8 +215,10 @@ def relay(
     while True:
         _show(session, console)
         if session.status is not None:
-            return session.status
-        if session.connection.closed:
+            # Killed perhaps along with the helper pod, of which the node may tell later than of this.
+            if session.status.exit_code != _KILLED or not links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS)):
+                return session.status
+        elif session.connection.closed:
             raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
         if lease.ended:
             # The helper's main process is gone, and the node ends CMD: its last words may still be on their way.

@@ -141,6 +141,17 @@ def test_a_lost_helper_is_told(pipes: tuple[Console, int, int, int]) -> None:
         relay(links, session, lease, console)
 
 
+def test_a_lost_helper_is_told_also_after_the_commands_end(pipes: tuple[Console, int, int, int]) -> None:
+    """The node may tell of the two in either order; a command that was killed alone has its own status."""
+    links, lease = linked(
+        session := RemoteStream(FakeConnection(exit_code(137))), FakeConnection(*[b"\1"] * 4, status(status="Success"))
+    )
+    with pytest.raises(ConnectionLostError, match="the helper pod ended"):
+        relay(links, session, lease, pipes[0])
+    links, lease = linked(session := RemoteStream(FakeConnection(exit_code(137))))
+    assert relay(links, session, lease, pipes[0]).exit_code == 137
+
+
 def test_a_node_that_does_not_end_the_command_in_time_is_lost(pipes: tuple[Console, int, int, int]) -> None:
     """The limit is the node's to keep; a client that hears nothing of it does not wait for ever."""
     links, lease = linked(session := RemoteStream(FakeConnection()))
