@@ -17,8 +17,8 @@ from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
-from kubectl_nsexec.streams import ExitStatus, Links, Source, relay, user_stdin
-from kubectl_nsexec.terminal import take
+from kubectl_nsexec.sources import Source, of_descriptor
+from kubectl_nsexec.streams import ExitStatus, Links, relay
 from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
@@ -152,29 +152,30 @@ def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Te
         ended = _relay_terminal(entry, started, console, terminal)
     else:
         request = entry.request
-        sources = [user_stdin(console.stdin_fd)] if request.stdin and request.command else []
+        sources = [of_descriptor(console.stdin_fd)] if request.stdin and request.command else []
         ended = relay(entry.way.links, started.stream, entry.lease, console, sources, _latest_end(started))
     return _exit_status(ended, started, console)
 
 
 def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal) -> ExitStatus:
     """The user's terminal in raw mode, tied to the command's."""
-    typed = user_stdin(terminal.input_fd)
-
-    def keys() -> bytes | None:
-        data = typed.read()
-        return agent.typed(data) if data else data
-
+    stream = started.stream
     with terminal.resizes() as resized:
 
         def window() -> bytes:
-            take(resized)
+            resized.read()
             return agent.window(*terminal.size())
 
-        started.stream.send_stdin(window())  # it may have changed since the command was given its first
+        stream.send_stdin(agent.window(*terminal.size()))  # it may have changed since the command was given its first
         with terminal.raw():
-            sources = [Source(typed.fd, keys), Source(resized, window)]
-            return relay(entry.way.links, started.stream, entry.lease, console, sources, _latest_end(started))
+            typed = terminal.keys()
+
+            def keys() -> bytes | None:
+                data = typed.read()
+                return agent.typed(data) if data else data
+
+            sources = [Source(typed.fd, keys), Source(resized.fd, window)]
+            return relay(entry.way.links, stream, entry.lease, console, sources, _latest_end(started))
 
 
 def _latest_end(started: StartedCommand) -> Deadline | None:

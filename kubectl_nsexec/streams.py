@@ -8,12 +8,12 @@ Protocol: KEP-4006 and k8s.io/apimachinery remotecommand (channel number in the 
 from __future__ import annotations
 
 import json
-import os
 import selectors
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec import sources
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, ConnectionLostError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.cluster import Connection
     from kubectl_nsexec.console import Console
+    from kubectl_nsexec.sources import Source
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 PING_SECONDS = 15.0
@@ -111,7 +112,7 @@ class Links:
         self._streams: list[RemoteStream] = []
         self._clock = clock
         self._next_ping = clock() + PING_SECONDS
-        self._poll = selectors.PollSelector()  # poll, unlike epoll, takes regular files as stdin
+        self._poll = sources.selector()
         self._waited_for: dict[int, int] = {}
 
     def add(self, stream: RemoteStream) -> None:
@@ -154,11 +155,11 @@ class Links:
         """The events of each descriptor, once there are any. The selector is kept while the question is the same."""
         if wanted != self._waited_for:
             self._poll.close()
-            self._poll = selectors.PollSelector()
+            self._poll = sources.selector()
             for descriptor, events in wanted.items():
                 self._poll.register(descriptor, events)
             self._waited_for = wanted
-        return {key.fd: events for key, events in self._poll.select(timeout_seconds)}
+        return {key.fd: events for key, events in self._poll.select(min(timeout_seconds, sources.LONGEST_WAIT_SECONDS))}
 
     def wait_for_line(self, stream: RemoteStream, deadline: Deadline) -> bytes | None:
         """The next line of ``stream``'s stdout; None when the stream ended or the deadline passed first."""
@@ -171,31 +172,6 @@ class Links:
         while not stream.ended and not deadline.expired():
             self.step(deadline.remaining_seconds())
         return stream.ended
-
-
-@dataclass(frozen=True)
-class Source:
-    """Something of the user's that CMD is to be told of: a descriptor to wait on, and what to send when it is ready.
-
-    ``read`` gives bytes for CMD's stdin, none when there is nothing yet, and None at the end.
-    """
-
-    fd: int
-    read: Callable[[], bytes | None]
-
-
-def user_stdin(fd: int) -> Source:
-    """The user's stdin as it is; what cannot be read any more, as a terminal that is gone (EIO), has ended."""
-
-    def read() -> bytes | None:
-        try:
-            return os.read(fd, _STDIN_BYTES) or None
-        except BlockingIOError:
-            return b""
-        except OSError:
-            return None
-
-    return Source(fd, read)
 
 
 def relay(

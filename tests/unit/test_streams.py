@@ -13,7 +13,8 @@ from kubectl_nsexec.cluster.connection import FrameReader
 from kubectl_nsexec.console import Console
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, ConnectionLostError
-from kubectl_nsexec.streams import ExitStatus, Links, RemoteStream, parse_status, relay, user_stdin
+from kubectl_nsexec.sources import of_descriptor
+from kubectl_nsexec.streams import ExitStatus, Links, RemoteStream, parse_status, relay
 from tests.unit.fakes import FakeConnection
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def test_stdin_and_its_end_reach_the_command(pipes: tuple[Console, int, int, int
     os.close(stdin)
     connection = FakeConnection(*[b"\1"] * 4, status(status="Success"))
     links, lease = linked(session := RemoteStream(connection))
-    assert relay(links, session, lease, console, [user_stdin(console.stdin_fd)]).exit_code == 0
+    assert relay(links, session, lease, console, [of_descriptor(console.stdin_fd)]).exit_code == 0
     assert connection.sent == [b"\0hello", b"\xff\0"]
 
 

@@ -1,0 +1,202 @@
+"""A server on loopback that plays API server, kubelet and agent for one whole session, WebSockets included.
+
+The command that it "runs" says who it is, then gives back what it reads until its stdin ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.unit.test_events import TARGET_EVENT
+from tests.unit.test_identity_by_proc import LIMITS, SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+GREETING = b"I am \xff\n"
+POD = "/api/v1/namespaces/ran/pods/du-0"
+HELPERS = "/api/v1/namespaces/nsexec/pods"
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455, 1.3."""
+_STDIN, _STDOUT, _ERROR, _CLOSE = 0, 1, 3, 255
+_OBJECTS: dict[str, Json] = {
+    POD: {
+        "metadata": {"name": "du-0", "namespace": "ran", "uid": "u-1"},
+        "spec": {"nodeName": "n", "containers": [{"name": "main", "image": "i"}]},
+        "status": {
+            "phase": "Running",
+            "containerStatuses": [{"name": "main", "state": {"running": {}}, "containerID": "cri-o://c"}],
+        },
+    },
+    "/api/v1/nodes/n": {
+        "metadata": {"name": "n"},
+        "status": {"nodeInfo": {"architecture": "amd64"}, "conditions": [{"type": "Ready", "status": "True"}]},
+    },
+}
+
+
+class FakeSession:
+    """What was created and what the command was given."""
+
+    def __init__(self) -> None:
+        self.helpers: list[Json] = []
+        self.deleted: list[str] = []
+        self.stdin = b""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"session": self}))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Takes no more requests."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@contextmanager
+def fake_session() -> Iterator[FakeSession]:
+    """One for the time of a test."""
+    session = FakeSession()
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def _target_event() -> Json:
+    """One of a node on which everything is in order."""
+    blobs = {"spec": json.dumps(SPEC).encode(), "limits": LIMITS, "cpu_manager_state": b""}
+    texts = {name: base64.b64encode(content).decode() for name, content in blobs.items()}
+    return {**TARGET_EVENT, **texts, "mask": "0-1", "files": [], "kubelet_flags": ""}
+
+
+class _WebSocket:
+    """The server's end, unmasked and in one frame a message (RFC 6455, 5.2)."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self._in, self._out = handler.rfile, handler.wfile
+
+    def send(self, channel: int, payload: bytes) -> None:
+        size = len(payload) + 1
+        self._out.write(bytes([0x82, 127]) + size.to_bytes(8, "big") + bytes([channel]) + payload)
+
+    def stdin(self) -> Iterator[bytes]:
+        """What comes on the channel, until the client closes it or goes away."""
+        while message := self._message():
+            if message[0] == _CLOSE:
+                return
+            if message[0] == _STDIN:
+                yield message[1:]
+
+    def _message(self) -> bytes:
+        head = self._in.read(2)
+        if len(head) < 2 or head[0] & 0x0F == 8:
+            return b""
+        size = head[1] & 0x7F
+        if size > 125:
+            size = int.from_bytes(self._in.read(2 if size == 126 else 8), "big")
+        mask, payload = self._in.read(4), self._in.read(size)
+        key = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
+        return (int.from_bytes(payload, "big") ^ key).to_bytes(size, "big")
+
+
+def _hold(socket: _WebSocket, nonce: str) -> None:
+    stdin = socket.stdin()
+    next(stdin)
+    held = {"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}
+    socket.send(_STDOUT, f"{nonce} {json.dumps(held)}\n".encode())
+    for _ in stdin:
+        pass
+
+
+def _enter(socket: _WebSocket, nonce: str, session: FakeSession) -> None:
+    socket.send(_STDOUT, f"{nonce} {json.dumps(_target_event())}\n".encode())
+    stdin, given = socket.stdin(), b""
+    while b"\n" not in given:
+        given += next(stdin)
+    size = int(given.split()[1])
+    given = given.partition(b"\n")[2]
+    while len(given) < size:
+        given += next(stdin)
+    records, rest = given[:size].split(b"\0"), given[size:]
+    started = {"event": "start", "pid": 4712, "mask": "0-1", "tty": ""}
+    socket.send(_STDOUT, f"{nonce} {json.dumps(started)}\n".encode() + GREETING)
+    if b"stdin=1" in records:
+        for data in (rest, *stdin):
+            session.stdin += data
+            socket.send(_STDOUT, data)
+    socket.send(_ERROR, b'{"status": "Success"}')
+
+
+class _Handler(BaseHTTPRequestHandler):
+    session: FakeSession
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = parse_qsl(parts.query)
+        if self.headers["Upgrade"]:
+            self._session(parts.path, [value for name, value in query if name == "command"])
+        elif ("watch", "true") in query:
+            self._answer(200, {"type": "ADDED", "object": self._running()})
+        elif parts.path in _OBJECTS:
+            self._answer(200, _OBJECTS[parts.path])
+        else:
+            self._answer(404, {"kind": "Status", "reason": "NotFound", "message": f"no {parts.path}"})
+
+    def do_POST(self) -> None:
+        body: Json = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == HELPERS:
+            self.session.helpers.append(body)
+            self._answer(201, self._running())
+        else:
+            self._answer(201, {"status": {"allowed": True, "userInfo": {"username": "joe"}}})
+
+    def do_DELETE(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.session.deleted.append(self.path)
+        self._answer(200, {"kind": "Status"})
+
+    def _running(self) -> Json:
+        helper = self.session.helpers[-1]
+        status = {"phase": "Running", "qosClass": "BestEffort", "containerStatuses": [{"state": {"running": {}}}]}
+        metadata = {**helper["metadata"], "namespace": "nsexec", "resourceVersion": "1", "uid": "u-2"}
+        return {**helper, "metadata": metadata, "status": status}
+
+    def _session(self, path: str, command: list[str]) -> None:
+        key = self.headers["Sec-WebSocket-Key"] + _GUID
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Protocol", "v5.channel.k8s.io")
+        accept = hashlib.sha1(key.encode(), usedforsecurity=False).digest()
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
+        self.end_headers()
+        self.close_connection = True
+        if path.endswith("/attach"):
+            held: list[str] = self.session.helpers[-1]["spec"]["containers"][0]["command"]
+            _hold(_WebSocket(self), held[held.index("hold") + 1])
+        else:
+            _enter(_WebSocket(self), command[command.index("enter") + 1], self.session)
+
+    def _answer(self, status: int, document: Json) -> None:
+        body = json.dumps(document).encode() + b"\n"  # of a watch, each event is a line
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return
