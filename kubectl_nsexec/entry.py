@@ -11,6 +11,7 @@ from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
 from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Proof, Started, TargetFacts
+from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
     from kubectl_nsexec.plan import Plan
@@ -65,7 +66,8 @@ class Entry:
         look = self._next_event(self.lease)
         if not isinstance(look, NodeLook):
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
-        policy = node_word.decide(undecided, look, node_cpus.read(look.sources))
+        in_pool = self.request.via.kind == POD
+        policy = node_word.decide(undecided, look, node_cpus.read(look.sources), in_pool=in_pool)
         self.lease.send_stdin(agent.place_line(policy.reserved))
         return policy
 

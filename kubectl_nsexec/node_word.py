@@ -39,8 +39,11 @@ class Compared:
     warnings: tuple[str, ...] = ()
 
 
-def decide(undecided: Undecided, look: NodeLook, found: NodeCpus) -> CpuPolicy:
+def decide(undecided: Undecided, look: NodeLook, found: NodeCpus, *, in_pool: bool = True) -> CpuPolicy:
     """The policy by the word of the node, ``found`` being what ``look.sources`` say.
+
+    ``in_pool``: whoever looked is a best-effort pod, which the kubelet keeps off exclusive CPUs; a login is where sshd
+    put it, and is warned of later.
 
     In order: CRI-O's infra_ctr_cpuset and workload pinning, which all have to say the same; the kubelet's
     reservedSystemCPUs; all CPUs where the kubelet gives none away. Raises CpuPolicyError when it stays uncertain
@@ -48,7 +51,7 @@ def decide(undecided: Undecided, look: NodeLook, found: NodeCpus) -> CpuPolicy:
     """
     name = node_name(undecided.node)
     state = parse_cpu_manager_state(look.cpu_manager_state)
-    if state is not None and not look.mask.isdisjoint(state.exclusive):
+    if in_pool and state is not None and not look.mask.isdisjoint(state.exclusive):
         raise PlacementError(
             f"node {name} started the helper pod on the CPUs {look.mask}, but its kubelet has given {state.exclusive} "
             "to containers for themselves (cpu_manager_state); nothing was started"

@@ -37,7 +37,7 @@ def reachable(host_node: str) -> Iterator[None]:
     """The node, at an address that the API server proxies to."""
     assert host_node
     device = ("dev", "lo")
-    subprocess.run(["ip", "address", "add", f"{_ADDRESS}/32", *device], check=True)
+    subprocess.run(["ip", "address", "replace", f"{_ADDRESS}/32", *device], check=True)
     try:
         with forwarder(_ADDRESS, HOST_KUBELET_PORT):
             _say_where_it_is(_ADDRESS)

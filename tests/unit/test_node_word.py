@@ -170,6 +170,11 @@ def test_a_helper_on_somebodys_cpus_is_ended() -> None:
         decide(question(), look(mask="4"), NodeCpus((INFRA,)))
 
 
+def test_a_login_on_somebodys_cpus_is_there_already() -> None:
+    """Who comes by ssh stands where sshd put them: going on moves them away."""
+    assert decide(question(), look(mask="0-7"), NodeCpus((INFRA,)), in_pool=False).reserved == CpuSet.of(0, 1)
+
+
 def test_a_source_that_is_forced_is_the_only_one() -> None:
     """--cpu-source node needs CRI-O or workload pinning; --cpu-source kubelet passes them over."""
     assert "neither is set" in doubt(question(source=BY_NODE), NodeCpus(kubelet=kubelet("0-1")))
