@@ -91,7 +91,7 @@ def _named(user: str | None) -> str:
         return user
     try:
         login = getpass.getuser()
-    except (KeyError, OSError):  # no entry in passwd, as in many containers
+    except (ImportError, KeyError, OSError):  # no entry in passwd, as in many containers; no passwd, as on Windows
         login = "somebody"
     return f"{login} on {platform.node() or 'an unknown host'} (the client's own word)"
 

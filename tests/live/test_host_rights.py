@@ -184,6 +184,20 @@ def test_exec_into_the_target_is_refused_in_kubectls_words(
     assert ours.partition("(Forbidden): ")[2] == theirs.partition("unable to upgrade connection: ")[2]
 
 
+def test_without_a_helper_pod_the_target_still_decides(
+    nsexec: Program, kubectl: Program, target: Pod, lacking: dict[Right, str]
+) -> None:
+    """--via local takes no right in the helpers' namespace, but the same ones on the target, and leaves the Event."""
+    assert _RIGHTS[0].resource == "pods"
+    let_in = _run(nsexec, target, "--via=local", f"--as={lacking[_RIGHTS[0]]}", "--", "echo", "in")
+    assert (let_in.status, let_in.stdout) == (0, b"in\n"), let_in.stderr
+    refused = _run(nsexec, target, "--via=local", f"--as={lacking[_RIGHTS[-1]]}", "--", "echo", "in")
+    assert (refused.status, refused.stdout) == (1, b"")
+    assert 'cannot create resource "pods/exec"' in refused.stderr
+    assert _run(nsexec, target, "--via=local", "--", "true").status == 0
+    assert _events(kubectl, target)[-1]["message"].endswith("by a shell on the node")
+
+
 def test_a_service_account_without_any_right_is_let_in_by_the_commands_that_it_is_told(
     nsexec: Program, kubectl: Program, target: Pod, tmp_path: Path
 ) -> None:
