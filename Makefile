@@ -41,8 +41,25 @@ test-machines: .venv ## the last link on small emulated machines: other architec
 	@$(TESTBED) packages small-vm
 	@$(BIN)/pytest tests/machines
 
+.PHONY: test-dist
+test-dist: .venv .release ## packages: manifest, archive, krew, wheel; no cluster
+	@$(TESTBED) packages packaging
+	@$(BIN)/pytest tests/release -m "not registry"
+
+.PHONY: test-install
+test-install: .venv .release ## packages installed by pipx, uv, other Pythons, with oldest dependencies
+	@$(BIN)/pytest tests/release -m registry
+
+.PHONY: dist
+dist: .release ## wheel, sdist, an archive without Python for this platform, krew's manifest, in dist/
+	@.release/bin/python -m release dist
+
+.PHONY: release-check
+release-check: .release ## whether this commit can be released; TAG=v1.2.3: by that tag
+	@.release/bin/python -m release check $(if $(TAG),--tag $(TAG))
+
 .PHONY: test-host
-test-host: .venv ## live tests on the host node (brings it up)
+test-host: .venv .release ## live tests on the host node (brings it up)
 	@$(TESTBED) up --node host
 	@$(BIN)/pytest tests/live -m host_node
 
@@ -67,11 +84,15 @@ cluster-down: ## ends exactly what make cluster started
 .PHONY: clean
 clean: cluster-down ## forgets everything that was built, also the cache
 	@$(TESTBED) clean
-	@rm -rf .venv kubectl_nsexec/node/bin
+	@rm -rf .venv .release dist kubectl_nsexec/node/bin
 
 .PHONY: format
 format: .venv ## lets ruff put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+.release: release/requirements.txt
+	@$(TESTBED) packages base packaging
+	@ln -sfn "$$($(PYTHON) -m release.env)" .release && touch -h .release
 
 .venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/*.[ch])
 	@$(TESTBED) packages base

@@ -35,6 +35,9 @@ TARGETS = {
 }
 """The node's architecture, in Kubernetes' word, → zig's target."""
 SYSCALLS = Path("kubectl_nsexec/syscalls.json")
+NOTICES = Path("kubectl_nsexec/node/NOTICES")
+LINKED = {"musl, the C library": "lib/libc/musl/COPYRIGHT", "Zig's compiler-rt": "LICENSE"}
+"""What is linked into the last link → its licence, which wants to be handed on, among ziglang's files."""
 HEADERS = {
     "x86_64": "x86-linux-any/asm/unistd_64.h",
     "x32": "x86-linux-any/asm/unistd_x32.h",
@@ -126,6 +129,17 @@ def write_syscalls(root: Path) -> Path:
     return SYSCALLS
 
 
+def write_notices(root: Path) -> Path:
+    """Write the licences of what is linked into the last link; the file, relative to ``root``."""
+    import ziglang  # noqa: PLC0415 - as above
+
+    carried = Path(ziglang.__file__).parent
+    texts = {what: (carried / place).read_text(encoding="utf-8") for what, place in LINKED.items()}
+    notices = "\n".join(f"In bin/last-link-*: {what}\n\n{text}" for what, text in texts.items())
+    (root / NOTICES).write_text(notices, encoding="utf-8")
+    return NOTICES
+
+
 def _numbers(header: str) -> dict[str, int]:
     """Name → number, of lines like ``#define __NR_read (__X32_SYSCALL_BIT + 0)``."""
     found = re.findall(r"^#define __NR_(\w+)\s+(?:\((\w+)\s*\+\s*(\d+)\)|(\d+))\s*$", header, re.MULTILINE)
@@ -154,12 +168,13 @@ class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carrie
         if self.target_name != "wheel":
             return
         root = Path(self.root)
-        made = [*build_last_link(root), write_syscalls(root)]
+        made = [*build_last_link(root), write_syscalls(root), write_notices(root)]
         build_data["artifacts"] += [f"/{path.as_posix()}" for path in made]
         build_data["shared_data"] |= write_man_pages(root)
 
 
 if __name__ == "__main__":
     checkout = Path(__file__).resolve().parent
-    for built in [*build_last_link(checkout, sys.argv[1:] or TARGETS), write_syscalls(checkout)]:
+    programs = build_last_link(checkout, sys.argv[1:] or TARGETS)
+    for built in [*programs, write_syscalls(checkout), write_notices(checkout)]:
         print(built)  # noqa: T201 # the one line that a developer wants

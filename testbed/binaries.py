@@ -1,4 +1,4 @@
-"""What the test bed compiles: Kubernetes, and the container runtime of the host node."""
+"""What the test bed compiles: Kubernetes, the container runtime of the host node, and krew."""
 
 from typing import Final
 
@@ -31,3 +31,13 @@ RUNTIME: Final = Build(
     c_compiler=True,  # runc's first steps are in C, and its seccomp filters are libseccomp's
 )
 """Debian 12's own, 1.6 and 1.1, knows no user namespaces of pods; the real-time node has that."""
+
+KREW: Final = Build(
+    title="krew",
+    module=REPOSITORY / "testbed" / "krew",
+    programs=("krew", "validate-krew-manifest"),
+    packages=460,
+    core_minutes=1,
+    linker_flags="-s -w",
+)
+"""Krew, and its own check of manifests, for the tests of the packages."""

@@ -16,6 +16,7 @@ SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 COMPILES_RUNC: Final = ("gcc", "libc6-dev", "libseccomp-dev", "pkg-config")
 HOST: Final = ("iproute2", "util-linux", *COMPILES_RUNC, *SHELLS, *ON_TERMINALS)
+PACKAGING: Final = ("binutils", "git", "mmdebstrap")
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
 SMALL_VM: Final = (
     "busybox-static",
@@ -33,8 +34,9 @@ BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
     "cluster": CLUSTER,
     "host": HOST,
     "rt": RT,
+    "packaging": PACKAGING,
     "small-vm": SMALL_VM,
-    "all": BASE + CLUSTER + HOST + RT + SMALL_VM,
+    "all": BASE + CLUSTER + HOST + PACKAGING + RT + SMALL_VM,
 }
 
 _STARTS_A_SERVICE: Final = {
