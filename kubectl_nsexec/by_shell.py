@@ -87,12 +87,7 @@ class ByShell:
 
 
 def command(request: Request, plan: Plan) -> list[str]:
-    """The program that leads onto the node, with its arguments. Raises NodeAccessError without an address."""
-    if request.via.kind == SSH and not plan.address:
-        raise NodeAccessError(
-            f"node {plan.target.node} has neither an InternalIP nor a Hostname in its status.addresses: "
-            "give ssh an address by --ssh-option HostName=ADDRESS, or leave out --via ssh"
-        )
+    """The program that leads onto the node, with its arguments."""
     words = agent.alone_command(
         plan.nonce,
         plan.policy.reserved if isinstance(plan.policy, CpuPolicy) else None,

@@ -44,7 +44,7 @@ class Plan:
     images: tuple[str, ...]
     nonce: str
     address: str
-    """Where the node is reached by ssh; empty where its Node does not say."""
+    """Where the node is reached by ssh."""
     shell: str
     last_link: bytes
     trail: Mapping[str, str]
@@ -157,10 +157,10 @@ def _life_seconds(request: Request) -> int:
 
 
 def _address(node_object: Json) -> str:
-    """The node's own address, else its name in the DNS (v1 Node, status.addresses)."""
+    """The node's own address, else its name in the DNS (v1 Node, status.addresses), else its name."""
     listed = (node_object.get("status") or {}).get("addresses") or []
     found = [str(each.get("address") or "") for kind in _ADDRESS_KINDS for each in listed if each.get("type") == kind]
-    return next(filter(None, found), "")
+    return next(filter(None, found), str(node_object["metadata"]["name"]))
 
 
 def _images_on(node_object: Json, other_than: str) -> list[str]:

@@ -15,11 +15,11 @@ from kubectl_nsexec.cluster import Cluster, load, prepare_streams
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
-from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
+from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError, UsageError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
 from kubectl_nsexec.sources import Source, of_descriptor
 from kubectl_nsexec.streams import ExitStatus, Links, relay
-from kubectl_nsexec.via import POD
+from kubectl_nsexec.via import LOCAL, POD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
 
     ``terminal``: the user's, when the command is to have one too.
     """
-    cluster = load(request.connection, console.say)
+    cluster = _cluster(request, console)
     made = plan.make(request, cluster)
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
     if made.target.notice:
@@ -75,6 +75,17 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
         if request.command:
             stack.enter_context(_published(cluster, _event(made, policy, way), console, request.connection.verbosity))
         return _relay(entry, started, console, terminal)
+
+
+def _cluster(request: Request, console: Console) -> Cluster:
+    try:
+        return load(request.connection, console.say)
+    except UsageError as error:
+        if request.via.kind == LOCAL:
+            error.message += (
+                "; --via local asks the API server for the pod, too: bring a kubeconfig of yours to the node"
+            )
+        raise
 
 
 def _say_all(notes: tuple[str, ...], console: Console) -> None:

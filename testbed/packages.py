@@ -15,7 +15,7 @@ CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 COMPILES_RUNC: Final = ("gcc", "libc6-dev", "libseccomp-dev", "pkg-config")
-HOST: Final = ("iproute2", "util-linux", *COMPILES_RUNC, *SHELLS, *ON_TERMINALS)
+HOST: Final = ("iproute2", "openssh-client", "openssh-server", "util-linux", *COMPILES_RUNC, *SHELLS, *ON_TERMINALS)
 PACKAGING: Final = ("binutils", "git", "mmdebstrap")
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
 SMALL_VM: Final = (
@@ -40,6 +40,7 @@ BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
 }
 
 _STARTS_A_SERVICE: Final = {
+    "openssh-server": "ssh.service on port 22 (the tests start one of their own, on loopback)",
     "etcd-server": "etcd.service on 127.0.0.1:2379 (the test bed does not use it: its own has other ports and data)",
 }
 _APT: Final = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y")

@@ -59,7 +59,8 @@ home() { # in our own mount namespace and, with systemd, scope
   *) NSEXEC_HOME=$base/nsexec-$id top=$base ;;
   esac
   trap undo EXIT
-  trap '' HUP INT QUIT TERM # whoever wants us to end closes our stdin
+  # Whoever wants us to end closes our stdin; and a word that nobody hears must not end us before we have cleared up.
+  trap '' HUP INT PIPE QUIT TERM
   mkdir -m 0700 "$NSEXEC_RUN" && mount -t tmpfs -o mode=0700,size=16m,nosuid,nodev nsexec "$NSEXEC_RUN" ||
     fail node "cannot mount a memory file system on $NSEXEC_RUN"
   unread=$bytes

@@ -104,26 +104,19 @@ def test_local_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
         by_shell.ByShell(requested(via.LOCAL), planned(), Links()).hold()
 
 
-def test_a_node_without_an_address_is_named() -> None:
-    """And where one can be given."""
-    with pytest.raises(NodeAccessError, match="worker-0 has neither.*HostName=ADDRESS"):
-        by_shell.command(requested(), planned(address=""))
-    assert by_shell.command(requested(via.LOCAL), planned(address=""))[0] == "/bin/sh"
-
-
 @pytest.mark.parametrize(
     ("addresses", "expected"),
     [
         ([("Hostname", "worker-0"), ("ExternalIP", "1.2.3.4"), ("InternalIP", "10.0.0.5")], "10.0.0.5"),
         ([("InternalDNS", "x"), ("Hostname", "worker-0")], "worker-0"),
-        ([("ExternalIP", "1.2.3.4")], ""),
-        ([], ""),
+        ([("ExternalIP", "1.2.3.4")], "n1"),
+        ([], "n1"),
     ],
 )
 def test_the_internal_address_comes_before_the_name(addresses: list[tuple[str, str]], expected: str) -> None:
     """status.addresses of the Node."""
     listed = [{"type": kind, "address": address} for kind, address in addresses]
-    assert _address({"status": {"addresses": listed}}) == expected
+    assert _address({"metadata": {"name": "n1"}, "status": {"addresses": listed}}) == expected
 
 
 def test_the_agent_gets_both_halves_of_its_protocol() -> None:

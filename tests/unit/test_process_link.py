@@ -56,7 +56,7 @@ def test_noise_is_kept_apart_and_nothing_is_sent_before_it_is_asked_for(
     connection = start(f"echo hello; printf %s motd; {READY}{FRAMED}{STATUS}")
     connection.send(b"\x00link")
     assert messages(connection, 2) == [b'\x01n0nce {"event":"held"}\n', b'\x03{"status":"Success"}']
-    connection.close()
+    connection._listener.result(10)
     assert {"text", "hello", "motd"} <= set(connection.heard().split())
 
 

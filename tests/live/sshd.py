@@ -1,0 +1,115 @@
+"""An sshd of the test's own on loopback, and the configuration by which the user's ssh finds it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BANNER = "Authorized use only, says the banner."
+_SEPARATION = Path("/run/sshd")
+"""Debian's sshd wants this folder, which its service makes."""
+_PATIENCE_SECONDS = 20.0
+
+
+class Sshd:
+    """``environment``: of a user whose configuration leads every address to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        for name in ("host", "user"):
+            _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name)
+        public = (folder / "host.pub").read_text()
+        (folder / "known").write_text(f"[127.0.0.1]:{self.port} {public}")
+        (folder / "banner").write_text(f"{BANNER}\n")
+        self.write(
+            "sshd_config",
+            ListenAddress=f"127.0.0.1:{self.port}",
+            HostKey=folder / "host",
+            AuthorizedKeysFile=folder / "user.pub",
+            PidFile="none",
+            StrictModes="no",
+            UsePAM="no",
+            PasswordAuthentication="no",
+            PermitRootLogin="yes",
+            Banner=folder / "banner",
+        )
+        self.configure()
+        (folder / "bin").mkdir()
+        ssh = folder / "bin/ssh"
+        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n')
+        ssh.chmod(0o755)
+
+    def write(self, name: str, **settings: object) -> None:
+        (self.folder / name).write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
+
+    def configure(self, **settings: object) -> None:
+        """The user's ssh_config: that of any test, and SETTINGS."""
+        usual: dict[str, object] = {
+            "Port": self.port,
+            "IdentityFile": self.folder / "user",
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": self.folder / "known",
+            "StrictHostKeyChecking": "yes",
+        }
+        self.write("ssh_config", **settings, **{key: usual[key] for key in usual if key not in settings})
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "NSEXEC_VIA": "ssh", "NSEXEC_SSH_USER": "root"}
+
+    def sessions(self) -> list[int]:
+        """The server's processes that serve a connection."""
+        return [pid for child in _children(self.process.pid) for pid in (child, *_children(child))]
+
+    @contextmanager
+    def running(self) -> Iterator[Sshd]:
+        made = not _SEPARATION.exists()
+        _SEPARATION.mkdir(exist_ok=True)
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                ["/usr/sbin/sshd", "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log
+            )
+        try:
+            _until_it_listens(self.port)
+            yield self
+        finally:
+            for pid in [*self.sessions(), self.process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, 15)
+            self.process.wait(_PATIENCE_SECONDS)
+            if made:
+                _SEPARATION.rmdir()
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _until_it_listens(port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not _listens(port):
+        assert time.monotonic() < deadline, "sshd does not listen"
+        time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as link:
+        return link.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _run(*words: str | Path) -> None:
+    subprocess.run(words, check=True)
