@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec import devices
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
 from kubectl_nsexec.seccomp import UNFILTERED, Filter, compile_filter
@@ -30,7 +31,10 @@ _FILTERED = "2"
 """SECCOMP_MODE_FILTER, in the field Seccomp of /proc/PID/status (proc(5))."""
 
 
-_LACKS = ("the command has no seccomp filter, as the container has: the runtime's config.json cannot be read",)
+_NO_FILTER = ("the command has no seccomp filter, as the container has: the runtime's config.json cannot be read",)
+_USUAL_DEVICES = (
+    "the command can open no device but those that every container has: the runtime's config.json cannot be read",
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Identity:
     """What the security modules call the command; empty where the container has no such label."""
     user_namespace: bool = False
     """Whether ids and capabilities are those of a user namespace of the container's own (``hostUsers: false``)."""
+    devices: bytes = devices.DEFAULT
+    """Which the command may open, in the last link's words (node/devices.h)."""
     lacks: tuple[str, ...] = ()
     """What the runtime's own exec would have set and this cannot: sentences."""
 
@@ -113,6 +119,7 @@ def from_spec(config: dict[str, Any], architecture: str, *, runtime_limits: byte
             selinux=_bytes(process.get("selinuxLabel") or ""),
             apparmor=_bytes(process.get("apparmorProfile") or ""),
             user_namespace=any(space["type"] == "user" for space in linux.get("namespaces") or []),
+            devices=devices.allowed((linux.get("resources") or {}).get("devices") or []),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _doubt(f"the runtime's config.json cannot be understood: {error!r}") from error
@@ -145,7 +152,7 @@ def from_proc(status: bytes, environ: bytes, limits: bytes, cwd: bytes) -> Ident
             rlimits=rlimits,
             env=tuple(parse_environ(environ).values()),
             source=SOURCE_PROC,
-            lacks=_LACKS if fields.get("Seccomp") == _FILTERED else (),
+            lacks=(*(_NO_FILTER if fields.get("Seccomp") == _FILTERED else ()), *_USUAL_DEVICES),
         )
     except (KeyError, IndexError, ValueError) as error:
         # No default for anything that is missing: a wrong guess here would be too many rights.
@@ -192,6 +199,7 @@ def encode(
         ("selinux", identity.selinux),
         ("apparmor", identity.apparmor),
         ("user_namespace", b"%d" % identity.user_namespace),
+        ("devices", identity.devices),
         ("umask", b"%04o" % identity.umask),
         ("cwd", identity.cwd),
     ]

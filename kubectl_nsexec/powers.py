@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec import devices
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity import DEFAULT_UMASK, Identity
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS
@@ -58,7 +59,7 @@ def host_tools(facts: TargetFacts) -> Identity:
 
 
 def _root(capabilities: int, env: tuple[bytes, ...], source: str) -> Identity:
-    """Built from nothing: what holds the container in (no_new_privs, seccomp filter, labels) is not taken over."""
+    """Built from nothing: what holds the container in (no_new_privs, filter, labels, devices) is not taken over."""
     return Identity(
         uid=0,
         gid=0,
@@ -74,6 +75,7 @@ def _root(capabilities: int, env: tuple[bytes, ...], source: str) -> Identity:
         rlimits=(),
         env=env,
         source=source,
+        devices=devices.ALL,
     )
 
 

@@ -130,6 +130,17 @@ make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own
   put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
 }
 
+make_devices_folder() { # $1: name → $devices: where the last link says which devices the session may use; we are in it
+  devices=$folder
+  [ "$version" = v1 ] || return 0
+  # Below our container's own folder: the runtime, which ends every process of it, looks there.
+  devices=$NSEXEC_CGROUP/devices${pod#"$base"}/${own##*"/${pod##*/}/"}/nsexec-$1
+  # Without a helper pod one for the session alone, which the guard removes with our home.
+  [ -z "${NSEXEC_HOME:-}" ] || devices=$NSEXEC_CGROUP/devices/${NSEXEC_HOME##*/}
+  mkdir "$devices" 2>/dev/null && put "$$" "$devices/cgroup.procs" ||
+    fail placement "cannot make the cgroup folder $devices"
+}
+
 find_home() { # the start of both parts: $version $base $pod (ours, or what stands for it) $online $cut
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   cut_to_online

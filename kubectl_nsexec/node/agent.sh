@@ -170,6 +170,7 @@ enter() {
   [ -z "${NSEXEC_HOME:-}" ] || put 1000 "$NSEXEC_PROC/self/oom_score_adj"
   make_folder "$id"
   put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
+  make_devices_folder "$id"
   stand
 
   find_pod "$pod_uid" || fail no-target "no cgroup folder of pod $pod_uid below $base$above"
@@ -223,7 +224,7 @@ enter() {
   kill_file=$folder/cgroup.kill
   [ -e "$kill_file" ] || kill_file=-
   exec "$nsenter" "$@" -- "$NSEXEC_RUN/last-link" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
-    "$init" "$files"
+    "$init" "$files" "$devices"
 }
 
 agent=$NSEXEC_AGENT

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ void session_join(const struct session *session)
 
 static _Noreturn void bear(struct session *session, int say, int hear, int born)
 {
+    int kept[] = {say, hear, born, session->terminal ? terminal_end(session->terminal) : -1};
     const struct identity *identity = session->identity;
     int error;
     pid_t child;
@@ -49,6 +51,8 @@ static _Noreturn void bear(struct session *session, int say, int hear, int born)
         fail(LAST_LINK, "the container's PID namespace cannot be joined: %s", strerror(errno));
     identity_label(identity, session->proc);
     session_join(session);
+    /* From her birth on the child can be seen, and what may trace her can take what she has open (CVE-2016-9962). */
+    close_all_but(kept, sizeof kept / sizeof *kept);
     error = identity->no_new_privs ? 0 : identity_filter(identity);
     if (error)
         fail(IDENTITY, "the container's seccomp filter cannot be loaded: %s", strerror(error));
@@ -67,8 +71,9 @@ pid_t child_start(struct session *session, int say, int hear)
 {
     int born[2], how;
     pid_t mother, child = 0;
+    siginfo_t state;
 
-    if (pipe(born))
+    if (pipe2(born, O_CLOEXEC))
         fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
     mother = fork();
     if (mother == 0)
@@ -83,6 +88,12 @@ pid_t child_start(struct session *session, int say, int hear)
     if (!WIFEXITED(how) || read(born[0], &child, sizeof child) != (ssize_t)sizeof child)
         fail(IDENTITY, "signal %d ended what was to start the command; a seccomp filter that kills does that",
              WIFSIGNALED(how) ? WTERMSIG(how) : 0);
+    /* The child has had that pipe, too, and signals go to this number: it must be our child's. */
+    if (child <= 0 || waitid(P_PID, (id_t)child, &state, WEXITED | WNOHANG | WNOWAIT))
+        fail(LAST_LINK, "process %d, which the container names, is not the command's", child);
     close(born[0]);
+    /* Ways to the node, of no use any more, in a process that is about to have the container's rights. */
+    close(session->proc);
+    close(session->pids);
     return child;
 }

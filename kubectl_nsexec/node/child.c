@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -20,12 +21,30 @@
 #define NOT_EXECUTABLE 126
 #define NOT_FOUND 127
 
-void close_span(unsigned first, unsigned last)
+static int by_number(const void *one, const void *other)
+{
+    return *(const int *)one - *(const int *)other;
+}
+
+static void close_span(unsigned first, unsigned last)
 {
     if (first > last || !syscall(CLOSE_RANGE_CALL, first, last, 0))
         return;
     for (unsigned fd = first; fd <= last && fd < HIGHEST_CLOSED_ONE_BY_ONE; fd++)
         close((int)fd);
+}
+
+void close_all_but(int *kept, size_t count)
+{
+    unsigned next = 3;
+
+    qsort(kept, count, sizeof *kept, by_number);
+    for (size_t i = 0; i < count; i++)
+        if (kept[i] >= (int)next) {
+            close_span(next, (unsigned)kept[i] - 1);
+            next = (unsigned)kept[i] + 1;
+        }
+    close_span(next, ~0U);
 }
 
 static void say_to(int fd, enum stage stage, int error)
@@ -85,7 +104,7 @@ static int execute(char **arguments, char **environment)
 
 _Noreturn void child_run(const struct session *session, int say, int hear)
 {
-    unsigned low = (unsigned)(say < hear ? say : hear), high = (unsigned)(say < hear ? hear : say);
+    int kept[] = {say, hear};
     const struct identity *identity = session->identity;
     sigset_t none;
     ssize_t got;
@@ -103,9 +122,7 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
         error = errno;
         say_to(say, PROC_FAILED, error);
     }
-    close_span(3, low - 1);
-    close_span(low + 1, high - 1);
-    close_span(high + 1, ~0U);
+    close_all_but(kept, sizeof kept / sizeof *kept);
     /* All but 32 and 33, which the C library keeps for itself: those stay as the runtime left them, as in its own exec. */
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);

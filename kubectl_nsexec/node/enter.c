@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "devices.h"
 #include "report.h"
 #include "session.h"
 
@@ -22,6 +23,7 @@
 
 static void begin_clean(struct session *session)
 {
+    int none_kept = -1;
     sigset_t none;
 
     sigemptyset(&none);
@@ -29,7 +31,7 @@ static void begin_clean(struct session *session)
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             fail(LAST_LINK, "descriptor %d is closed", fd);
-    close_span(3, ~0U);
+    close_all_but(&none_kept, 0);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
     session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -150,7 +152,7 @@ static void give_streams(const struct identity *identity, const struct users *us
 int enter(char **words)
 {
     const char *cpus = words[0], *size = words[1], *lease = words[2], *kill_file = words[3], *first = words[4];
-    const char *node_root = strcmp(words[5], "-") ? words[5] : NULL;
+    const char *node_root = strcmp(words[5], "-") ? words[5] : NULL, *devices = words[6];
     static struct session session;
     static struct identity identity;
     uint64_t bytes;
@@ -170,16 +172,19 @@ int enter(char **words)
     if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
+    /* Before anything of the container is opened: ours, too, is an access to whatever device may lie there. */
+    devices_confine(identity.devices, devices);
     session.target = watch_target(first);
     session.own_proc = node_root != NULL;
     session.users.space = -1;
     if (!node_root)
         users_open(&session.users, identity.own_users, session.proc);
     go_in(&session, node_root);
-    identity_complete(&identity);
+    identity_complete(&identity, session.proc);
     if (identity.with_terminal)
         session.terminal =
-            terminal_open(&identity, &session.users, node_root ? "node" : "container", own_terminals);
+            terminal_open(&identity, &session.users, node_root ? "node" : "container", own_terminals,
+                          session.proc);
     else
         give_streams(&identity, &session.users);
     return supervise(&session);

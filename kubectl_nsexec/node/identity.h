@@ -26,6 +26,7 @@ struct identity {
     unsigned filter_flags;
     const char *selinux, *apparmor; /* what the security modules call the command, or "" */
     int own_users; /* the ids and rights are of a user namespace of the container's own */
+    const char *devices; /* see devices.h */
     mode_t umask;
     const char *cwd;
     struct {
@@ -44,8 +45,11 @@ struct identity {
  */
 void identity_parse(char *blob, size_t size, struct identity *identity);
 
-/* Inside the command's root: a missing HOME, and a gid where it is asked for, are those of its /etc/passwd. */
-void identity_complete(struct identity *identity);
+/*
+ * Inside the command's root: a missing HOME, and a gid where it is asked for, are those of its /etc/passwd. PROC: the
+ * node's /proc.
+ */
+void identity_complete(struct identity *identity, int proc);
 
 /* Sets its limits. Fails (exit 125) when it cannot; to raise a hard one takes a right over the node. */
 void identity_limit(const struct identity *identity);

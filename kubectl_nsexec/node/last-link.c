@@ -1,7 +1,8 @@
 /*
  * The last link of nsexec on the node: a static program without dependencies.
  *
- *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|-   one session, in /proc/PID
+ *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|- DEVICES_FOLDER|-
+ *                                                                 one session, in /proc/PID
  *   last-link guard NONCE HOME TOP|- RUN PROGRAM ARGUMENT...      the lease and the session where there is no helper pod
  *   last-link keep HOLDER_PID CPUS CPUSET_FILE...                 holds the helper container on the reserved CPUs
  */
@@ -12,15 +13,20 @@
 #include "guard.h"
 #include "keep.h"
 #include "report.h"
+#include "sealed.h"
 
 int main(int count, char **words)
 {
-    static const char usage[] = "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT\n"
-                                "       last-link guard NONCE HOME TOP RUN PROGRAM ARGUMENT...\n"
+    static const char usage[] =
+        "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT DEVICES_FOLDER\n"
+        "       last-link guard NONCE HOME TOP RUN PROGRAM ARGUMENT...\n"
                                 "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n";
 
-    if (count == 9 && !strcmp(words[1], "enter") && report_as(words[2]))
+    if (count == 10 && !strcmp(words[1], "enter") && report_as(words[2])) {
+        sealed(words);
+        memset(words[2], '-', strlen(words[2])); /* what begins our lines is nobody's business (/proc/PID/cmdline) */
         return enter(words + 3);
+    }
     if (count >= 7 && !strcmp(words[1], "guard") && report_as(words[2]))
         return guard(words[2], words + 3);
     if (count >= 5 && !strcmp(words[1], "keep"))

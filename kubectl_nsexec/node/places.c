@@ -110,6 +110,9 @@ void places_remove(const struct places *places)
             put(places->top, "cgroup.procs", "0");
             remove_folder(own);
             remove_folder(places->home);
+            /* The session's, on cgroup v1: see make_devices_folder in agent-base.sh. */
+            if (snprintf(own, sizeof own, "%s/../devices%s", places->top, strrchr(places->home, '/')) < (int)sizeof own)
+                remove_folder(own);
         }
     }
     umount2(places->run, MNT_DETACH);

@@ -25,6 +25,12 @@ _Noreturn void fail(const char *code, const char *format, ...) __attribute__((fo
 /* Writes all of it, whatever interrupts; 0 or errno. */
 int write_all(int fd, const void *data, size_t size);
 
+/*
+ * What THERE (O_PATH) is of, opened with FLAGS by way of PROC, the node's /proc; -1 when it cannot be. Nothing can be put
+ * in its place meanwhile, and to open a device is to do something to it: look at THERE first.
+ */
+int open_again(int proc, int there, int flags);
+
 /* A number in BASE (8, 10 or 16), digits only, at most LIMIT; false when it is not one. */
 int parse_number(const char *text, int base, uint64_t limit, uint64_t *number);
 

@@ -29,8 +29,8 @@ struct word { /* what the child says to the supervisor */
     int stage, error;
 };
 
-/* Closes every descriptor from FIRST to LAST. */
-void close_span(unsigned first, unsigned last);
+/* Closes every descriptor from 3 on but those of the COUNT in KEPT, which it sorts; -1 is none. */
+void close_all_but(int *kept, size_t count);
 
 /*
  * Starts the child in the container's PID namespace and returns its PID outside; SAY and HEAR are the child's ends of

@@ -47,20 +47,18 @@ static int is_master(const struct stat *about)
 }
 
 /* A new terminal of the devpts at FOLDER; -1 for anything else that a container may have put there. */
-static int open_master(int folder)
+static int open_master(int proc, int folder)
 {
+    int there = folder < 0 ? -1 : openat(folder, "ptmx", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int zero = 0, master = -1;
     struct statfs system;
     struct stat about;
-    int zero = 0, master;
 
-    /* Looked at before it is opened: to open a device is to do something to it. */
-    if (folder < 0 || fstatfs(folder, &system) || system.f_type != DEVPTS_SUPER_MAGIC ||
-        fstatat(folder, "ptmx", &about, AT_SYMLINK_NOFOLLOW) || !is_master(&about))
-        return -1;
-    master = openat(folder, "ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-    if (master < 0)
-        return -1;
-    if (!fstat(master, &about) && is_master(&about) && !ioctl(master, TIOCSPTLCK, &zero))
+    if (there >= 0 && !fstatfs(there, &system) && system.f_type == DEVPTS_SUPER_MAGIC && !fstat(there, &about) &&
+        is_master(&about))
+        master = open_again(proc, there, O_RDWR | O_NONBLOCK);
+    close(there);
+    if (master < 0 || !ioctl(master, TIOCSPTLCK, &zero))
         return master;
     close(master);
     return -1;
@@ -85,16 +83,16 @@ static void give(int slave, const struct identity *identity, const struct users 
 }
 
 struct terminal *terminal_open(const struct identity *identity, const struct users *users, const char *owner,
-                               int fallback)
+                               int fallback, int proc)
 {
     static struct terminal terminal;
     int own = terminal_folder();
 
     terminal.owner = owner;
-    terminal.master = open_master(own);
+    terminal.master = open_master(proc, own);
     if (terminal.master < 0) {
         terminal.owner = "helper";
-        terminal.master = open_master(fallback);
+        terminal.master = open_master(proc, fallback);
     }
     if (terminal.master < 0)
         fail(LAST_LINK, "no terminal can be opened: neither the container nor the helper pod has a /dev/pts with room");
@@ -108,6 +106,8 @@ struct terminal *terminal_open(const struct identity *identity, const struct use
     close(fallback);
     return &terminal;
 }
+
+int terminal_end(const struct terminal *terminal) { return terminal->slave; }
 
 const char *terminal_owner(const struct terminal *terminal) { return terminal->owner; }
 

@@ -16,11 +16,14 @@ int terminal_folder(void);
 
 /*
  * Opens a terminal of the /dev/pts that there is (it is OWNER's), or of FALLBACK (see above) where it is none, of that
- * user and size; USERS tells whose ids they are. With root's rights, inside the command's root. Fails (exit 125) when
- * neither can be had.
+ * user and size; USERS tells whose ids they are. With root's rights, inside the command's root; PROC is
+ * the node's /proc. Fails (exit 125) when neither can be had.
  */
 struct terminal *terminal_open(const struct identity *identity, const struct users *users, const char *owner,
-                               int fallback);
+                               int fallback, int proc);
+
+/* The descriptor that the command is to have. */
+int terminal_end(const struct terminal *terminal);
 
 /* Whose /dev/pts it is: OWNER, or "helper". */
 const char *terminal_owner(const struct terminal *terminal);

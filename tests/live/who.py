@@ -146,7 +146,12 @@ def compare_on_terminals(kubectl: Program, nsexec: Program, target: Pod, contain
 
 def compiled_probe(folder: Path) -> Path:
     """Compile probe.c as a static program."""
-    source, program = Path(__file__).with_name("probe.c"), folder / "probe"
+    return compiled("probe", folder)
+
+
+def compiled(name: str, folder: Path) -> Path:
+    """Compile NAME.c beside this file as a static program, for this machine and whatever is in a container."""
+    source, program = Path(__file__).with_name(f"{name}.c"), folder / name
     compiler = [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-musl"]
     subprocess.run([*compiler, "-Os", "-static", "-s", "-Wall", "-Werror", "-o", program, source], check=True)
     return program

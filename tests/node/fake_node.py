@@ -69,6 +69,8 @@ class FakeNode:
         self.own = f"{self.helper}/{self.layout.container(HELPER_ID)}"
         for name in (HELPER_ID, SANDBOX_ID):
             self.folder(f"{self.helper}/{self.layout.container(name)}", "0-3")
+        if self.layout.version == "v1":
+            self.devices.mkdir(parents=True)
         self.target = self.layout.pod(TARGET_UID, self.qos)
         self.container = f"{self.target}/{self.layout.container(TARGET_ID)}"
         self.folder(self.container, "2-3")
@@ -81,6 +83,11 @@ class FakeNode:
     def base(self) -> Path:
         """Where the cpuset hierarchy is."""
         return self.cgroup if self.layout.version == "v2" else self.cgroup / "cpuset"
+
+    @property
+    def devices(self) -> Path:
+        """The helper container's folder in the devices hierarchy of cgroup v1."""
+        return self.cgroup / "devices" / self.own.lstrip("/")
 
     def at(self, path: str) -> Path:
         """The folder of a cgroup path."""

@@ -103,6 +103,7 @@ PLAIN: dict[str, str | list[str]] = {
     "selinux": "",
     "apparmor": "",
     "user_namespace": "0",
+    "devices": "a",
     "umask": "0022",
     "cwd": "/",
     "stdin": "1",
@@ -129,6 +130,13 @@ def _each(values: str | list[str]) -> list[str]:
     return [values] if isinstance(values, str) else values
 
 
+def begin(ignored: Sequence[int], cgroup: Path | None) -> None:
+    """What happens between fork and exec of a session."""
+    if cgroup and (cgroup / "cgroup.procs").exists():
+        (cgroup / "cgroup.procs").write_text("0")
+    begin_with_signals(ignored)
+
+
 def begin_with_signals(ignored: Sequence[int]) -> None:
     """IGNORED are ignored, and 32 and 33 are not, whatever our own parent left them at (rt_sigaction(2))."""
     call = {"x86_64": 13, "aarch64": 134}.get(platform.machine())
@@ -140,7 +148,7 @@ def begin_with_signals(ignored: Sequence[int]) -> None:
 class Session:
     """One ``last-link enter`` into a target, with a lease that the test holds.
 
-    ``mounts``: a process whose mount namespace is the helper's; else it is the test's own.
+    ``mounts``: a process whose mount namespace is the helper's; else it is the test's own. ``devices``: a cgroup.
     """
 
     def __init__(
@@ -157,6 +165,7 @@ class Session:
         first: int | None = None,
         root: str = "-",
         mounts: int | None = None,
+        devices: Path | None = None,
         pass_fds: Sequence[int] = (),
         ignored: Sequence[int] = (),
         stdout: int = subprocess.PIPE,
@@ -165,7 +174,7 @@ class Session:
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)
         words = [NONCE, cpus, str(len(blob) if size is None else size), str(lease or fifo), kill_file]
-        words += [str(target.pid if first is None else first), root]
+        words += [str(target.pid if first is None else first), root, str(devices or "-")]
         command = ["nsenter", "-F", "--uts=ns/uts", "--", str(link), "enter", *words]
         if mounts is not None:
             # nsenter leaves the folder when it enters mounts
@@ -181,7 +190,7 @@ class Session:
             bufsize=0,
             env={**os.environ, **QUIET_SANITIZERS},
             pass_fds=pass_fds,
-            preexec_fn=lambda: begin_with_signals(ignored),  # noqa: PLW1509 - no thread of the tests holds a lock here
+            preexec_fn=lambda: begin(ignored, devices),  # noqa: PLW1509 - no thread of the tests holds a lock here
         )
         self.stdin, self.stdout = cast("IO[bytes]", self.process.stdin), cast("IO[bytes]", self.process.stdout)
         with suppress(BrokenPipeError):  # a session that is refused early does not read its identity

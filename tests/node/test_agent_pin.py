@@ -39,6 +39,19 @@ def test_session_pins_itself_in_a_folder_of_its_own(node: FakeNode) -> None:
     assert (event["entry_mask"], event["mask"]) == ("0-3", "0-1")
 
 
+def test_session_is_where_devices_are_decided(node: FakeNode) -> None:
+    """Its own folder on cgroup v2; on v1 one below the helper container's in the devices hierarchy, and it is in it."""
+    agent = node.enter()
+    look(agent)
+    if node.layout.version == "v1":
+        assert (node.devices / "nsexec-sess1/cgroup.procs").read_text() == f"{agent.pid}\n"
+        node.devices.joinpath("nsexec-sess1").rename(node.devices / "nsexec-sess0")
+        node.session_folder().rename(node.session_folder().with_name("nsexec-sess0"))
+        node.devices.rename(node.devices.with_name("elsewhere"))
+        event = look(node.enter())
+        assert (event["code"], "devices" in str(event["message"])) == ("placement", True)
+
+
 @pytest.mark.parametrize(
     ("reserved", "online", "cut"),
     [("0-1", "0-3", "0-1"), ("0-1,8", "0-3", "0-1"), ("0,2,4-6", "0,2-5", "0,2,4-5"), ("10-12", "0-11", "10-11")],

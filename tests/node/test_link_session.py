@@ -215,7 +215,7 @@ def test_cpus_that_are_no_list_start_nothing(link: Path, shared_target: Target, 
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["enter"], ["other"], ["enter", "no nonce", "0", "1", "x", "-", "1", "-"], ["keep", "1", "0"]]
+    "words", [[], ["enter"], ["other"], ["enter", "no nonce", "0", "1", "x", "-", "1", "-", "-"], ["keep", "1", "0"]]
 )
 def test_wrong_call_says_so(link: Path, shared_target: Target, tmp_path: Path, words: list[str]) -> None:
     """Run inside a container without any library, it works as a program like any other: usage, status 125."""

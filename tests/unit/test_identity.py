@@ -148,7 +148,9 @@ def test_the_records_of_the_last_link() -> None:
     profile = {"defaultAction": "SCMP_ACT_LOG", "flags": ["SECCOMP_FILTER_FLAG_LOG"]}
     filtered = compile_filter(profile, "amd64")
     label = "system_u:system_r:container_t:s0:c1,c2"
-    spec = changed(CRIO_USER, selinuxLabel=label) | {"linux": {"seccomp": profile}}
+    spec = changed(CRIO_USER, selinuxLabel=label) | {
+        "linux": {"seccomp": profile, "resources": {"devices": [{"allow": True, "access": "rwm"}]}}
+    }
     who = from_spec(spec, "amd64")
     assert filtered.program
     assert encode(who, [b"ls", b"-l", b""], stdin=True, verify=False).split(b"\0") == [
@@ -166,6 +168,7 @@ def test_the_records_of_the_last_link() -> None:
         b"selinux=system_u:system_r:container_t:s0:c1,c2",
         b"apparmor=",
         b"user_namespace=0",
+        b"devices=a",
         b"umask=0022",
         b"cwd=/srv",
         b"rlimit=7:1024:1048576",

@@ -87,11 +87,13 @@ def test_the_init_stands_in_for_the_spec() -> None:
     assert who.source == "the init process in /proc"
 
 
-def test_a_filter_that_only_the_runtime_knows_is_missed_aloud() -> None:
-    """/proc tells that there is one, and not what it is."""
-    assert from_proc(STATUS.replace(b"Seccomp:\t2", b"Seccomp:\t0"), ENVIRON, LIMITS, b"/").lacks == ()
-    (words,) = from_proc(STATUS, ENVIRON, LIMITS, b"/").lacks
+def test_what_only_the_runtime_knows_is_missed_aloud() -> None:
+    """/proc tells that there is a filter, not what it is, and nothing of devices."""
+    without = from_proc(STATUS.replace(b"Seccomp:\t2", b"Seccomp:\t0"), ENVIRON, LIMITS, b"/").lacks
+    words, devices = from_proc(STATUS, ENVIRON, LIMITS, b"/").lacks
+    assert without == (devices,)
     assert "no seccomp filter" in words
+    assert "no device but" in devices
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def test_privileged_is_root_with_all_that_the_helper_has() -> None:
         "ambient": 0,
         "no_new_privs": False,
         "seccomp": UNFILTERED,
+        "devices": b"a",
         "selinux": b"",
         "apparmor": b"",
         "lacks": (),
@@ -99,6 +100,7 @@ def test_host_tools_take_nothing_of_the_container() -> None:
     assert {who.bounding, who.permitted, who.effective} == {ALL}
     assert (who.inheritable, who.ambient, who.no_new_privs) == (0, 0, False)
     assert (who.seccomp, who.selinux, who.apparmor, who.lacks) == (UNFILTERED, b"", b"", ())
+    assert who.devices == b"a"
     assert who.env == (
         b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         b"NSEXEC_PID=7",
