@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from kubectl_nsexec.flags import cpus as cpu_flags
 from kubectl_nsexec.flags import powers as power_flags
 from kubectl_nsexec.flags import via as via_flags
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.cluster import Cluster
 
 _EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, as a command that the reader left."""
@@ -211,10 +214,27 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         from kubectl_nsexec import cleanup  # noqa: PLC0415 - as below
 
         return cleanup.run(wanted, console)
-    from kubectl_nsexec import session  # noqa: PLC0415 - the Kubernetes client is not needed for --help
+    from kubectl_nsexec import plan  # noqa: PLC0415 - not for --help
 
     request = requests.settle_tty(wanted, console.notice, terminal=user_terminal is not None)
-    return session.run(request, console, interrupts, user_terminal if request.tty else None)
+    cluster = _cluster(request, console)
+    planned = plan.make(request, cluster)
+    from kubectl_nsexec import session  # noqa: PLC0415 - half of the tool, and the API server has been asked by now
+
+    return session.run(request, cluster, planned, console, interrupts, user_terminal if request.tty else None)
+
+
+def _cluster(request: requests.Request, console: Console) -> Cluster:
+    from kubectl_nsexec.cluster import load  # noqa: PLC0415 - not for --help
+
+    try:
+        return load(request.connection, console.say)
+    except UsageError as error:
+        if request.via.kind == via.LOCAL:
+            error.message += (
+                "; --via local asks the API server for the pod, too: bring a kubeconfig of yours to the node"
+            )
+        raise
 
 
 def unexpected(error: BaseException, console: Console) -> int:

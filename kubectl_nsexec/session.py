@@ -1,4 +1,4 @@
-"""One request from start to finish: plan, helper pod, session in it."""
+"""One planned run to its end: helper pod, session in it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import shlex
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, output, plan, trail
+from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, output, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.by_pod import ByPod
 from kubectl_nsexec.by_shell import ByShell
-from kubectl_nsexec.cluster import Cluster, load, prepare_streams
+from kubectl_nsexec.cluster import Cluster, prepare_streams
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
-from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError, UsageError
+from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest
 from kubectl_nsexec.sources import Source, of_descriptor
 from kubectl_nsexec.streams import ExitStatus, Links, relay
-from kubectl_nsexec.via import LOCAL, POD
+from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +40,18 @@ _END_SECONDS = 20.0
 """The grace after SIGTERM (node/control.c, 5 s) and the way of the answer, generously."""
 
 
-def run(request: Request, console: Console, interrupts: Interrupts, terminal: Terminal | None = None) -> int:
-    """Does what ``request`` says and returns the exit status. Raises the NsexecError family.
+def run(
+    request: Request,
+    cluster: Cluster,
+    made: Plan,
+    console: Console,
+    interrupts: Interrupts,
+    terminal: Terminal | None = None,
+) -> int:
+    """Does what ``request`` says, as planned, and returns the exit status. Raises the NsexecError family.
 
     ``terminal``: the user's, when the command is to have one too.
     """
-    cluster = _cluster(request, console)
-    made = plan.make(request, cluster)
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
     if made.target.notice:
         console.notice(made.target.notice)
@@ -75,17 +80,6 @@ def run(request: Request, console: Console, interrupts: Interrupts, terminal: Te
         if request.command:
             stack.enter_context(_published(cluster, _event(made, policy, way), console, request.connection.verbosity))
         return _relay(entry, started, console, terminal)
-
-
-def _cluster(request: Request, console: Console) -> Cluster:
-    try:
-        return load(request.connection, console.say)
-    except UsageError as error:
-        if request.via.kind == LOCAL:
-            error.message += (
-                "; --via local asks the API server for the pod, too: bring a kubeconfig of yours to the node"
-            )
-        raise
 
 
 def _say_all(notes: tuple[str, ...], console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from kubectl_nsexec.errors import UsageError
@@ -29,6 +30,8 @@ def asked(kind: str, ssh_user: str, ssh_options: list[str] | None) -> Via:
     """The flags' words as one value. Raises UsageError."""
     if kind not in (POD, SSH, LOCAL):
         raise UsageError(f'--via: "{kind}" is neither pod, ssh nor local')
+    if kind != POD and sys.platform == "win32":  # a program's stdin cannot be a socket there (process_link)
+        raise UsageError(f"--via {kind} does not work on Windows; without it a helper pod is the way onto the node")
     if ssh_options and kind != SSH:
         raise UsageError("--ssh-option goes with --via ssh")
     if "\0" in ssh_user or any("\0" in option for option in ssh_options or []):

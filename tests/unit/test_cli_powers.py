@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec import cli, session
+from kubectl_nsexec import cli, plan, session
 from kubectl_nsexec.asked import AS_EXEC, Powers, User
 from kubectl_nsexec.console import Console
 
@@ -22,11 +22,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """The requests that would have been run."""
     made: list[Request] = []
 
-    def run(request: Request, *_: object) -> int:
-        made.append(request)
-        return 0
-
-    monkeypatch.setattr(session, "run", run)
+    monkeypatch.setattr(cli, "_cluster", lambda *_: None)
+    monkeypatch.setattr(plan, "make", lambda request, _: made.append(request))
+    monkeypatch.setattr(session, "run", lambda *_: 0)
     return made
 
 

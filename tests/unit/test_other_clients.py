@@ -91,6 +91,16 @@ def test_words_are_answered(
     assert (done.returncode, out in done.stdout, err in done.stderr) == (status, True, True), done
 
 
+@pytest.mark.parametrize("way", ["ssh", "local"])
+def test_a_way_that_windows_does_not_have_is_refused(tmp_path: Path, way: str) -> None:
+    """Before anything is asked."""
+    done = run("windows", tmp_path, "--via", way, "du-0", "--", "true", stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr[: done.stderr.find(b";")]) == (
+        1,
+        f"error: --via {way} does not work on Windows".encode(),
+    )
+
+
 @systems
 def test_a_pipe_is_passed_on_to_its_end(system: str, tmp_path: Path, session: FakeSession) -> None:
     """Binary, and more than any buffer holds."""

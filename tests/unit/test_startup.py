@@ -51,6 +51,7 @@ def test_the_first_request_needs_no_websocket_and_no_kubernetes_client(api: Fake
     found = modules("kubectl_nsexec.__main__", "--kubeconfig", str(kubeconfig), "no-such-pod", "--", "true")
     assert api.asked
     assert third_party(found) <= PARSER | REQUEST
+    assert not {f"kubectl_nsexec.{name}" for name in ("session", "entry", "streams", "identity", "seccomp")} & found
 
 
 def test_a_completion_needs_no_session(api: FakeApi, kubeconfig: Path) -> None:
