@@ -29,6 +29,7 @@ class ByPod:
     ) -> None:
         self.name = f"helper pod {helper.namespace}/{helper.name}"
         self.links = links
+        self.wants_link = True
         self._request = request
         self._cluster = cluster
         self._plan = plan
@@ -38,17 +39,23 @@ class ByPod:
     def hold(self) -> RemoteStream:
         """Attaches to the helper's main process, which lives as long as this stream."""
         lease = self._open("attach", [])
-        if self._request.stdin and not self._request.tty and lease.connection.protocol != V5_PROTOCOL:
+        self._refuse_v4(lease)
+        return lease
+
+    def _refuse_v4(self, stream: RemoteStream) -> None:
+        if self._request.stdin and not self._request.tty and stream.connection.protocol != V5_PROTOCOL:
             raise HelperPodError(
                 "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
             )
-        return lease
 
     def enter(self, cpus: CpuSet) -> RemoteStream:
         """See Way."""
         plan = self._plan
         command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, self._request.powers, shell=plan.shell)
+        return self._exec(command)
+
+    def _exec(self, command: Sequence[str]) -> RemoteStream:
         return self._open("exec", [("command", word) for word in command])
 
     def heard(self) -> str:
@@ -56,9 +63,17 @@ class ByPod:
         return ""
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
-        channels = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), *query]
-        path = pod_path(self._helper.namespace, self._helper.name, subresource)
-        timeout = max(0.1, self._deadline.remaining_seconds())
-        stream = RemoteStream(self._cluster.open_stream(path, channels, timeout_seconds=timeout))
+        helper = self._helper
+        stream = open_stream(self._cluster, helper.namespace, helper.name, subresource, query, self._deadline)
         self.links.add(stream)
         return stream
+
+
+def open_stream(
+    cluster: Cluster, namespace: str, name: str, subresource: str, query: Sequence[tuple[str, str]], deadline: Deadline
+) -> RemoteStream:
+    """An exec or attach to the helper pod of that name, with stdin, stdout and stderr. Raises ApiError."""
+    channels = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), *query]
+    timeout = max(0.1, deadline.remaining_seconds())
+    path = pod_path(namespace, name, subresource)
+    return RemoteStream(cluster.open_stream(path, channels, timeout_seconds=timeout))

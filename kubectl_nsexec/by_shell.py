@@ -34,6 +34,7 @@ class ByShell:
     def __init__(self, request: Request, plan: Plan, links: Links) -> None:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
         self.links = links
+        self.wants_link = True
         self._ssh = request.via.kind == SSH
         self._plan = plan
         self._argv = command(request, plan)

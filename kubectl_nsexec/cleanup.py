@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import output
+from kubectl_nsexec import keeping, kept, output, preflight
 from kubectl_nsexec.cluster import load
 from kubectl_nsexec.cluster.api import pod_path
-from kubectl_nsexec.errors import EXIT_USAGE, ApiError
+from kubectl_nsexec.errors import EXIT_USAGE, ApiError, NsexecError
 from kubectl_nsexec.helper_manifest import (
     CONTAINER,
+    KEEPER_LABEL,
     NAME_PREFIX,
     OWNER,
     OWNER_LABEL,
@@ -30,14 +31,17 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
-_FINISHED = "finished"
+_FINISHED, _KEPT = "finished", "kept"
 _STATES = {"Succeeded": _FINISHED, "Failed": _FINISHED, "Running": "running", "Pending": "starting"}
 _NONE_THERE = "nothing to clean up"
 
 
 @dataclass(frozen=True)
 class Helper:
-    """One helper pod. ``state``: finished, ending, running, starting or unknown; ``result``: what became of it."""
+    """One helper pod. ``state``: finished, ending, running, kept (and running), starting or unknown.
+
+    ``result``: what became of it.
+    """
 
     namespace: str
     name: str
@@ -49,6 +53,8 @@ class Helper:
     """``NAMESPACE/POD/CONTAINER``, as the helper says it."""
     user: str
     """Who runs it, by the helper's own word."""
+    keeper: str = ""
+    """For whom it is kept, as KEEPER_LABEL has it."""
     result: str = ""
 
 
@@ -64,10 +70,11 @@ def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
     """
     now = datetime.now(timezone.utc)
     helpers = [helper_of(pod, now) for pod in _pods(cluster, request, console) if is_ours(pod)]
-    done = [_dealt_with(cluster, helper, request, console) for helper in helpers]
+    own = keeping.keeper(preflight.user_name(cluster)) if any(helper.state == _KEPT for helper in helpers) else ""
+    done = [_dealt_with(cluster, helper, request, own, console) for helper in helpers]
     if request.output or done:
         console.print(output.helper_list([_fields(helper) for helper in done], request.output))
-    if not any(_to_delete(helper, request) for helper in done):
+    if all(helper.result == "left" for helper in done):
         console.notice(_NONE_THERE)
     left = [helper for helper in done if helper.result == "left"]
     if left:
@@ -99,7 +106,10 @@ def helper_of(pod: Json, now: datetime) -> Helper:
     metadata, status = pod["metadata"], pod.get("status") or {}
     annotations = metadata.get("annotations") or {}
     created = datetime.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    keeper = (metadata.get("labels") or {}).get(KEEPER_LABEL, "")
     state = _STATES.get(status.get("phase", ""), "unknown")
+    if keeper and state == "running":
+        state = _KEPT
     if metadata.get("deletionTimestamp") and state != _FINISHED:
         state = "ending"
     return Helper(
@@ -111,18 +121,23 @@ def helper_of(pod: Json, now: datetime) -> Helper:
         age_seconds=max(0, int((now - created).total_seconds())),
         target=annotations.get(TARGET_ANNOTATION, ""),
         user=annotations.get(USER_ANNOTATION, ""),
+        keeper=keeper,
     )
 
 
-def _to_delete(helper: Helper, request: CleanupRequest) -> bool:
-    return request.force or helper.state == _FINISHED
-
-
-def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, console: Console) -> Helper:
-    if not _to_delete(helper, request):
+def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, own: str, console: Console) -> Helper:
+    """``own``: the user's own KEEPER_LABEL."""
+    over = request.force or helper.state == _FINISHED
+    may_be_idle = helper.state == _KEPT and helper.keeper == own
+    if not over and not may_be_idle:
         return replace(helper, result="left")
     if request.dry_run:
-        return replace(helper, result="would be deleted")
+        return replace(helper, result="would be deleted" if over else "would be deleted if idle")
+    try:
+        if not over and not kept.end(cluster, helper.namespace, helper.name):
+            return replace(helper, result="left")
+    except NsexecError as error:
+        return _failed(helper, error, console)
     # The uid: a pod of the same name that is not the one looked at is not touched.
     body = {
         "apiVersion": "v1",
@@ -134,9 +149,13 @@ def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, conso
         cluster.request("DELETE", pod_path(helper.namespace, helper.name), body=body)
     except ApiError as error:
         if error.status not in (_NOT_FOUND, _CONFLICT):  # somebody else was faster
-            console.say(f"{error.rendered()} (pod {helper.name} in namespace {helper.namespace})")
-            return replace(helper, result="failed")
+            return _failed(helper, error, console)
     return replace(helper, result="deleted")
+
+
+def _failed(helper: Helper, error: NsexecError, console: Console) -> Helper:
+    console.say(f"{error.rendered()} (pod {helper.name} in namespace {helper.namespace})")
+    return replace(helper, result="failed")
 
 
 def _fields(helper: Helper) -> dict[str, str | int]:

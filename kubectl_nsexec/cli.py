@@ -90,6 +90,7 @@ def _command(
         ssh_option: via_flags.SshOption = None,
         timeout: helper.Timeout = requests.DEFAULT_TIMEOUT,
         max_duration: helper.MaxDuration = None,
+        keep: helper.Keep = None,
         image: helper.Image = None,
         helper_namespace: helper.HelperNamespace = None,
         dry_run: helper.DryRun = "none",
@@ -119,7 +120,7 @@ def _command(
         options: about.Options = False,
         version: about.Version = False,
     ) -> None:
-        from kubectl_nsexec.deadline import parse_duration, parse_request_timeout  # noqa: PLC0415 - not for --help
+        from kubectl_nsexec.deadline import parse_duration, parse_keep, parse_request_timeout  # noqa: PLC0415 - not for --help
 
         if options:
             console.print(help_text.full(command.parameters()))
@@ -179,6 +180,7 @@ def _command(
             helper_namespace=helper_namespace or requests.DEFAULT_HELPER_NAMESPACE,
             timeout_seconds=parse_duration(timeout, "--timeout"),
             max_duration_seconds=parse_duration(max_duration, "--max-duration") if max_duration is not None else None,
+            keep_seconds=parse_keep(keep) if keep is not None else None,
             verify=verify,
             dry_run=dry_run == "client",
             output=output,

@@ -48,6 +48,11 @@ def parse_request_timeout(text: str) -> float:
         ) from error
 
 
+def parse_keep(text: str) -> float:
+    """Seconds of ``--keep``: a duration, or 0. Raises UsageError."""
+    return 0.0 if text in ("0", "0s") else parse_duration(text, "--keep")
+
+
 @dataclass(frozen=True)
 class Deadline:
     """A moment on a monotonic clock (seconds) that all the steps of one piece of work share."""

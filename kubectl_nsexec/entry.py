@@ -54,7 +54,8 @@ class Entry:
         self.lease = self.way.hold()
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy)
-        self.lease.send_stdin(self._plan.last_link)
+        if self.way.wants_link:
+            self.lease.send_stdin(self._plan.last_link)
         event = self._next_event(self.lease)
         if not isinstance(event, Held):
             raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")

@@ -17,6 +17,8 @@ AGENT_VARIABLE = "NSEXEC_AGENT"
 """Holds the agent's text in the helper container, so nothing has to be written anywhere to run it."""
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "kubectl-nsexec"
+KEEPER_LABEL = "nsexec.io/keeper"
+"""On a helper that is kept (``--keep``): for whom."""
 NAME_PREFIX = "nsexec-"
 TARGET_ANNOTATION = "nsexec.io/target"
 USER_ANNOTATION = "nsexec.io/user"
@@ -43,6 +45,8 @@ class HelperSpec:
     node_tools: bool
     annotations: Mapping[str, str]
     life_seconds: int = MAX_LIFE_SECONDS
+    keeper: str = ""
+    """Of one that is kept for other runs: the value of KEEPER_LABEL."""
 
 
 def new_id() -> str:
@@ -94,7 +98,7 @@ def manifest(spec: HelperSpec) -> Json:
         "metadata": {
             "name": spec.name,
             "namespace": spec.namespace,
-            "labels": {OWNER_LABEL: OWNER},
+            "labels": {OWNER_LABEL: OWNER, **({KEEPER_LABEL: spec.keeper} if spec.keeper else {})},
             "annotations": {
                 "openshift.io/required-scc": "privileged",
                 "target.workload.openshift.io/management": '{"effect":"PreferredDuringScheduling"}',
@@ -107,7 +111,8 @@ def manifest(spec: HelperSpec) -> Json:
             "hostNetwork": True,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
-            "activeDeadlineSeconds": spec.life_seconds,
+            # One that is kept ends by its own clock: at this one sessions that have just begun would end with it.
+            **({} if spec.keeper else {"activeDeadlineSeconds": spec.life_seconds}),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "tolerations": [{"operator": "Exists"}],
@@ -123,6 +128,7 @@ def manifest(spec: HelperSpec) -> Json:
                     "env": [
                         {"name": AGENT_VARIABLE, "value": literally(spec.agent)},
                         {"name": "NSEXEC_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+                        {"name": "NSEXEC_SESSION", "value": ""},
                         {"name": "PATH", "value": "/usr/sbin:/usr/bin:/sbin:/bin"},
                         {"name": "LD_PRELOAD", "value": ""},
                         {"name": "LD_LIBRARY_PATH", "value": ""},

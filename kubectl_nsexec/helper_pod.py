@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import rights
@@ -12,7 +13,8 @@ from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manif
 from kubectl_nsexec.preflight import Preflight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import ExitStack
 
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.deadline import Deadline
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _DELETE_SECONDS = 10.0
-_NOT_FOUND = 404
+_NOT_FOUND, _CONFLICT = 404, 409
 
 _IMAGE_FAILURES = {"ErrImageNeverPull", "ErrImagePull", "ImageInspectError", "ImagePullBackOff", "InvalidImageName"}
 _START_FAILURES = _IMAGE_FAILURES | {
@@ -40,31 +42,58 @@ class HelperImageError(HelperPodError):
 def running(cluster: Cluster, spec: HelperSpec, deadline: Deadline, interrupts: Interrupts) -> Iterator[Json]:
     """The pod, created and running; deleted on every way out. Yields it as the API server shows it.
 
+    One that is kept is deleted only when something goes wrong within.
+
     Raises ApiError when it is refused, HelperPodError when it does not start or is not BestEffort.
     """
-    may_exist = False
+    may_exist, uid = False, None
     try:
         with interrupts.deferred():  # a signal between the request and its answer would leave the pod behind
             try:
                 pod = _create(cluster, spec, deadline)
             except ApiError as error:
-                may_exist = error.status == 0  # no answer: it may have been created all the same
+                # No answer: it may have been created all the same; of one that is kept, by somebody else, too.
+                may_exist = error.status == 0 and not spec.keeper
                 raise
-            may_exist = True
+            may_exist, uid = True, pod["metadata"].get("uid")
         _check_best_effort(pod)
-        yield _wait_until_running(cluster, pod, deadline)
+        yield wait_until_running(cluster, pod, deadline)
     except BaseException as first:
         with interrupts.deferred():
             try:
                 if may_exist:
-                    delete(cluster, spec.namespace, spec.name)
+                    delete(cluster, spec.namespace, spec.name, uid)
             except HelperPodError as second:
                 if not isinstance(first, NsexecError):
                     raise
                 first.message += f"\n{second.rendered()}"
         raise
-    with interrupts.deferred():
-        delete(cluster, spec.namespace, spec.name)
+    if not spec.keeper:
+        with interrupts.deferred():
+            delete(cluster, spec.namespace, spec.name, uid)
+
+
+def run_one_of(
+    stack: ExitStack,
+    cluster: Cluster,
+    spec: HelperSpec,
+    images: Sequence[str],
+    deadline: Deadline,
+    interrupts: Interrupts,
+    remark: Callable[[str], None],
+) -> tuple[HelperSpec, Json]:
+    """The helper pod, ``running`` the first of these images that the node can use; ``stack`` ends that."""
+    for attempt, image in enumerate(images, start=1):
+        name = spec.name if spec.keeper else f"{spec.name}-{attempt}"
+        tried = replace(spec, image=image, name=name)
+        try:
+            return tried, stack.enter_context(running(cluster, tried, deadline, interrupts))
+        except HelperImageError as error:
+            if attempt == len(images):
+                error.message += "; name an image that the node can run: --image"
+                raise
+            remark(f"{error.message}; trying another image of the node")
+    raise AssertionError("a plan has at least one image")
 
 
 def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
@@ -104,13 +133,18 @@ def _create_namespace(cluster: Cluster, name: str) -> None:
             raise
 
 
-def delete(cluster: Cluster, namespace: str, name: str) -> None:
-    """Deletes the helper pod at once; that it is gone already is fine. Raises HelperPodError naming what stays."""
-    body = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
+def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) -> None:
+    """Deletes the helper pod at once, if it is still the one of that uid; that it is gone already is fine.
+
+    Raises HelperPodError naming what stays.
+    """
+    body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
+    if uid:
+        body["preconditions"] = {"uid": uid}
     try:
         cluster.request("DELETE", pod_path(namespace, name), body=body, timeout_seconds=_DELETE_SECONDS)
     except ApiError as error:
-        if error.status == _NOT_FOUND:
+        if error.status in (_NOT_FOUND, _CONFLICT):
             return
         raise HelperPodError(
             f"the helper pod could not be deleted: {error.message}; it ends by itself now that we are gone; "
@@ -147,13 +181,23 @@ def start_failure(pod: Json) -> str | None:
     return None
 
 
+def is_over(pod: Json) -> bool:
+    """Whether it has ended or been deleted."""
+    status = pod.get("status") or {}
+    ended = any("terminated" in (each.get("state") or {}) for each in status.get("containerStatuses") or [])
+    return ended or status.get("phase") in ("Failed", "Succeeded") or bool(pod["metadata"].get("deletionTimestamp"))
+
+
 def is_running(pod: Json) -> bool:
     """Whether the helper's container runs."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
     return bool(statuses) and all("running" in (status.get("state") or {}) for status in statuses)
 
 
-def _wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
+def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
+    """The pod, once its container runs. Raises HelperPodError when it never will, or not in time."""
+    if is_running(pod):
+        return pod
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     query = [("fieldSelector", f"metadata.name={name}"), ("resourceVersion", pod["metadata"]["resourceVersion"])]
     while not deadline.expired():

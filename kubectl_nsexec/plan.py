@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, cpu_policy, find_pod, node, rights, target, trail, via
+from kubectl_nsexec import agent, cpu_policy, find_pod, keeping, node, rights, target, trail, via
 from kubectl_nsexec.asked import BY_NODE
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
@@ -41,6 +41,8 @@ class Plan:
     target: Target
     policy: Policy
     helper: HelperSpec
+    kept: HelperSpec | None
+    """The helper that is shared with other runs, where one is wanted."""
     images: tuple[str, ...]
     nonce: str
     address: str
@@ -58,7 +60,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
     """
     namespace = request.namespace or cluster.namespace
     preflight = Preflight(cluster, request.helper_namespace, request.program.split()[0])
-    if request.via.kind == via.POD:
+    if request.via.kind == via.POD and not request.keep_seconds:  # one that is kept is there already, as a rule
         preflight.ask(*rights.for_helper(request.helper_namespace))
     try:
         made = _from_reads(request, cluster, namespace, preflight)
@@ -67,6 +69,8 @@ def make(request: Request, cluster: Cluster) -> Plan:
         read = rights.for_reading(namespace, named, profiles=_asks_for_profiles(request))
         preflight.explain(error, [*read, rights.exec_into(namespace, named.name if named.kind is POD else "")])
         raise
+    if request.keep_seconds and made.kept is None and request.via.kind == via.POD:
+        preflight.ask(*rights.for_helper(request.helper_namespace))
     if not request.dry_run:
         preflight.require()
     return made
@@ -135,6 +139,10 @@ def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, u
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
     run = trail.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
     known = policy.reserved if isinstance(policy, cpu_policy.CpuPolicy) else None
+
+    def hold(word: str) -> list[str]:
+        return agent.hold_command(word, known, len(last_link), digest, shell=shell)
+
     helper = HelperSpec(
         name=f"{NAME_PREFIX}{new_id()}",
         namespace=request.helper_namespace,
@@ -142,12 +150,16 @@ def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, u
         architecture=architecture,
         image=images[0],
         agent=node.agent_script(),
-        command=tuple(agent.hold_command(nonce, known, len(last_link), digest, shell=shell)),
+        command=tuple(hold(nonce)),
         node_tools=not request.image,
         annotations=run,
         life_seconds=_life_seconds(request),
     )
-    return Plan(chosen, policy, helper, images, nonce, _address(node_object), shell, last_link, run)
+    kept = None
+    if request.keep_seconds is not None and known and request.via.kind == via.POD:
+        words = keeping.hold_words(request.keep_seconds)
+        kept = keeping.shared(helper, user, comparable=hold(keeping.ANY_NONCE), command=[*hold(nonce), *words])
+    return Plan(chosen, policy, helper, kept, images, nonce, _address(node_object), shell, last_link, run)
 
 
 def _life_seconds(request: Request) -> int:

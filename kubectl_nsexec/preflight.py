@@ -62,7 +62,7 @@ class Preflight:
 
     @cached_property
     def _user(self) -> Background[str | None]:
-        return Background(lambda: _user(self._cluster))
+        return Background(lambda: user_name(self._cluster))
 
     def user(self) -> str | None:
         """The user's name on the API server; None where the server does not tell (before Kubernetes 1.28)."""
@@ -156,7 +156,8 @@ def _answers(cluster: Cluster, wanted: Iterable[Right]) -> list[bool]:
     return [bool((answer.get("status") or {}).get("allowed")) for answer in answers]
 
 
-def _user(cluster: Cluster) -> str | None:
+def user_name(cluster: Cluster) -> str | None:
+    """Who we are to the API server; None where it does not tell."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer = cluster.request("POST", _WHO, body=body)

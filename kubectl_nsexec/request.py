@@ -70,6 +70,8 @@ class Request:
     timeout_seconds: float = 60.0
     max_duration_seconds: float | None = None
     """How long CMD may run; None: as long as it takes."""
+    keep_seconds: float | None = None
+    """How long the helper pod waits for the next run; 0: no longer; None: it is not shared with others."""
     verify: bool = False
     dry_run: bool = False
     output: str | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, output, trail
+from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, kept, output, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.by_pod import ByPod
 from kubectl_nsexec.by_shell import ByShell
@@ -16,7 +15,7 @@ from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
-from kubectl_nsexec.helper_manifest import HelperSpec, manifest
+from kubectl_nsexec.helper_manifest import manifest
 from kubectl_nsexec.sources import Source, of_descriptor
 from kubectl_nsexec.streams import ExitStatus, Links, relay
 from kubectl_nsexec.via import POD
@@ -65,20 +64,12 @@ def run(
     if request.via.kind == POD:
         Background(prepare_streams)  # while the node starts the helper pod
     with ExitStack() as stack:
-        links = Links()
-        if request.via.kind == POD:
-            helper = _start_helper(stack, cluster, made, deadline, interrupts, console)
-            way: Way = ByPod(request, cluster, made, helper, links, deadline)
-        else:
-            way = ByShell(request, made, links)
-        stack.callback(links.close)
-        entry = Entry(request, made, way, deadline)
-        policy = entry.hold_lease()
-        if policy is not made.policy:
-            _say_all(policy.notes, console)
-        started = _start_command(entry, console, terminal)
+        window = terminal.size() if terminal else None
+        entry, policy, started = _start(stack, request, cluster, made, deadline, interrupts, console, window)
+        _tell(request, started, console)
         if request.command:
-            stack.enter_context(_published(cluster, _event(made, policy, way), console, request.connection.verbosity))
+            event = _event(made, policy, entry.way)
+            stack.enter_context(_published(cluster, event, console, request.connection.verbosity))
         return _relay(entry, started, console, terminal)
 
 
@@ -107,31 +98,50 @@ def _published(cluster: Cluster, event: Json, console: Console, verbosity: int) 
 def _dry_run(request: Request, made: Plan) -> str:
     """What would be created or run."""
     if request.via.kind == POD:
-        return output.in_form(manifest(made.helper), request.output or "yaml")
+        return output.in_form(manifest(made.kept or made.helper), request.output or "yaml")
     return shlex.join(by_shell.command(request, made))
 
 
-def _start_helper(
-    stack: ExitStack, cluster: Cluster, made: Plan, deadline: Deadline, interrupts: Interrupts, console: Console
-) -> HelperSpec:
-    """The helper pod, running one of the images that the node has; ``stack`` deletes it."""
-    for attempt, image in enumerate(made.images, start=1):
-        spec = dataclasses.replace(made.helper, image=image, name=f"{made.helper.name}-{attempt}")
-        try:
-            stack.enter_context(helper_pod.running(cluster, spec, deadline, interrupts))
-        except helper_pod.HelperImageError as error:
-            if attempt == len(made.images):
-                error.message += "; name an image that the node can run: --image"
-                raise
-            console.notice(f"{error.message}; trying another image of the node")
-        else:
-            return spec
-    raise AssertionError("a plan has at least one image")
+def _start(
+    stack: ExitStack,
+    request: Request,
+    cluster: Cluster,
+    made: Plan,
+    deadline: Deadline,
+    interrupts: Interrupts,
+    console: Console,
+    window: tuple[int, int] | None,
+) -> tuple[Entry, CpuPolicy, StartedCommand]:
+    """The command, started on the CPUs of that policy; ``stack`` ends what it needs."""
+    if made.kept is not None:
+        found = kept.started(request, cluster, made, made.kept, deadline, interrupts, console.notice, window)
+        if found:
+            if not request.keep_seconds:
+                stack.callback(kept.remove, cluster, made.kept)
+            stack.callback(found[0].way.links.close)
+            return found
+    elif request.keep_seconds and request.via.kind == POD:
+        console.notice(
+            "the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them"
+        )
+    links = Links()
+    if request.via.kind == POD:
+        helper, _ = helper_pod.run_one_of(
+            stack, cluster, made.helper, made.images, deadline, interrupts, console.notice
+        )
+        way: Way = ByPod(request, cluster, made, helper, links, deadline)
+    else:
+        way = ByShell(request, made, links)
+    stack.callback(links.close)
+    entry = Entry(request, made, way, deadline)
+    policy = entry.hold_lease()
+    if policy is not made.policy:
+        _say_all(policy.notes, console)
+    return entry, policy, entry.start_command(window)
 
 
-def _start_command(entry: Entry, console: Console, terminal: Terminal | None) -> StartedCommand:
-    request = entry.request
-    started = entry.start_command(terminal.size() if terminal else None)
+def _tell(request: Request, started: StartedCommand, console: Console) -> None:
+    """What there is to know about the command that has just been started."""
     _say_all(started.proof.granted, console)
     for warning in started.proof.warnings:
         console.notice(f"warning: {warning}")
@@ -148,7 +158,6 @@ def _start_command(entry: Entry, console: Console, terminal: Terminal | None) ->
             console.print(shown)
     if started.tty == "helper":
         console.notice("the container has no /dev/pts of its own, so the terminal has no name inside it")
-    return started
 
 
 def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal | None) -> int:

@@ -16,6 +16,8 @@ class Way(Protocol):
     """What it is, after the word "by"."""
     links: Links
     """Every stream of this way."""
+    wants_link: bool
+    """Whether the lease's holder has to be handed the last link."""
 
     def hold(self) -> RemoteStream:
         """The lease: while it is open, all of ours on the node lives. Its holder waits for CPUs or the last link."""

@@ -18,6 +18,15 @@ MaxDuration = Annotated[
     str | None,
     typer.Option("--max-duration", metavar="DURATION", help="End the command after so long, by the node's clock."),
 ]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--keep",
+        metavar="DURATION",
+        envvar="NSEXEC_KEEP",
+        help="Leave the helper pod for your next command on that node, for so long. 0 ends it.",
+    ),
+]
 Image = Annotated[
     str | None,
     typer.Option(

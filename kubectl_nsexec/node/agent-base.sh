@@ -12,9 +12,11 @@ say() { printf '%s {%s}\n' "$nonce" "$1"; }
 
 harmless() { tr -c ' !#-[]-~' '?'; } # what a string in JSON, and a terminal, takes as it is
 
+take() { timeout 300 head -c "$1"; } # of stdin so many bytes: a client that died before it sent them never will
+
 fail() { # $1: code, $2: one sentence, $3: what follows it, as JSON has it
   # The reader of our first words is there once it has sent the link: until then they would be lost.
-  [ "$unread" -eq 0 ] || head -c "$unread" >/dev/null
+  [ "$unread" -eq 0 ] || take "$unread" >/dev/null
   say "\"event\":\"error\",\"code\":\"$1\",\"message\":\"$(printf %s "$2" | harmless)${3:-}\""
   exit 125
 }
@@ -130,11 +132,16 @@ make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own
   put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
 }
 
+find_devices() { # → $devices: our container's own folder of them, on v1
+  devices=$NSEXEC_CGROUP/devices${pod#"$base"}/${own##*"/${pod##*/}/"}
+}
+
 make_devices_folder() { # $1: name → $devices: where the last link says which devices the session may use; we are in it
   devices=$folder
   [ "$version" = v1 ] || return 0
   # Below our container's own folder: the runtime, which ends every process of it, looks there.
-  devices=$NSEXEC_CGROUP/devices${pod#"$base"}/${own##*"/${pod##*/}/"}/nsexec-$1
+  find_devices
+  devices=$devices/nsexec-$1
   # Without a helper pod one for the session alone, which the guard removes with our home.
   [ -z "${NSEXEC_HOME:-}" ] || devices=$NSEXEC_CGROUP/devices/${NSEXEC_HOME##*/}
   mkdir "$devices" 2>/dev/null && put "$$" "$devices/cgroup.procs" ||

@@ -5,6 +5,8 @@
 #   hold NONCE RESERVED LINK_BYTES LINK_SHA256   the helper's main process: narrows its own container to the
 #                                                reserved CPUs, takes the last link from stdin, holds the lease;
 #                                                RESERVED "ask": tells what the node says, and is told the CPUs
+#     [IDLE LIFE]                                of a helper that is kept: how long (s) it waits for the next session, and
+#                                                how long one of its sessions may last
 #   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                one session: pins itself, finds the target, hands over to nsenter
 #   alone NONCE RESERVED LINK_BYTES LINK_SHA256 ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
@@ -17,7 +19,7 @@
 
 take_link() { # from stdin, $unread bytes with the SHA-256 sum $sum → $link
   link=$NSEXEC_RUN/last-link
-  head -c "$unread" >"$link" || fail last-link "cannot write $link"
+  take "$unread" >"$link" || fail last-link "cannot write $link, or it did not come"
   unread=0
   got=$(sha256sum "$link") || fail last-link "cannot read $link back"
   [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
@@ -38,7 +40,7 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
 }
 
 hold() {
-  reserved=$1 sum=$3
+  reserved=$1 sum=$3 idle=${4:-} life=${5:-}
   [ "$reserved" != ask ] || ask
   unread=$2
   find_home
@@ -77,7 +79,12 @@ hold() {
 
   # Nobody but this shell has the lease open for writing: when it ends, however it ends, every session sees it.
   exec 9<>"$NSEXEC_RUN/lease"
-  say "\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
+  held="\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
+  # In a helper that is kept each session has a lease of its own, and this process's stdin is none any more.
+  devices=-
+  [ "$version" = v2 ] || find_devices
+  [ -z "$idle" ] || exec "$link" door "$NSEXEC_RUN/door" "$pod" "$devices" "$idle" "$life" "$(say "$held")" </dev/null
+  say "$held"
   while read -r _; do :; done
   exit 0
 }
@@ -153,7 +160,7 @@ tell_target() {
     "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
   printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s",' "$(readlink -n cwd | base64 -w0)" "$root" \
     "$(coded "$kubelet_state")"
-  cat "$NSEXEC_RUN/sources")"
+  printf %s "$sources")"
 }
 
 enter() {
@@ -196,8 +203,8 @@ enter() {
       fail user-namespace "process $inner has another user namespace than the container"
     root=$(readlink -n root | base64 -w0)
   fi
-  [ -r "$NSEXEC_RUN/sources" ] || { gather && printf %s "$sources" >"$NSEXEC_RUN/sources"; } ||
-    fail node "cannot write $NSEXEC_RUN/sources"
+  # What a helper that is kept saw when it began may be true no more.
+  if [ -n "${NSEXEC_SESSION:-}" ] || [ ! -r "$NSEXEC_RUN/sources" ]; then gather; else sources=$(cat "$NSEXEC_RUN/sources"); fi
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
   for kind in ipc uts net cgroup; do # the last link joins pid and mnt, and last of all user
@@ -233,6 +240,7 @@ part=${1:-} nonce=${2:-}
 named "$nonce" || part=''
 case $part,$# in
 hold,5) counted "$4" && named "$5" && shift 2 && hold "$@" ;;
+hold,7) counted "$4" && named "$5" && counted "$7" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
 alone,11) shift 2 && alone "$@" ;;
 home,11) counted "$4" && named "$5" && named "$6" && shift 2 && home "$@" ;;

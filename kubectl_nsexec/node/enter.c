@@ -15,15 +15,28 @@
 #include <unistd.h>
 
 #include "devices.h"
+#include "door.h"
 #include "report.h"
 #include "session.h"
 
 #define PIDFD_OPEN_CALL 434 /* pidfd_open(2), the same number everywhere */
 #define IDENTITY_MAX (8U << 20) /* the kernel takes 6 MiB of arguments and environment at most (execve(2)) */
 
-static void begin_clean(struct session *session)
+/* The descriptor that says to a helper that is kept that this session lives; -1 where the helper is ours alone. */
+static int kept_descriptor(void)
 {
-    int none_kept = -1;
+    const char *text = getenv(SESSION_VARIABLE);
+    uint64_t number;
+
+    if (!text || !*text)
+        return -1;
+    if (!parse_number(text, 10, INT32_MAX, &number) || number < 3 || fcntl((int)number, F_SETFD, FD_CLOEXEC))
+        fail(LAST_LINK, "%s is '%s', which is no descriptor", SESSION_VARIABLE, text);
+    return (int)number;
+}
+
+static void begin_clean(struct session *session, int kept)
+{
     sigset_t none;
 
     sigemptyset(&none);
@@ -31,7 +44,7 @@ static void begin_clean(struct session *session)
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             fail(LAST_LINK, "descriptor %d is closed", fd);
-    close_all_but(&none_kept, 0);
+    close_all_but(&kept, 1);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
     session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -156,9 +169,9 @@ int enter(char **words)
     static struct session session;
     static struct identity identity;
     uint64_t bytes;
-    int own_terminals;
+    int own_terminals, kept = kept_descriptor();
 
-    begin_clean(&session);
+    begin_clean(&session, kept);
     if (!cpus_parse(cpus, &session.allowed))
         fail(LAST_LINK, "'%s' is not a list of CPUs", cpus);
     if (!parse_number(size, 10, IDENTITY_MAX, &bytes) || bytes == 0)
@@ -169,6 +182,7 @@ int enter(char **words)
         fail(LAST_LINK, "%s cannot be opened: %s", kill_file, strerror(errno));
     identity_parse(read_identity(bytes, session.lease), bytes, &identity);
     session.identity = &identity;
+    session.client = kept < 0 || identity.with_stdin ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
     own_terminals = identity.with_terminal ? terminal_folder() : -1;

@@ -4,11 +4,16 @@
  *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|- DEVICES_FOLDER|-
  *                                                                 one session, in /proc/PID
  *   last-link guard NONCE HOME TOP|- RUN PROGRAM ARGUMENT...      the lease and the session where there is no helper pod
+ *   last-link door DOOR POD DEVICES_FOLDER|- IDLE LIFE HELD       waits for sessions in a helper that is kept
+ *   last-link session NONCE DOOR ID IDLE held|- PROGRAM ARGUMENT... becomes PROGRAM as one of them
+ *   last-link lease NONCE DOOR ID                                 the lease of one of them
+ *   last-link end DOOR                                            ends such a helper, unless somebody is in it
  *   last-link keep HOLDER_PID CPUS CPUSET_FILE...                 holds the helper container on the reserved CPUs
  */
 #include <string.h>
 #include <unistd.h>
 
+#include "door.h"
 #include "enter.h"
 #include "guard.h"
 #include "keep.h"
@@ -20,6 +25,10 @@ int main(int count, char **words)
     static const char usage[] =
         "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT DEVICES_FOLDER\n"
         "       last-link guard NONCE HOME TOP RUN PROGRAM ARGUMENT...\n"
+        "       last-link door DOOR POD DEVICES_FOLDER IDLE LIFE HELD\n"
+        "       last-link session NONCE DOOR ID IDLE HELD PROGRAM ARGUMENT...\n"
+        "       last-link lease NONCE DOOR ID\n"
+        "       last-link end DOOR\n"
                                 "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n";
 
     if (count == 10 && !strcmp(words[1], "enter") && report_as(words[2])) {
@@ -29,6 +38,14 @@ int main(int count, char **words)
     }
     if (count >= 7 && !strcmp(words[1], "guard") && report_as(words[2]))
         return guard(words[2], words + 3);
+    if (count == 8 && !strcmp(words[1], "door"))
+        return door(words + 2);
+    if (count >= 8 && !strcmp(words[1], "session") && report_as(words[2]))
+        return door_session(words + 3);
+    if (count == 5 && !strcmp(words[1], "lease") && report_as(words[2]))
+        return door_lease(words + 3);
+    if (count == 3 && !strcmp(words[1], "end"))
+        return door_end(words + 2);
     if (count >= 5 && !strcmp(words[1], "keep"))
         return keep(words[2], words[3], words + 4);
     write_all(STDERR_FILENO, usage, sizeof usage - 1);

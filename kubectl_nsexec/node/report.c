@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpus.h"
+
 static char nonce[129];
 
 int report_as(const char *word)
@@ -50,6 +52,22 @@ int report_start(int pid, const char *mask, const char *tty)
     int length = snprintf(line, sizeof line, "%s {\"event\":\"start\",\"pid\":%d,\"mask\":\"%s\",\"tty\":\"%s\"}\n", nonce,
                           pid, mask, tty);
 
+    if (length < 0 || (size_t)length >= sizeof line)
+        return EOVERFLOW;
+    return write_all(STDOUT_FILENO, line, (size_t)length);
+}
+
+int report_held(void)
+{
+    static char line[64 * 1024], mask[CPU_TEXT]; /* as above */
+    struct cpus cpus;
+    int error = cpus_of(getpid(), &cpus), length;
+
+    if (error)
+        return error;
+    cpus_print(&cpus, mask);
+    length = snprintf(line, sizeof line, "%s {\"event\":\"held\",\"mask\":\"%s\",\"cgroup\":\"\",\"pin\":\"folder\"}\n",
+                      nonce, mask);
     if (length < 0 || (size_t)length >= sizeof line)
         return EOVERFLOW;
     return write_all(STDOUT_FILENO, line, (size_t)length);

@@ -19,7 +19,10 @@ int report_as(const char *nonce);
  */
 int report_start(int pid, const char *mask, const char *tty);
 
-/* Ends this process with status 125 and an error line; CODE is one of those above. */
+/* The same for the lease, which this process has now; with its own CPUs. */
+int report_held(void);
+
+/* Ends this process with status 125 and an error line; CODE is one of those above, or "gone". */
 _Noreturn void fail(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes all of it, whatever interrupts; 0 or errno. */

@@ -27,7 +27,7 @@ static int hear(const struct child *child, struct word *word)
     return got == (ssize_t)sizeof *word;
 }
 
-enum source { SIGNALS, LEASE, TARGET, CHILD, TIMER, SOURCES, ALL_SOURCES = SOURCES + TERMINAL_SOURCES };
+enum source { SIGNALS, LEASE, CLIENT, TARGET, CHILD, TIMER, SOURCES, ALL_SOURCES = SOURCES + TERMINAL_SOURCES };
 
 /* Waits for news; descriptors of -1 have none. False when nothing came of it (EINTR, or a want of memory that passes). */
 static int await(const struct session *session, const struct child *child, struct pollfd *sources)
@@ -36,6 +36,7 @@ static int await(const struct session *session, const struct child *child, struc
 
     sources[SIGNALS] = (struct pollfd){.fd = child->signals, .events = POLLIN};
     sources[LEASE] = (struct pollfd){.fd = session->lease};
+    sources[CLIENT] = (struct pollfd){.fd = session->client, .events = POLLIN};
     sources[TARGET] = (struct pollfd){.fd = session->target, .events = POLLIN};
     sources[CHILD] = (struct pollfd){.fd = child->heard, .events = POLLIN};
     sources[TIMER] = (struct pollfd){.fd = child->timer, .events = POLLIN};
@@ -44,6 +45,14 @@ static int await(const struct session *session, const struct child *child, struc
         count += TERMINAL_SOURCES;
     }
     return poll(sources, count, -1) > 0;
+}
+
+/* The client is gone. What it still sends is nobody's: a command without stdin gets none. */
+static int abandoned(const struct session *session, const struct pollfd *sources)
+{
+    char nobodys[256];
+
+    return sources[CLIENT].revents && read(session->client, nobodys, sizeof nobodys) <= 0;
 }
 
 static void await_ready(const struct session *session, const struct child *child)
@@ -58,6 +67,8 @@ static void await_ready(const struct session *session, const struct child *child
             continue;
         if (sources[LEASE].revents)
             give_up(child, LAST_LINK, "the lease ended before the command started");
+        if (abandoned(session, sources))
+            give_up(child, LAST_LINK, "the client ended before the command started");
         if (sources[TARGET].revents)
             give_up(child, LAST_LINK, "the container ended before the command started");
         number = child_signal(child->signals);
@@ -107,9 +118,10 @@ static void hear_of_exec(const struct session *session, struct child *child)
     child->heard = -1;
     /*
      * From here on the streams are the command's alone: who closes them is seen to have closed them. A command with a
-     * terminal has none of them: ours stay open, for at the end of one output containerd ends the input as well.
+     * terminal has none of them: ours stay open, for at the end of one output containerd ends the input as well; so they
+     * do where that end of the input would be taken for the client's.
      */
-    if (!session->terminal)
+    if (!session->terminal && session->client < 0)
         dup2(session->null, STDERR_FILENO);
 }
 
@@ -142,7 +154,7 @@ static int follow(struct session *session, struct child *child)
         if (ended && (!session->terminal || sources[LEASE].revents || terminal_finished(session->terminal)))
             return child->timed_out ? TIMED_OUT : status;
         /* Where the container has no PID namespace of its own, its end would leave the command running. */
-        if (!ended && (sources[LEASE].revents || sources[TARGET].revents)) {
+        if (!ended && (sources[LEASE].revents || sources[TARGET].revents || abandoned(session, sources))) {
             /* On cgroup v2 this is the end of every process of the session, of this one too. */
             if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
                 child_kill(child);
@@ -174,7 +186,8 @@ int supervise(struct session *session)
         terminal_start(session->terminal);
     } else {
         dup2(session->null, STDIN_FILENO);
-        dup2(session->null, STDOUT_FILENO);
+        if (session->client < 0)
+            dup2(session->null, STDOUT_FILENO);
     }
     /* A child that died meanwhile cannot read it (EPIPE): following it tells. */
     write_all(child.told, "", 1);

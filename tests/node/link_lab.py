@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -169,7 +169,10 @@ class Session:
         pass_fds: Sequence[int] = (),
         ignored: Sequence[int] = (),
         stdout: int = subprocess.PIPE,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        self.alive = -1
+        """Of a session in a helper that is kept: at its end when the session is over."""
         fifo = run / "lease"
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)
@@ -188,7 +191,7 @@ class Session:
             stdout=stdout,
             stderr=pipe,
             bufsize=0,
-            env={**os.environ, **QUIET_SANITIZERS},
+            env={**os.environ, **QUIET_SANITIZERS, **(environment or {})},
             pass_fds=pass_fds,
             preexec_fn=lambda: begin(ignored, devices),  # noqa: PLW1509 - no thread of the tests holds a lock here
         )

@@ -166,3 +166,15 @@ def test_client_that_dies_ends_the_helper(tmp_path: Path) -> None:
     first(agent)
     assert agent.communicate(b"no\nwords\nare\nexpected", timeout=20) == (b"", b"")
     assert agent.returncode == 0
+
+
+def test_helper_that_is_kept_hands_over_to_the_door(tmp_path: Path) -> None:
+    """It tells the link what to say, where it stands and how long it waits; stdin is nothing to it any more."""
+    node = FakeNode(tmp_path)
+    link = b'#!/bin/sh\nprintf "%s\\n" "$@" >"${0%/*}/$1-words"\necho ready\ncat\n'
+    agent = node.start("hold", NONCE, "0-1", str(len(link)), hashlib.sha256(link).hexdigest(), "600", "86400")
+    output, errors = agent.communicate(link + b"more", timeout=20)
+    assert (agent.returncode, output, errors) == (0, b"ready\n", b"")
+    words = (node.run / "door-words").read_text().splitlines()
+    assert words[:6] == ["door", str(node.run / "door"), str(node.at(node.helper)), "-", "600", "86400"]
+    assert events(words[6].encode()) == [{"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}]

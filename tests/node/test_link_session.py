@@ -143,6 +143,61 @@ def test_lease_that_nobody_holds_starts_nothing(link: Path, shared_target: Targe
     assert event["code"] == "last-link"
 
 
+def kept(link: Path, target: Target, run: Path, script: str, **records: str) -> Session:
+    """A session in a helper that is kept: a descriptor says that it lives, and its stdin is the lease of its client."""
+    read_end, write_end = os.pipe()
+    blob, variables = identity("sh", "-c", script, **records), {"NSEXEC_SESSION": str(write_end)}
+    session = Session(link, target, blob, run=run, pass_fds=[write_end], environment=variables)
+    os.close(write_end)
+    session.alive = read_end
+    return session
+
+
+def test_client_that_ends_ends_its_command_in_a_kept_helper(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """The helper lives on, so the lease of all is held; the end of this client is that of the session's own stdin."""
+    session = kept(link, shared_target, tmp_path, "echo up; exec sleep 1000", stdin="0")
+    pid = session.up()
+    assert session.end()[0] == 137  # by the end of its stdin, and with the lease of all still held
+    assert gone(pid)
+    assert os.read(session.alive, 1) == b""
+
+
+def test_outputs_that_the_command_closes_are_not_the_clients_end(
+    link: Path, shared_target: Target, tmp_path: Path
+) -> None:
+    """containerd ends an exec's stdin at the end of one output: that must not come before the command's own end."""
+    session = kept(
+        link, shared_target, tmp_path, "exec >&- 2>&-; read -r line; echo $? >/tmp/read; exec sleep 1", stdin="0"
+    )
+    session.stdin.write(b"nobody reads this")
+    session.started()
+    assert session.stdout.read() == b""
+    assert session.process.wait(timeout=20) == 0
+    session.ended()
+
+
+def test_stdin_of_the_command_is_no_lease(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """Its end is the command's to see; another stream is the lease then."""
+    session = kept(link, shared_target, tmp_path, "cat; echo end")
+    session.started()
+    assert session.end(b"in") == (0, b"inend\n", b"")
+
+
+def test_the_command_has_no_descriptor_of_the_helpers(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """That which says that the session lives is the supervisor's alone."""
+    session = kept(link, shared_target, tmp_path, "ls /proc/self/fd", stdin="0")
+    session.started()
+    assert session.stdout.read().split() == [b"0", b"1", b"2", b"3"]  # 3 is the folder that ls reads
+    session.ended()
+
+
+@pytest.mark.parametrize("number", ["x", "2", "999", "-1"])
+def test_descriptor_that_is_none_starts_nothing(link: Path, shared_target: Target, tmp_path: Path, number: str) -> None:
+    """Nobody could tell when the session is over."""
+    session = Session(link, shared_target, identity(), run=tmp_path, environment={"NSEXEC_SESSION": number})
+    assert session.refused()["code"] == "last-link"
+
+
 @pytest.mark.parametrize("kind", ["missing", "file"])
 def test_lease_that_is_none_starts_nothing(link: Path, shared_target: Target, tmp_path: Path, kind: str) -> None:
     """Anything but a FIFO is refused, with its name escaped for JSON."""

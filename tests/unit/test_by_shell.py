@@ -42,7 +42,7 @@ WORDS = ["printf", "<%s>", "a b", "it's", "$(id)", "", "line\nline", "*", "`x`",
 def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN401 - no helper pod is looked at
     """A plan for a target on the node worker-0."""
     policy = CpuPolicy(CpuSet.of(0, 1), "--cpus")
-    return Plan(TARGET, policy, helper, (), "n0nce0123456789", address, "/bin/sh", b"link", {})
+    return Plan(TARGET, policy, helper, None, (), "n0nce0123456789", address, "/bin/sh", b"link", {})
 
 
 def requested(kind: str = via.SSH, user: str = "core", *options: str) -> Request:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubectl_nsexec import kept
 from kubectl_nsexec.cleanup import clean, helper_of
 from kubectl_nsexec.console import Console
 from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.keeping import keeper
 from kubectl_nsexec.request import CleanupRequest, ClusterOptions
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
 
@@ -211,3 +213,43 @@ def test_json_of_nothing_is_a_list_of_nothing(tmp_path: Path) -> None:
 def test_the_age_is_never_negative() -> None:
     """A client whose clock is slow."""
     assert helper_of(pod(), datetime(2025, 12, 31, tzinfo=timezone.utc)).age_seconds == 0
+
+
+OWN = {"app.kubernetes.io/managed-by": "kubectl-nsexec", "nsexec.io/keeper": keeper("joe")}
+WHO: dict[str, Answer] = {
+    "POST /apis/authentication.k8s.io/v1/selfsubjectreviews": {"status": {"userInfo": {"username": "joe"}}}
+}
+
+
+@pytest.mark.parametrize(("idle", "result"), [(True, "deleted"), (False, "left")])
+def test_a_helper_of_ones_own_that_is_kept_ends_when_it_is_idle(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    idle: bool,  # noqa: FBT001
+    result: str,
+) -> None:
+    """It is the helper that knows: it is asked to end, and says no while somebody is in it."""
+    asked: list[str] = []
+
+    def end(_: object, namespace: str, name: str) -> bool:
+        asked.append(f"{namespace}/{name}")
+        return idle
+
+    monkeypatch.setattr(kept, "end", end)
+    pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN)]}
+    run = Run(tmp_path, {EVERYWHERE: pods, **WHO, **deletion("nsexec-keep-1")})
+    assert asked == ["nsexec/nsexec-keep-1"]
+    assert run.printed.split()[-1] == result
+
+
+def test_helpers_that_others_keep_are_left(tmp_path: Path) -> None:
+    """They are not even asked."""
+    pods = {"items": [pod("nsexec-keep-1", "Running", labels={**OWN, "nsexec.io/keeper": keeper("jane")})]}
+    run = Run(tmp_path, {EVERYWHERE: pods, **WHO})
+    assert [word in run.printed for word in ("kept", "left")] == [True, True]
+
+
+def test_a_dry_run_does_not_ask_a_kept_helper_to_end(tmp_path: Path) -> None:
+    """It says what would be tried."""
+    pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN)]}
+    assert "would be deleted if idle" in Run(tmp_path, {EVERYWHERE: pods, **WHO}, wanted(dry_run=True)).printed

@@ -1,0 +1,219 @@
+"""Sessions in a helper that is kept: found or made, entered, and ended when its user says so."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec import agent, helper_pod, keeping, rights
+from kubectl_nsexec.by_pod import ByPod, open_stream
+from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.cpu_policy import CpuPolicy
+from kubectl_nsexec.deadline import Deadline
+from kubectl_nsexec.entry import Entry
+from kubectl_nsexec.errors import AgentError, ApiError, HelperPodError, NsexecError
+from kubectl_nsexec.helper_manifest import new_id
+from kubectl_nsexec.preflight import Preflight
+from kubectl_nsexec.streams import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubectl_nsexec.cluster import Cluster
+    from kubectl_nsexec.cpuset import CpuSet
+    from kubectl_nsexec.entry import StartedCommand
+    from kubectl_nsexec.helper_manifest import HelperSpec
+    from kubectl_nsexec.interrupts import Interrupts
+    from kubectl_nsexec.plan import Plan
+    from kubectl_nsexec.request import Request
+    from kubectl_nsexec.streams import RemoteStream
+
+Json = dict[str, Any]
+
+_NOT_FOUND, _CONFLICT = 404, 409
+_END_SECONDS = 10.0
+_NEWS_SECONDS = 3.0
+
+
+class ByKept(ByPod):
+    """A Way through a helper pod that outlives the session, which has a lease of its own.
+
+    That is the session's own stream, whose stdin ends when the client does; where that stdin is the command's, what the
+    command does not read would hide its end, so another stream is the lease.
+    """
+
+    def __init__(
+        self, request: Request, cluster: Cluster, plan: Plan, helper: HelperSpec, links: Links, deadline: Deadline
+    ) -> None:
+        super().__init__(request, cluster, plan, helper, links, deadline)
+        self.wants_link = False
+        self._session_id = new_id()
+        self._lease: RemoteStream | None = None
+
+    def hold(self) -> RemoteStream:
+        """See Way."""
+        if self._request.stdin:
+            lease = self._exec(keeping.lease_command(self._plan.nonce, self._session_id, self._plan.shell))
+            self._refuse_v4(lease)
+            return lease
+        if not isinstance(self._plan.policy, CpuPolicy):
+            raise TypeError("a helper is kept only where its CPUs are known")
+        self._lease = self._session(self._plan.policy.reserved, leased=False)
+        return self._lease
+
+    def enter(self, cpus: CpuSet) -> RemoteStream:
+        """See Way."""
+        return self._lease or self._session(cpus, leased=True)
+
+    def _session(self, cpus: CpuSet, *, leased: bool) -> RemoteStream:
+        plan, session_id = self._plan, self._session_id
+        enter = agent.enter_command(plan.nonce, cpus, session_id, plan.target, self._request.powers, shell=plan.shell)
+        keep_seconds = self._request.keep_seconds or 0.0
+        return self._exec(
+            keeping.session_command(plan.nonce, session_id, keep_seconds, enter, plan.shell, leased=leased)
+        )
+
+
+@dataclass(frozen=True)
+class _Helper:
+    spec: HelperSpec
+    uid: str
+    new: bool
+
+
+def started(
+    request: Request,
+    cluster: Cluster,
+    plan: Plan,
+    spec: HelperSpec,
+    deadline: Deadline,
+    interrupts: Interrupts,
+    remark: Callable[[str], None],
+    window: tuple[int, int] | None,
+) -> tuple[Entry, CpuPolicy, StartedCommand] | None:
+    """The command, started in the helper that is kept; the caller closes its links.
+
+    The helper is made where there is none, but not only to be ended (``--keep 0``): then None. One whose time ran out
+    as we came is replaced, once. Raises the NsexecError family.
+    """
+    gone = ""
+    while helper := _find(request, cluster, plan, spec, deadline, interrupts, remark, gone):
+        links = Links()
+        entry = Entry(request, plan, ByKept(request, cluster, plan, helper.spec, links, deadline), deadline)
+        try:
+            policy = entry.hold_lease()
+            return entry, policy, entry.start_command(window)
+        except BaseException as error:
+            links.close()
+            if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(cluster, helper, error):
+                raise
+        gone = helper.uid
+    return None
+
+
+def _find(
+    request: Request,
+    cluster: Cluster,
+    plan: Plan,
+    spec: HelperSpec,
+    deadline: Deadline,
+    interrupts: Interrupts,
+    remark: Callable[[str], None],
+    gone: str,
+) -> _Helper | None:
+    """The helper of that name, running; ``gone``: the uid of one that is to be replaced."""
+    while not deadline.expired():
+        pod = _get(cluster, spec)
+        if pod is None:
+            if not request.keep_seconds:
+                return None
+            try:
+                return _make(request, cluster, plan, spec, deadline, interrupts, remark)
+            except ApiError as error:
+                if error.status != _CONFLICT:
+                    raise
+            continue  # another client of the same user was faster
+        if not keeping.is_same(pod, spec):
+            raise HelperPodError(
+                f'the pod "{spec.name}" has the name of a helper of yours but not its labels, so it is not entered: '
+                f"see who made it, then kubectl delete pod {spec.name} -n {spec.namespace}"
+            )
+        uid = str(pod["metadata"]["uid"])
+        if uid == gone or helper_pod.is_over(pod):
+            helper_pod.delete(cluster, spec.namespace, spec.name, uid)
+            continue
+        found = _Helper(spec, uid, new=False)
+        try:
+            helper_pod.wait_until_running(cluster, pod, deadline)
+        except HelperPodError as error:
+            if _is_over(cluster, found, error):
+                continue
+            raise
+        return found
+    raise HelperPodError(f'the helper pod "{spec.name}" did not run within {deadline.allowed_seconds:g}s')
+
+
+def _make(
+    request: Request,
+    cluster: Cluster,
+    plan: Plan,
+    spec: HelperSpec,
+    deadline: Deadline,
+    interrupts: Interrupts,
+    remark: Callable[[str], None],
+) -> _Helper:
+    """A new helper that has all that it needs, and goes on without us; nothing of it stays when that fails."""
+    preflight = Preflight(cluster, request.helper_namespace, request.program.split()[0])
+    preflight.ask(*rights.for_helper(request.helper_namespace))
+    preflight.require()
+    with ExitStack() as stack:
+        tried, pod = helper_pod.run_one_of(stack, cluster, spec, plan.images, deadline, interrupts, remark)
+        links = Links()
+        stack.callback(links.close)
+        Entry(request, plan, ByPod(request, cluster, plan, tried, links, deadline), deadline).hold_lease()
+        return _Helper(tried, str(pod["metadata"]["uid"]), new=True)
+
+
+def _get(cluster: Cluster, spec: HelperSpec) -> Json | None:
+    try:
+        return cluster.request("GET", pod_path(spec.namespace, spec.name))
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+
+
+def _is_over(cluster: Cluster, helper: _Helper, error: NsexecError) -> bool:
+    """Whether a session did not begin because the helper's time had run out."""
+    if error.code == keeping.GONE:
+        return True
+    pod = _get(cluster, helper.spec)
+    if pod is None or pod["metadata"]["uid"] != helper.uid or helper_pod.is_over(pod):
+        return True
+    if error.code not in (ApiError.code, AgentError.code):
+        return False
+    # The runtime knows it first, and the API server a moment later.
+    path, query = pod_path(helper.spec.namespace), [("fieldSelector", f"metadata.name={helper.spec.name}")]
+    events = cluster.watch(path, query, timeout_seconds=_NEWS_SECONDS)
+    return any(event["type"] == "DELETED" or helper_pod.is_over(event["object"]) for event in events)
+
+
+def remove(cluster: Cluster, spec: HelperSpec) -> None:
+    """Ends the helper, and its record with it, unless somebody is in it. Raises the NsexecError family."""
+    if end(cluster, spec.namespace, spec.name):
+        helper_pod.delete(cluster, spec.namespace, spec.name)
+
+
+def end(cluster: Cluster, namespace: str, name: str) -> bool:
+    """Ends a helper that is kept; False where somebody is in it, or that cannot be told. Raises ApiError."""
+    deadline = Deadline.after(_END_SECONDS)
+    query = [("command", word) for word in keeping.end_command()]
+    stream = open_stream(cluster, namespace, name, "exec", query, deadline)
+    links = Links()
+    links.add(stream)
+    try:
+        links.wait_for_end(stream, deadline)
+    finally:
+        links.close()
+    return stream.status is not None and stream.status.exit_code == 0
