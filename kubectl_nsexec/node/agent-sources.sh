@@ -26,8 +26,9 @@ send() { # $1: whose file, $2: root, $3: path below it, $4: what it mentions whe
     1) return 0 ;;
     esac
   fi
-  sent=$((sent + 1))
-  sources="$sources${sources:+,}{\"of\":\"$1\",\"path\":\"$(printf %s "$3" | harmless)\",\"data\":$data}"
+  sent=$((sent + 1)) shown=$3
+  case $3 in *[!A-Za-z0-9._/-]*) shown=$(printf %s "$3" | harmless) ;; esac
+  sources="$sources${sources:+,}{\"of\":\"$1\",\"path\":\"$shown\",\"data\":$data}"
 }
 
 is_kubelet() { # $1: folder of a process; never true of a process in a pod that only calls itself so
@@ -66,7 +67,7 @@ send_kubelet() { # → $flags, and $sources: by the flags of the running kubelet
     return
   fi
   seen=$NSEXEC_PROC/$kubelet/root # the root that it sees: some run in a container of their own
-  flags=$(head -c "$FILE_BYTES" "$NSEXEC_PROC/$kubelet/cmdline" 2>/dev/null | base64 -w0)
+  flags=$(base64 -w0 2>/dev/null <"$NSEXEC_PROC/$kubelet/cmdline")
   config='' drop_ins='' wanted=''
   while IFS= read -r word; do
     case $wanted in config) config=$word ;; drop_ins) drop_ins=$word ;; esac
@@ -78,7 +79,7 @@ send_kubelet() { # → $flags, and $sources: by the flags of the running kubelet
     --config-dir) wanted=drop_ins ;;
     esac
   done <<EOT
-$(head -c "$FILE_BYTES" "$NSEXEC_PROC/$kubelet/cmdline" 2>/dev/null | tr '\0' '\n')
+$(tr '\0' '\n' 2>/dev/null <"$NSEXEC_PROC/$kubelet/cmdline")
 EOT
   case $config in /*) send kubelet "$seen" "$config" KubeletConfiguration ;; esac
   case $drop_ins in /*) ;; *) return ;; esac
