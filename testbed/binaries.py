@@ -23,7 +23,7 @@ RUNTIME: Final = Build(
     title="containerd 2.2 and runc 1.4",
     module=REPOSITORY / "testbed" / "runtime",
     programs=("containerd", "containerd-shim-runc-v2", "ctr", "runc"),
-    packages=760,
+    packages=1100,
     core_minutes=4,
     linker_flags="-s -w -X github.com/containerd/containerd/v2/version.Version=v2.2.9",
     # seccomp: without it runc refuses every pod that wants a filter; the others are file systems that need more of C.

@@ -78,14 +78,18 @@ def test_with_a_terminal_the_command_is_the_same(
     assert "\r\n/dev/pts/N\r\n" in report
 
 
-def test_a_sidecar_is_entered(kubectl: Program, nsexec: Program, everybody: Pod) -> None:
+@pytest.mark.parametrize("users", ["everybody", "apart"])
+def test_a_sidecar_is_entered(kubectl: Program, nsexec: Program, request: pytest.FixtureRequest, users: str) -> None:
     """An init container that stays."""
-    who.compare(kubectl, nsexec, everybody, who.SIDECAR)
+    who.compare(kubectl, nsexec, request.getfixturevalue(users), who.SIDECAR)
 
 
-def test_an_ephemeral_container_is_entered(kubectl: Program, nsexec: Program, pods: Pods, host_node: str) -> None:
+@pytest.mark.parametrize("host_users", [True, False])
+def test_an_ephemeral_container_is_entered(
+    kubectl: Program, nsexec: Program, pods: Pods, host_node: str, *, host_users: bool
+) -> None:
     """One that `kubectl debug` has added."""
-    target = pods.start(pod("debugged", container(), node=host_node))
+    target = pods.start(pod("debugged", container(), node=host_node, hostUsers=host_users))
     where = ("-n", target.namespace, target.name)
     added = ("--image", images.BUSYBOX, "--container=debugger", "--profile=general", "--image-pull-policy=IfNotPresent")
     kubectl.ok("debug", *where, *added, "--", "sleep", "100000")
