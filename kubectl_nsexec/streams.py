@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 PING_SECONDS = 15.0
 """Well under the shortest idle time-out of the proxies in use (30 s to 60 s)."""
+_SILENT_PINGS = 4
+"""So many without an answer, a minute, and a link is taken for dead, as kubectl does."""
 _STDIN_BYTES = 64 * 1024
 _UNSENT_LIMIT_BYTES = 1024 * 1024
 """Stdin is not read further while this much waits for the link."""
@@ -202,6 +204,12 @@ def relay(
             _show(session, console)
             raise ConnectionLostError(
                 "the helper pod ended before the command did (evicted, deleted, or the node went away)"
+            )
+        # Not the session's own: a command that does not read its stdin keeps the server from hearing pings there.
+        if lease.connection.unanswered_pings >= _SILENT_PINGS:
+            raise ConnectionLostError(
+                f"the API server, or a proxy on the way, has been silent for {_SILENT_PINGS * PING_SECONDS:g}s; "
+                "whether the command ended, and how, is not known"
             )
         wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
         ready = links.step(PING_SECONDS, *(source.fd for source in wanted))

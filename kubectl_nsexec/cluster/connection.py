@@ -34,6 +34,8 @@ class Connection(Protocol):
     protocol: str
     """The subprotocol that the server chose: ``v5.channel.k8s.io`` can half-close stdin, v4 cannot."""
     closed: bool
+    unanswered_pings: int
+    """Since anything was heard of the other side last; 0 where pings have no answer."""
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
@@ -130,6 +132,7 @@ class WebSocketConnection:
         self._out = bytearray()
         self.protocol = protocol
         self.closed = False
+        self.unanswered_pings = 0
         # The server takes no more, e.g. as the command ended without reading its stdin: its last words are yet to come.
         self._deaf = False
 
@@ -149,6 +152,18 @@ class WebSocketConnection:
 
     def receive(self) -> list[bytes]:
         """See Connection."""
+        payloads = []
+        for opcode, payload in self._reader.feed(self._arrived()):
+            self.unanswered_pings = 0
+            if opcode == _BINARY:
+                payloads.append(payload)
+            elif opcode == _PING:
+                self._queue(payload, _PONG)
+            elif opcode == _CLOSE:
+                self.closed = True
+        return payloads
+
+    def _arrived(self) -> bytearray:
         data = bytearray()
         try:
             for _ in range(_RECEIVE_CALLS):
@@ -162,15 +177,7 @@ class WebSocketConnection:
             self.closed = True
             if not data:  # what has arrived comes first, and `closed` says the rest
                 raise ConnectionLostError(f"the connection to the API server broke: {error}") from error
-        payloads = []
-        for opcode, payload in self._reader.feed(data):
-            if opcode == _BINARY:
-                payloads.append(payload)
-            elif opcode == _PING:
-                self._queue(payload, _PONG)
-            elif opcode == _CLOSE:
-                self.closed = True
-        return payloads
+        return data
 
     def _queue(self, payload: bytes, opcode: int) -> None:
         from websockets.frames import Frame, Opcode  # noqa: PLC0415 - see cluster.config.load
@@ -185,6 +192,7 @@ class WebSocketConnection:
 
     def ping(self) -> None:
         """See Connection."""
+        self.unanswered_pings += 1
         self._queue(b"", _PING)
 
     def flush(self) -> None:

@@ -43,6 +43,7 @@ class FakeConnection:
     """A Connection whose far end is a list of messages; a pipe makes it something that poll can wait on."""
 
     protocol = "v5.channel.k8s.io"
+    unanswered_pings = 0
 
     def __init__(self, *messages: bytes, then_closed: bool = False) -> None:
         self.messages = deque(messages)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from websocket import ABNF
 
-from kubectl_nsexec.cluster.connection import FrameReader
+from kubectl_nsexec.cluster.connection import FrameReader, WebSocketConnection
 from kubectl_nsexec.console import Console
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, ConnectionLostError
@@ -131,6 +132,28 @@ def test_a_dropped_link_is_never_success(pipes: tuple[Console, int, int, int]) -
     with pytest.raises(ConnectionLostError, match="is not known"):
         relay(links, session, lease, console)
     assert os.read(out, 100) == b"so far"
+
+
+def test_a_silent_link_is_lost(pipes: tuple[Console, int, int, int]) -> None:
+    """By the lease's pings: those of a session may wait behind stdin that its command does not read."""
+    links, lease = linked(session := RemoteStream(FakeConnection()))
+    lease.connection.unanswered_pings = 4
+    with pytest.raises(ConnectionLostError, match="silent for 60s; whether the command ended, and how, is not known"):
+        relay(links, session, lease, pipes[0])
+
+
+def test_whatever_arrives_answers_the_pings() -> None:
+    """A pong or a message: the other side is there."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        connection = WebSocketConnection(ours, "v5.channel.k8s.io")
+        for _ in range(3):
+            connection.ping()
+        assert connection.unanswered_pings == 3
+        theirs.sendall(bytes([0x8A, 0]))
+        assert connection.receive() == []
+        assert connection.unanswered_pings == 0
+        connection.close()
 
 
 def test_a_lost_helper_is_told(pipes: tuple[Console, int, int, int]) -> None:
