@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import agent, events, identity, node_cpus, node_word, powers, verdict
+from kubectl_nsexec import agent, events, identity, node_cpus, node_word, powers, records, verdict
 from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
@@ -86,7 +86,7 @@ class Entry:
         granted = powers.granted(own, self.request.powers, facts)
         if window is not None or self.request.term is not None:
             who = identity.with_term(who, self.request.term, self._plan.target.runtime)
-        records = identity.encode(
+        encoded = records.encode(
             who,
             self.request.command,
             stdin=self.request.stdin,
@@ -95,7 +95,7 @@ class Entry:
             limit_seconds=self.request.max_duration_seconds,
         )
         limit = None if self.request.max_duration_seconds is None else Deadline.after(self.request.max_duration_seconds)
-        stream.send_stdin(agent.go_line(len(records)) + records)
+        stream.send_stdin(agent.go_line(len(encoded)) + encoded)
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")

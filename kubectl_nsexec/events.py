@@ -93,6 +93,7 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
         status=_blob(fields, "status"),
         environ=_blob(fields, "environ"),
         limits=_blob(fields, "limits"),
+        crun_filter=_blob(fields, "crun_filter"),
         cwd=_blob(fields, "cwd"),
         root=_blob(fields, "root"),
         capabilities=int(_text(fields, "capabilities"), 16),

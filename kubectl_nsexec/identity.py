@@ -8,7 +8,6 @@ derives the final ones itself (capabilities(7)), e.g. empty permitted and effect
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 from kubectl_nsexec import devices
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
-from kubectl_nsexec.seccomp import UNFILTERED, Filter, compile_filter
+from kubectl_nsexec.seccomp import UNFILTERED, Filter, compile_filter, compiled_by_crun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kubectl_nsexec.results import TargetFacts
 
 DEFAULT_UMASK = 0o022
@@ -81,15 +78,18 @@ def of_target(facts: TargetFacts, architecture: str) -> Identity:
         config = json.loads(facts.spec)
     except ValueError as error:
         raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
-    return from_spec(config, architecture, runtime_limits=facts.limits)
+    return from_spec(config, architecture, runtime_limits=facts.limits, crun_filter=facts.crun_filter)
 
 
-def from_spec(config: dict[str, Any], architecture: str, *, runtime_limits: bytes = b"") -> Identity:
+def from_spec(
+    config: dict[str, Any], architecture: str, *, runtime_limits: bytes = b"", crun_filter: bytes = b""
+) -> Identity:
     """The identity by ``process`` of an OCI runtime config.json.
 
     ``runtime_limits`` (/proc/PID/limits of the runtime's process, the parent of the container's first one) gives what
     the spec leaves open, for that is what an exec inherits. HOME is not in every spec: the last link takes it from
-    the container's /etc/passwd, as the runtime does. Raises AgentError (code ``identity``) for what is not understood.
+    the container's /etc/passwd, as the runtime does. ``crun_filter``: see TargetFacts.
+    Raises AgentError (code ``identity``) for what is not understood.
     """
     try:
         process = config["process"]
@@ -115,7 +115,7 @@ def from_spec(config: dict[str, Any], architecture: str, *, runtime_limits: byte
             rlimits=_triples(limits),
             env=_environment([_bytes(pair) for pair in process.get("env") or []]),
             source=SOURCE_SPEC,
-            seccomp=compile_filter(profile, architecture) if profile else UNFILTERED,
+            seccomp=_filter(profile, crun_filter, architecture),
             selinux=_bytes(process.get("selinuxLabel") or ""),
             apparmor=_bytes(process.get("apparmorProfile") or ""),
             user_namespace=any(space["type"] == "user" for space in linux.get("namespaces") or []),
@@ -171,53 +171,6 @@ def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
     return replace(identity, env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
 
 
-def encode(
-    identity: Identity,
-    argv: Sequence[bytes],
-    *,
-    stdin: bool,
-    verify: bool,
-    window: tuple[int, int] | None = None,
-    limit_seconds: float | None = None,
-) -> bytes:
-    """NUL-terminated ``key=value`` records for the last link; ``argv`` may be empty only with ``verify``.
-
-    ``window``: a terminal of so many (rows, columns). ``limit_seconds``: how long the command may run.
-    Raises AgentError (code ``identity``) for a value that would break the records.
-    """
-    records: list[tuple[str, bytes]] = [
-        ("uid", b"%d" % identity.uid),
-        ("gid", b"passwd" if identity.gid is None else b"%d" % identity.gid),
-        ("groups", b",".join(b"%d" % group for group in identity.groups)),
-    ]
-    sets = ("bounding", "permitted", "effective", "inheritable", "ambient")
-    records += [(name, b"%016x" % getattr(identity, name)) for name in sets]
-    records += [
-        ("no_new_privs", b"%d" % identity.no_new_privs),
-        ("seccomp", identity.seccomp.program.hex().encode()),
-        ("seccomp_flags", b"%d" % identity.seccomp.flags),
-        ("selinux", identity.selinux),
-        ("apparmor", identity.apparmor),
-        ("user_namespace", b"%d" % identity.user_namespace),
-        ("devices", identity.devices),
-        ("umask", b"%04o" % identity.umask),
-        ("cwd", identity.cwd),
-    ]
-    records += [("rlimit", b"%d:%d:%d" % limit) for limit in identity.rlimits]
-    records += [("env", pair) for pair in identity.env]
-    records += [("arg", word) for word in argv]
-    records += [("stdin", b"%d" % stdin), ("verify", b"%d" % verify)]
-    rows, columns = window or (0, 0)
-    records += [("tty", b"%d" % (window is not None)), ("rows", b"%d" % rows), ("columns", b"%d" % columns)]
-    records += [("limit_ms", b"%d" % (math.ceil(1000 * limit_seconds) if limit_seconds else 0))]
-    if not argv and not verify:
-        raise _doubt("there is no command")
-    for key, value in records:
-        if b"\0" in value:
-            raise _doubt(f"a NUL byte in {key} cannot be passed on")
-    return b"".join(key.encode() + b"=" + value + b"\0" for key, value in records)
-
-
 def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:
     """The last one of equal keys wins, as in runc (libcontainer/env.go)."""
     env: dict[bytes, bytes] = {}
@@ -227,6 +180,12 @@ def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:
             raise ValueError(f"{pair!r} is not an environment variable")
         env[key] = pair
     return tuple(env.values())
+
+
+def _filter(profile: dict[str, Any] | None, crun_filter: bytes, architecture: str) -> Filter:
+    if crun_filter:
+        return compiled_by_crun(crun_filter, profile or {}, architecture)
+    return compile_filter(profile, architecture) if profile else UNFILTERED
 
 
 def _mask(names: list[str] | None) -> int:

@@ -84,6 +84,8 @@ class TargetFacts:
     cpu_manager_state: bytes
     """The kubelet's checkpoint, JSON."""
     sources: NodeFiles = NodeFiles()
+    crun_filter: bytes = b""
+    """The seccomp filter that crun compiled for the container; empty without one, and where the runtime is another."""
 
 
 @dataclass(frozen=True)

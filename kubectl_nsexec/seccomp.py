@@ -6,6 +6,7 @@ a newer libseccomp than the node's knows by name is decided by the profile here,
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def compile_filter(profile: Json, node_architecture: str) -> Filter:
     """
     try:
         code = _program(profile, node_architecture)
-        flags = sum(_FLAGS[flag] for flag in set(profile.get("flags") or []))
+        flags = _flags(profile)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AgentError(
             f"the container's seccomp profile cannot be understood: {error!r}; nothing was started", code="identity"
@@ -93,6 +94,27 @@ def compile_filter(profile: Json, node_architecture: str) -> Filter:
             code="identity",
         )
     return Filter(b"".join(instruction.packed() for instruction in code), flags)
+
+
+def compiled_by_crun(program: bytes, profile: Json, node_architecture: str) -> Filter:
+    """The filter that crun keeps beside the container (``seccomp.bpf``) and loads into every exec.
+
+    It is the node's own struct sock_filter, again and again. Where the profile names no flag, crun sets SPEC_ALLOW
+    (libcrun/seccomp.c). Raises AgentError (code ``identity``) for what is not understood.
+    """
+    order = ">" if ARCHITECTURES[NATIVE[node_architecture]].big_endian else "<"
+    try:
+        code = [struct.pack(">HBBI", *instruction) for instruction in struct.iter_unpack(f"{order}HBBI", program)]
+        flags = _flags(profile) if profile.get("flags") else _FLAGS["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]
+    except (KeyError, TypeError, AttributeError, struct.error) as error:
+        raise AgentError(
+            f"crun's filter of the container cannot be understood: {error!r}; nothing was started", code="identity"
+        ) from error
+    return Filter(b"".join(code), flags)
+
+
+def _flags(profile: Json) -> int:
+    return sum(_FLAGS[flag] for flag in set(profile.get("flags") or []))
 
 
 def _program(profile: Json, node_architecture: str) -> Code:

@@ -15,7 +15,16 @@ CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 COMPILES_RUNC: Final = ("gcc", "libc6-dev", "libseccomp-dev", "pkg-config")
-HOST: Final = ("iproute2", "openssh-client", "openssh-server", "util-linux", *COMPILES_RUNC, *SHELLS, *ON_TERMINALS)
+HOST: Final = (
+    "crun",
+    "iproute2",
+    "openssh-client",
+    "openssh-server",
+    "util-linux",
+    *COMPILES_RUNC,
+    *SHELLS,
+    *ON_TERMINALS,
+)
 PACKAGING: Final = ("binutils", "git", "mmdebstrap")
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
 SMALL_VM: Final = (

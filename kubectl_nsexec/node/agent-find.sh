@@ -1,5 +1,5 @@
 #!/bin/sh
-# Second part of the agent, joined with the others by the package: the container and its processes.
+# Second part of the agent, joined with the others by the package: the container, its processes, and whose files tell of it.
 # Whatever a process says of itself (its name, its command line) is the container's word: data, never code or a pattern.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 
@@ -120,3 +120,44 @@ find_process() { # $1: pid:NUMBER or name:NAME → $pid; fails, with a list, unl
   fail process "$why" "$rows"
 }
 
+# --- files of the runtime and the kubelet ---
+
+find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
+  kubelet_state=$NSEXEC_HOST/var/lib/kubelet/cpu_manager_state
+  [ ! -e "$kubelet_state" ] || return 0
+  mounted=$(grep -F "/pods/$NSEXEC_POD_UID/volumes/" "$NSEXEC_PROC/self/mountinfo" 2>/dev/null)
+  # shellcheck disable=SC2086 # field 5 is the mount point (proc(5)), a volume of ours under the kubelet's root
+  set -- $mounted
+  case ${5:-} in "$NSEXEC_HOST"/*) kubelet_state=${5%%/pods/*}/cpu_manager_state ;; esac
+  [ ! -e "$kubelet_state" ] || return 0
+  [ -z "${NSEXEC_HOME:-}" ] || find_kubelet_by_target
+}
+
+find_spec() { # $1: container ID, $2: parent of its first process → $spec: the runtime's config.json
+  shim=$(readlink "$NSEXEC_PROC/$2/cwd" 2>/dev/null)
+  case $shim in /*) shim=$NSEXEC_HOST$shim ;; *) shim=$NSEXEC_HOST/nonexistent ;; esac
+  beside=$shim/config.json
+  case $shim/ in *"/$1/"*) ;; *) beside=$shim/../$1/config.json ;; esac
+  for spec in "$NSEXEC_HOST/run/containerd/io.containerd.runtime.v2.task/k8s.io/$1/config.json" \
+    "$NSEXEC_HOST/run/containers/storage/overlay-containers/$1/userdata/config.json" \
+    "$NSEXEC_HOST/var/lib/containers/storage/overlay-containers/$1/userdata/config.json" "$beside"; do
+    [ ! -r "$spec" ] || return 0
+  done
+}
+
+find_crun_filter() { # $1: container ID → $crun_filter: what crun compiled for its execs; a name of nothing elsewhere
+  for crun_filter in "$NSEXEC_HOST/run/crun/$1/seccomp.bpf" "$NSEXEC_HOST/run/containerd/runc/k8s.io/$1/seccomp.bpf"; do
+    [ ! -r "$crun_filter" ] || return 0
+  done
+}
+
+find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would take its own, which knows no cgroup namespace
+  places=$PATH:
+  while [ -n "$places" ]; do
+    nsenter=${places%%:*}/nsenter places=${places#*:}
+    [ ! -x "$nsenter" ] || return 0
+  done
+  return 1
+}
+
+coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable

@@ -103,17 +103,6 @@ check_namespaces() { # in the target's /proc folder
   ! same ns/mnt "$NSEXEC_PROC/self/ns/mnt" || fail host-namespace "process $pid is in the helper's mount namespace"
 }
 
-find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
-  kubelet_state=$NSEXEC_HOST/var/lib/kubelet/cpu_manager_state
-  [ ! -e "$kubelet_state" ] || return 0
-  mounted=$(grep -F "/pods/$NSEXEC_POD_UID/volumes/" "$NSEXEC_PROC/self/mountinfo" 2>/dev/null)
-  # shellcheck disable=SC2086 # field 5 is the mount point (proc(5)), a volume of ours under the kubelet's root
-  set -- $mounted
-  case ${5:-} in "$NSEXEC_HOST"/*) kubelet_state=${5%%/pods/*}/cpu_manager_state ;; esac
-  [ ! -e "$kubelet_state" ] || return 0
-  [ -z "${NSEXEC_HOME:-}" ] || find_kubelet_by_target
-}
-
 check_cpus() { # what the target shares with us must be of the kubelet's shared pool, which nobody owns
   meet "$1" "$2" || fail node "the CPU masks '$1' and '$2' cannot be compared"
   [ -n "$met" ] && [ -e "$kubelet_state" ] || return 0
@@ -123,34 +112,11 @@ check_cpus() { # what the target shares with us must be of the kubelet's shared 
     fail overlap "CPUs $both belong to both the target ($1) and the reserved CPUs ($2)"
 }
 
-find_spec() { # $1: container ID, $2: parent of its first process → $spec: the runtime's config.json
-  shim=$(readlink "$NSEXEC_PROC/$2/cwd" 2>/dev/null)
-  case $shim in /*) shim=$NSEXEC_HOST$shim ;; *) shim=$NSEXEC_HOST/nonexistent ;; esac
-  beside=$shim/config.json
-  case $shim/ in *"/$1/"*) ;; *) beside=$shim/../$1/config.json ;; esac
-  for spec in "$NSEXEC_HOST/run/containerd/io.containerd.runtime.v2.task/k8s.io/$1/config.json" \
-    "$NSEXEC_HOST/run/containers/storage/overlay-containers/$1/userdata/config.json" \
-    "$NSEXEC_HOST/var/lib/containers/storage/overlay-containers/$1/userdata/config.json" "$beside"; do
-    [ ! -r "$spec" ] || return 0
-  done
-}
-
-find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would take its own, which knows no cgroup namespace
-  places=$PATH:
-  while [ -n "$places" ]; do
-    nsenter=${places%%:*}/nsenter places=${places#*:}
-    [ ! -x "$nsenter" ] || return 0
-  done
-  return 1
-}
-
 stand() { # → $pinned, $own_rights: our own CPUs, which have to be of $cut
   own_mask
   pinned=$mask own_rights=$rights
   within "$pinned" "$cut" || fail placement "asked for CPUs $cut, got '$pinned' in $folder"
 }
-
-coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable
 
 tell_target() {
   say "$(printf '"event":"target","pid":%s,"inner":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s",' \
@@ -158,6 +124,7 @@ tell_target() {
   printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
   printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
     "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
+  printf '"crun_filter":"%s",' "$(coded "$crun_filter")"
   printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s",' "$(readlink -n cwd | base64 -w0)" "$root" \
     "$(coded "$kubelet_state")"
   printf %s "$sources")"
@@ -189,6 +156,7 @@ enter() {
   find_kubelet_state
   check_cpus "$target_mask" "$pinned"
   find_spec "$container_id" "$parent"
+  find_crun_filter "$container_id"
   # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
   status=$(coded status) environ=$(coded environ) limits=$(coded "$NSEXEC_PROC/$parent/limits")
   if [ "$process" != first ]; then

@@ -156,6 +156,7 @@ def test_unreadable_namespaces_are_refused(tmp_path: Path) -> None:
     assert look(node.enter())["code"] == "node"
 
 
+SENT = ("status", "environ", "limits", "cwd", "spec", "crun_filter")
 SPECS = [
     "run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/config.json",
     "run/containers/storage/overlay-containers/{id}/userdata/config.json",
@@ -179,6 +180,17 @@ def test_runtimes_spec_is_sent(tmp_path: Path, place: str, shim: str) -> None:
     assert base64.b64decode(str(look(node.enter())["spec"])) == spec.read_bytes()
 
 
+@pytest.mark.parametrize("place", ["run/crun", "run/containerd/runc/k8s.io"])
+def test_a_filter_that_crun_compiled_is_sent(tmp_path: Path, place: str) -> None:
+    """From where CRI-O's and containerd's crun keeps it."""
+    node = FakeNode(tmp_path)
+    node.process(1234)
+    kept = node.host / place / TARGET_ID / "seccomp.bpf"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(range(256)))
+    assert base64.b64decode(str(look(node.enter())["crun_filter"])) == kept.read_bytes()
+
+
 def test_what_stands_in_for_the_spec_is_sent(tmp_path: Path) -> None:
     """Status, environment, directory, and the limits of the runtime; what is unreadable is empty."""
     node = FakeNode(tmp_path)
@@ -187,7 +199,7 @@ def test_what_stands_in_for_the_spec_is_sent(tmp_path: Path) -> None:
     (node.proc / "77" / "limits").write_text("the shim's")
     (folder / "environ").unlink()
     event = look(node.enter())
-    sent = {key: base64.b64decode(str(event[key])) for key in ("status", "environ", "limits", "cwd", "spec")}
+    sent = {key: base64.b64decode(str(event[key])) for key in SENT}
     status = (folder / "status").read_bytes()
     assert sent == {
         "status": status,
@@ -195,4 +207,5 @@ def test_what_stands_in_for_the_spec_is_sent(tmp_path: Path) -> None:
         "limits": b"the shim's",
         "cwd": b"/srv/app dir",
         "spec": b"",
+        "crun_filter": b"",
     }

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.identity import Identity, encode, from_spec, with_term
+from kubectl_nsexec.identity import Identity, from_spec, with_term
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
+from kubectl_nsexec.records import encode
 from kubectl_nsexec.seccomp import compile_filter
 
 DEFAULT_CAPS = [

@@ -8,8 +8,9 @@ import pytest
 
 from kubectl_nsexec.asked import AS_EXEC, Powers, User
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.identity import Identity, encode
+from kubectl_nsexec.identity import Identity
 from kubectl_nsexec.powers import directory, grant, granted
+from kubectl_nsexec.records import encode
 from kubectl_nsexec.seccomp import UNFILTERED, Filter
 from tests.unit.fakes import FACTS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.seccomp import compile_filter
+from kubectl_nsexec.seccomp import Filter, compile_filter, compiled_by_crun
 from kubectl_nsexec.syscalls import numbers
 from tests.unit.libseccomp import ARCHITECTURES, OPERATORS, Rule, as_profile, export, run, unpacked
 
@@ -187,6 +188,22 @@ def test_what_is_not_understood_starts_nothing(broken: dict[str, Any]) -> None:
     with pytest.raises(AgentError, match="nothing was started") as caught:
         compile_filter(broken, "amd64")
     assert caught.value.code == "identity"
+
+
+@pytest.mark.parametrize(("architecture", "order"), [("amd64", "<"), ("arm64", "<"), ("ppc64le", "<"), ("s390x", ">")])
+def test_what_crun_compiled_is_loaded_as_it_is(architecture: str, order: str) -> None:
+    """In the node's byte order there, in the records' here; without flags crun sets SPEC_ALLOW."""
+    kept = struct.pack(f"{order}HBBIHBBI", 0x20, 0, 0, 4, 0x15, 1, 2, 0xC000003E)
+    sent = bytes.fromhex("0020 00 00 00000004  0015 01 02 c000003e")
+    assert compiled_by_crun(kept, {}, architecture) == Filter(sent, flags=4)
+    assert compiled_by_crun(kept, {"flags": ["SECCOMP_FILTER_FLAG_LOG"]}, architecture) == Filter(sent, flags=2)
+
+
+@pytest.mark.parametrize(("kept", "flags"), [(b"1234567", []), (b"12345678", ["SECCOMP_FILTER_FLAG_NEW_LISTENER"])])
+def test_what_crun_cannot_have_compiled_starts_nothing(kept: bytes, flags: list[str]) -> None:
+    """Half an instruction, a flag that is not known."""
+    with pytest.raises(AgentError, match="crun's filter.*nothing was started"):
+        compiled_by_crun(kept, {"flags": flags}, "amd64")
 
 
 def test_a_profile_that_the_kernel_would_not_take_is_refused() -> None:
