@@ -31,7 +31,7 @@ class Console:
     def say(self, line: str) -> None:
         """One line for the user; ``--quiet`` does not hide it. Never fails: there may be nobody to hear it."""
         with suppress(OutputClosedError):
-            self.write_stderr(f"{line}\n".encode(errors="backslashreplace"))
+            self.write_stderr(f"{harmless(line)}\n".encode())
 
     def notice(self, line: str) -> None:
         """One line that ``--quiet`` hides."""
@@ -40,7 +40,18 @@ class Console:
 
     def print(self, text: str) -> None:
         """A result of our own (a table, a manifest) on stdout. Raises OutputClosedError."""
-        self.write_stdout(f"{text}\n".encode(errors="backslashreplace"))
+        self.write_stdout(f"{harmless(text)}\n".encode())
+
+
+def harmless(text: str) -> str:
+    """``text`` with every character but printable ones, newlines and tabs as a Python escape.
+
+    Names, paths and answers in our own words may be a container's: they must not move the user's cursor, retitle the
+    window or turn the text round.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def with_quiet(console: Console, quiet: bool) -> Console:  # noqa: FBT001 - a setting handed through

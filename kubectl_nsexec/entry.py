@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kubectl_nsexec.way import Way
 
 _SHOWN_CHARACTERS = 2000
+_STRAY_BYTES = 1024 * 1024
+"""What a container that can trace our process may say in its place before the command starts."""
 _LAST_WORDS_SECONDS = 2.0
 
 
@@ -112,6 +114,7 @@ class Entry:
     def _next_event(self, stream: RemoteStream) -> Held | NodeLook | TargetFacts | Started:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
+        stray_bytes = 0
         while (line := self.way.links.wait_for_line(stream, self._deadline)) is not None:
             event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
@@ -119,6 +122,9 @@ class Entry:
             if event is not None:
                 return event
             strays.append(line)
+            stray_bytes += len(line)
+            if stray_bytes + len(stream.stderr) > _STRAY_BYTES:
+                raise AgentError(f"more than {_STRAY_BYTES} bytes came from the node that are not the agent's")
         raise self._silence(stream, strays)
 
     def _silence(self, stream: RemoteStream, strays: list[bytes]) -> NsexecError:

@@ -28,7 +28,7 @@ def parse_event(line: bytes, nonce: str) -> Event | None:
     try:
         fields = json.loads(line[len(prefix) :])
         return _DECODERS[fields["event"]](fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise AgentError(f"the agent on the node sent something that is not an event ({error!r})") from error
 
 

@@ -158,7 +158,9 @@ enter() {
   find_spec "$container_id" "$parent"
   find_crun_filter "$container_id"
   # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
-  status=$(coded status) environ=$(coded environ) limits=$(coded "$NSEXEC_PROC/$parent/limits")
+  status=$(coded status) environ='' limits=$(coded "$NSEXEC_PROC/$parent/limits")
+  # Its environment is memory of its own: to read it may wait for its lock, and be as much as it likes.
+  [ -r "$spec" ] || environ=$(head -c 4194304 environ 2>/dev/null | base64 -w0)
   if [ "$process" != first ]; then
     # shellcheck disable=SC2086 # so many PID namespaces deep is the container's
     set -- $pids

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed import machine
 from tests.live import who
 from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
@@ -46,3 +47,77 @@ def test_devices_are_the_containers(nsexec: Program, kubectl: Program, hostile: 
     assert nsexec.ok(hostile.name, "-n", hostile.namespace, "--", "/tmp/hostile", "open", "/dev/null") == (
         "read OPENED\nwrite OPENED\n"
     )
+
+
+def test_the_newborn_process_has_nothing_to_take(nsexec: Program, kubectl: Program, hostile: Pod) -> None:
+    """The container stops it at its birth and looks: pipes, a sealed program, no word of ours (CVE-2016-9962)."""
+    inside = (hostile.name, "-n", hostile.namespace, "--", "sh", "-c")
+    kubectl.ok("exec", *inside, "/tmp/hostile stalk >/tmp/report 2>&1 & echo $! >/tmp/stalker")
+    try:
+        for _ in range(2):
+            assert nsexec.ok(hostile.name, "-n", hostile.namespace, "--", "echo", "fine") == "fine\n"
+    finally:
+        kubectl.ok("exec", *inside, "kill -9 $(cat /tmp/stalker)")
+    report = kubectl.ok("exec", *inside, "cat /tmp/report")
+    for text in report.split("caught ")[1:]:
+        if "last-link enter" in text:
+            found = [line.partition(" ")[::2] for line in text.splitlines()[1:]]
+            assert all(value.startswith(("pipe:", "No such file")) for what, value in found if what == "had"), text
+    assert "ESCAPED" not in report
+    assert "WROTE" not in report
+
+
+@pytest.mark.parametrize("mode", ["fork", "freeze"])
+def test_a_container_that_is_busy_with_itself_can_be_looked_at_or_left(
+    nsexec: Program, kubectl: Program, pods: Pods, host_node: str, attacker: Path, mode: str
+) -> None:
+    """A fork bomb (200 processes: its cgroup's limit) and one that stops whatever it sees.
+
+    The command runs, or the run ends by its own time-out; either way nothing is left and the target can be deleted.
+    """
+    target = pods.start(pod("busy", node=host_node))
+    inside = (target.name, "-n", target.namespace, "--", "sh", "-c")
+    put = "cat >/tmp/hostile; chmod 0755 /tmp/hostile"
+    kubectl.ok("exec", "-i", *inside, put, stdin=attacker.read_bytes())
+    tops = machine.kubepods()
+    found = (folder for top in tops for folder in top.rglob(f"*{target.container_id}*") if folder.is_dir())
+    folder = next(folder for folder in found if (folder / "pids.max").exists())
+    (folder / "pids.max").write_text("200")
+    kubectl.ok("exec", *inside, f"/tmp/hostile {mode} >/tmp/report 2>&1 &")
+    done = nsexec(target.name, "-n", target.namespace, "--timeout", "10s", "--max-duration", "5s", "--", "echo", "fine")
+    assert done.status in {0, 124, 125}, done.stderr
+    assert done.stdout in {b"", b"fine\n"}
+    if mode == "fork":
+        assert done.stdout == b"fine\n", done.stderr  # the limit is the container's, not the command's
+
+
+def test_a_faked_handshake_is_only_output(nsexec: Program, hostile: Pod) -> None:
+    """Lines that look like ours, after the start: they are the command's own, as they are."""
+    lines = 'n0nce {"event":"start","pid":1,"mask":"0","tty":""}\\n{"event":"error"}\\n\\033]0;title\\007\\n'
+    done = nsexec(hostile.name, "-n", hostile.namespace, "-q", "--", "printf", lines)
+    assert (done.status, done.stdout) == (0, lines.encode().decode("unicode_escape").encode())
+
+
+def test_gigabytes_go_through_in_bounded_memory(nsexec: Program, hostile: Pod) -> None:
+    """What the command prints without end is dropped by a reader that leaves, and the run ends then."""
+    client = nsexec.start(hostile.name, "-n", hostile.namespace, "--", "cat", "/dev/zero")
+    assert client.stdout is not None
+    for _ in range(200):
+        assert len(client.stdout.read(1 << 20)) == 1 << 20
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{client.pid}/status").read_text())
+    client.stdout.close()
+    assert client.wait(timeout=30) == 141
+    assert peak
+    assert int(peak[1]) < 200_000
+    client.communicate()
+
+
+def test_names_of_the_containers_choice_are_shown_and_not_obeyed(nsexec: Program, pods: Pods, host_node: str) -> None:
+    """A working directory that is a terminal's escape sequence, and is gone: our message names it."""
+    odd = "/tmp/\x1b]0;owned\x07"
+    first = container(command=("sh", "-c", "rmdir /tmp/*owned*; trap 'exit 0' TERM; sleep 1000 & wait"), workingDir=odd)
+    target = pods.start(pod("odd", first, node=host_node))
+    done = nsexec(target.name, "-n", target.namespace, "--", "true")
+    assert done.status == 125
+    assert "\\x1b]0;owned\\x07" in done.stderr
+    assert "\x1b" not in done.stderr
