@@ -21,7 +21,11 @@ from testbed.paths import CACHE
 from testbed.progress import long_step
 
 DISK_SIZE: Final = "6G"  # sparse: an unused block costs nothing
-_USERS: Final = (rt_config.SUDOER, rt_config.STRANGER)
+# A password that matches none: one that locks the account locks its keys out too, where sshd has no PAM.
+_USERS: Final = tuple(
+    f'--customize-hook=chroot "$1" useradd -m -s /bin/bash -p "*" {user}'
+    for user in (rt_config.SUDOER, rt_config.STRANGER)
+)
 _FAILED_LOG: Final = CACHE / "rt-disk.log"
 _STEP_LIMIT_SECONDS: Final = 1800.0
 
@@ -123,10 +127,9 @@ def _mmdebstrap(tar: Path) -> list[str]:
         f'--essential-hook=mkdir -p "$1/{path.parent}" && printf "%s\\n" {" ".join(words)} > "$1/{path}"'
         for path, words in ((Path(name), words) for name, words in rt_config.INITRAMFS.items())
     ]
-    users = [f'--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash {user}' for user in _USERS]
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
     include = f"--include={','.join(rt_config.PACKAGES)}"
-    return ["mmdebstrap", "--variant=minbase", include, *hooks, *users, *excluded, rt_config.SUITE, str(tar), *sources]
+    return ["mmdebstrap", "--variant=minbase", include, *hooks, *_USERS, *excluded, rt_config.SUITE, str(tar), *sources]
 
 
 def _assemble(work: Path) -> list[str]:

@@ -70,8 +70,15 @@ home() { # in our own mount namespace and, with systemd, scope
   pod=$base
   [ "$top" = - ] || make_folder "$id"
   pod=$NSEXEC_HOME
-  make_folder guard
-  put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
+  if [ "$version" = v1 ]; then
+    make_folder guard
+    put "$$" "$folder/cgroup.procs"
+  else
+    # In this order: with a process of its own in it a folder that hands cpuset on has none but threaded ones below it.
+    folder=$pod/nsexec-guard
+    mkdir "$folder" && put "$$" "$folder/cgroup.procs" && put +cpuset "$pod/cgroup.subtree_control" &&
+      put "$cut" "$folder/cpuset.cpus"
+  fi || fail placement "cannot move into $folder"
   own_mask
   within "$mask" "$cut" || fail placement "asked for CPUs $cut, got '$mask' in $folder"
   "$link" 2>/dev/null
