@@ -73,6 +73,11 @@ bench: .venv ## ratios against kubectl exec on the host node (brings it up)
 	@$(TESTBED) up --node host
 	@$(BIN)/python -m bench
 
+.PHONY: picture
+picture: .venv ## docs/session.svg anew, from a real session on the host node (brings it up)
+	@$(TESTBED) up --node host
+	@$(BIN)/python -m demo.picture
+
 .PHONY: cluster
 cluster: .venv ## control plane and real-time node in a VM; NODE=host: a kubelet on this machine
 	@$(TESTBED) up --node $(NODE)
