@@ -1,0 +1,149 @@
+"""The wheel by every way that people install Python programs, on every Python here, with the oldest libraries."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from release import env
+from release.names import version
+from testbed.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from tests.packages import Packages
+
+pytestmark = pytest.mark.registry
+
+PROGRAMS = {"oc-nsexec", "kubectl-nsexec", "oc_complete-nsexec", "kubectl_complete-nsexec"}
+OLDEST_PIP = "19.3.1"
+"""The oldest that was tried (November 2026, Python 3.10)."""
+OF_THE_LIBRARIES = (
+    "kubeconfig",
+    "cluster_config",
+    "exec_plugin",
+    "completion_program",
+    "streams",
+    "output",
+    "resources",
+)
+"""The hermetic tests of what uses a library: run with the oldest and the newest."""
+
+
+def pythons() -> dict[str, str]:
+    """``3.N`` → an interpreter, for every N from 10 on that PATH or pyenv has, and the one that runs the tests."""
+    folders = [*os.environ["PATH"].split(os.pathsep), *map(str, Path.home().glob(".pyenv/versions/*/bin"))]
+    candidates = [str(path) for folder in folders for path in Path(folder).glob("python3.[0-9]*")]
+    found = {f"{sys.version_info.major}.{sys.version_info.minor}": sys.executable}
+    for candidate in candidates:
+        name = re.fullmatch(r"python(3\.(\d+))", Path(candidate).name)
+        # pyenv's shims are on PATH for every version, and fail for those that are not chosen.
+        if name and int(name[2]) >= 10 and name[1] not in found and _runs(candidate):
+            found[name[1]] = candidate
+    return dict(sorted(found.items(), key=lambda item: int(item[0].split(".")[1])))
+
+
+def _runs(python: str) -> bool:
+    return subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0
+
+
+def tool(name: str) -> str:
+    """A program of the release tools: uv, pipx."""
+    return str(env.folder() / "bin" / name)
+
+
+def run(*argv: str, **environment: str) -> str:
+    """Run a program; it has to succeed."""
+    done = subprocess.run(
+        argv,
+        env={**os.environ, **environment},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def working(folder: Path) -> None:
+    """All four programs are in FOLDER, name the version and complete a flag."""
+    assert {path.name for path in folder.iterdir()} >= PROGRAMS
+    for caller in ("oc", "kubectl"):
+        assert run(str(folder / f"{caller}-nsexec"), "--version").startswith(f"{caller} nsexec {version()}\n")
+        assert run(str(folder / f"{caller}_complete-nsexec"), "--contai").startswith("--container\t")
+    refused = subprocess.run(
+        [str(folder / "oc-nsexec"), "-s", "https://127.0.0.1:9", "p", "--", "id"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "127.0.0.1:9" in refused.stderr, refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("way", "install", "uninstall"),
+    [
+        ("pipx", ("install",), ("uninstall", "kubectl-nsexec")),
+        ("uv", ("tool", "install"), ("tool", "uninstall", "kubectl-nsexec")),
+    ],
+)
+def test_as_a_tool_of_its_own(
+    way: str, install: tuple[str, ...], uninstall: tuple[str, ...], packages: Packages, tmp_path: Path
+) -> None:
+    """Into a clean home, and out of it again."""
+    home = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    cache = {"UV_CACHE_DIR": str(Path.home() / ".cache/uv"), "PIPX_DEFAULT_PYTHON": sys.executable}
+    run(tool(way), *install, str(packages.wheel), **home, **cache)
+    (linked,) = [path for path in tmp_path.rglob("oc-nsexec") if path.is_symlink()]
+    working(linked.parent)
+    run(tool(way), *uninstall, **home, **cache)
+    assert [path for path in tmp_path.rglob("*nsexec*") if path.suffix not in {".log", ".lock"}] == []
+
+
+def test_by_an_old_pip(packages: Packages, tmp_path: Path) -> None:
+    """On the oldest Python, which that pip still runs on."""
+    run(next(iter(pythons().values())), "-m", "venv", str(tmp_path))
+    python = str(tmp_path / "bin/python")
+    run(python, "-m", "pip", "install", "--quiet", f"pip=={OLDEST_PIP}")
+    run(python, "-m", "pip", "install", "--quiet", str(packages.wheel))
+    working(tmp_path / "bin")
+
+
+@pytest.mark.parametrize("python", pythons().items(), ids=lambda item: item[0])
+def test_on_every_python_that_is_here(python: tuple[str, str], packages: Packages, tmp_path: Path) -> None:
+    """With the newest libraries that it can have."""
+    run(tool("uv"), "venv", "--quiet", "--python", python[1], str(tmp_path / "venv"))
+    made = tmp_path / "venv/bin"
+    run(tool("uv"), "pip", "install", "--quiet", "--python", str(made / "python"), str(packages.wheel))
+    working(made)
+
+
+@pytest.mark.parametrize("resolution", ["lowest-direct", "highest"])
+def test_with_the_libraries_at_both_ends(resolution: str, tmp_path: Path) -> None:
+    """The oldest that pyproject.toml allows on the oldest Python here, the newest on the newest: tests pass there."""
+    have = list(pythons().values())
+    python = have[0] if resolution == "lowest-direct" else have[-1]
+    wanted = str(tmp_path / "requirements.txt")
+    project = str(REPOSITORY / "pyproject.toml")
+    compiled = ("--python", python, "--resolution", resolution, "--output-file", wanted)
+    run(tool("uv"), "pip", "compile", "--quiet", *compiled, project)
+    run(tool("uv"), "venv", "--quiet", "--python", python, str(tmp_path / "venv"))
+    inside = str(tmp_path / "venv/bin/python")
+    also = ("pytest", "hypothesis", "pexpect", "jsonschema", "hatchling")
+    run(tool("uv"), "pip", "install", "--quiet", "--python", inside, "-r", wanted, *also)
+    tests = [str(REPOSITORY / f"tests/unit/test_{name}.py") for name in OF_THE_LIBRARIES]
+    done = subprocess.run(
+        [inside, "-m", "pytest", "-p", "no:cacheprovider", *tests],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
