@@ -49,5 +49,8 @@ def _component(one: metadata.Distribution) -> Component:
     purl = PackageURL("pypi", name=canonicalize_name(one.name), version=one.version)
     fields = one.metadata.json
     told = str(fields.get("license_expression") or fields.get("license") or "")
-    licences = [LicenseFactory().make_from_string(told)] if told and "\n" not in told else []
+    if not told or "\n" in told:  # some put the whole text there, some only a classifier
+        classifiers = [text for text in fields.get("classifier") or [] if text.startswith("License :: ")]
+        told = classifiers[0].rpartition(" :: ")[2] if classifiers else ""
+    licences = [LicenseFactory().make_from_string(told)] if told else []
     return Component(name=one.name, version=one.version, purl=purl, bom_ref=str(purl), licenses=licences)
