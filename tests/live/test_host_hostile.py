@@ -121,3 +121,17 @@ def test_names_of_the_containers_choice_are_shown_and_not_obeyed(nsexec: Program
     assert done.status == 125
     assert "\\x1b]0;owned\\x07" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_the_command_and_its_children_stay_on_their_cpus(
+    nsexec: Program, pods: Pods, host_node: str, attacker: Path
+) -> None:
+    """Neither by affinity nor by a thread of io_uring, nor after setsid and the death of the parent."""
+    target = pods.start(pod("pins", container(cpus=1), node=host_node))
+    run = (target.name, "-n", target.namespace)
+    nsexec.ok(*run, "-i", "--", "sh", "-c", "cat >/tmp/hostile; chmod 0755 /tmp/hostile", stdin=attacker.read_bytes())
+    said = "before 0\naffinity Invalid argument\nio_uring Invalid argument\nafter 0\n"
+    assert nsexec.ok(*run, "--", "/tmp/hostile", "pin", "1") == said
+    daemon = "read _ </tmp/go; /tmp/hostile pin 1; echo >/tmp/done"
+    script = f"mkfifo /tmp/go /tmp/done; sh -c '(setsid sh -c \"{daemon}\" &)'; echo >/tmp/go; read _ </tmp/done"
+    assert nsexec.ok(*run, "--", "sh", "-c", script) == said
