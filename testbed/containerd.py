@@ -43,12 +43,6 @@ runtime_path = "{programs / "containerd-shim-runc-v2"}" # else Debian's, if that
 [{runc}.options]
 BinaryName = "{programs / "runc"}"
 SystemdCgroup = {str(systemd_cgroups).lower()}
-[{cri}.containerd.runtimes.crun]
-runtime_type = "io.containerd.runc.v2"
-runtime_path = "{programs / "containerd-shim-runc-v2"}"
-[{cri}.containerd.runtimes.crun.options]
-BinaryName = "/usr/bin/crun"
-SystemdCgroup = {str(systemd_cgroups).lower()}
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{images.PAUSE}"
 """

@@ -16,7 +16,6 @@ SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 COMPILES_RUNC: Final = ("gcc", "libc6-dev", "libseccomp-dev", "pkg-config")
 HOST: Final = (
-    "crun",
     "iproute2",
     "openssh-client",
     "openssh-server",

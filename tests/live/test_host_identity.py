@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -48,16 +47,6 @@ def apart(shared_pods: Pods, kubectl: Program, probe: Path, host_node: str, prof
     return who.everybody(shared_pods, kubectl, probe, host_node, name="apart", **spec)
 
 
-@pytest.fixture(scope="module")
-def under_crun(shared_pods: Pods, kubectl: Program, probe: Path, host_node: str, profile: None) -> Iterator[Pod]:
-    """The same, run by crun, which compiles a seccomp filter otherwise than runc does."""
-    assert profile is None
-    kind = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "crun"}, "handler": "crun"}
-    kubectl.ok("apply", "-f", "-", stdin=json.dumps(kind).encode())
-    yield who.everybody(shared_pods, kubectl, probe, host_node, name="under-crun", runtimeClassName="crun")
-    kubectl.ok("delete", "runtimeclass", "crun")
-
-
 @pytest.mark.parametrize("kind", who.WHO)
 def test_the_command_is_who_kubectl_exec_would_have_made_it(
     kubectl: Program, nsexec: Program, everybody: Pod, kind: str
@@ -77,14 +66,6 @@ def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
     report = who.compare(kubectl, nsexec, apart, who.name_of(kind))
     assert re.search(r"^ +0 +[1-9]\d+ +65536$", report, re.MULTILINE)
     assert "number 900" in report
-
-
-@pytest.mark.parametrize("kind", who.WHO)
-def test_under_crun_the_command_is_who_kubectl_exec_would_have_made_it(
-    kubectl: Program, nsexec: Program, under_crun: Pod, kind: str
-) -> None:
-    """Which runtime made the container shows in what its exec makes of the command, and we follow it."""
-    assert "number 900" in who.compare(kubectl, nsexec, under_crun, who.name_of(kind))
 
 
 @pytest.mark.parametrize("kind", ["root", "root with more capabilities", "user 1000", "a user without a name"])
