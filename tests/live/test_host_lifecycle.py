@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import host_kubelet, machine
+from testbed import host_kubelet
 from tests.live.pods import container, guaranteed, pod
-from tests.live.processes import running, unique_seconds, within
+from tests.live.processes import within
+from tests.live.sessions import Session, folders, live_helpers
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
     from tests.live.harness import Pods, Program
@@ -33,37 +32,6 @@ def target(pods: Pods, host_node: str) -> Pod:
     return pods.start(guaranteed("target", node=host_node))
 
 
-class Session:
-    """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses."""
-
-    def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
-        self._seconds = unique_seconds()
-        script = f"grep Cpus_allowed_list /proc/self/status; exec sleep {self._seconds}"
-        arguments = (target.name, "-n", target.namespace, "--helper-namespace", helpers)
-        self.client: subprocess.Popen[bytes] = nsexec.start(*arguments, "--", "sh", "-c", script)
-        assert self.client.stdout is not None
-        self.hello = self.client.stdout.readline().decode()
-        # The hello comes from the shell that is about to become the sleep.
-        if not self.hello or not within(10, lambda: bool(self.pids())):
-            raise AssertionError(self.client.communicate()[1].decode())
-
-    def pids(self) -> list[int]:
-        """Return the pids of the command, seen from this machine."""
-        return running("sleep", self._seconds)
-
-    def mask(self) -> str:
-        """Return the command's mask, seen from this machine."""
-        status = Path(f"/proc/{self.pids()[0]}/status").read_text()
-        found = re.search(r"^Cpus_allowed_list:\t(.*)$", status, re.MULTILINE)
-        assert found
-        return found[1]
-
-    def close(self) -> None:
-        """End the client if it still runs."""
-        self.client.kill()
-        self.client.communicate()
-
-
 @pytest.fixture
 def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
     """A command that runs in the target."""
@@ -72,24 +40,14 @@ def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
     made.close()
 
 
-def _live_helpers(kubectl: Program, helpers: str) -> str:
-    ended = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
-    return kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name")
-
-
-def _folders() -> list[str]:
-    tops = machine.kubepods()
-    return sorted(str(path) for top in tops for path in top.rglob("nsexec-*") if path.is_dir())
-
-
 def test_killed_client_leaves_nothing(kubectl: Program, session: Session, helpers: str) -> None:
     """After kill -9 of the client: no command, no running helper pod, no cgroup folder within ten seconds."""
-    before = _folders()
+    before = folders()
     session.client.kill()
     assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
     assert before
-    assert within(_GONE_WITHIN_SECONDS, lambda: not set(_folders()) & set(before))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not set(folders()) & set(before))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -98,7 +56,7 @@ def test_signalled_client_cleans_up(kubectl: Program, session: Session, helpers:
     session.client.send_signal(number)
     assert session.client.wait(timeout=30) == 128 + number
     assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not _live_helpers(kubectl, helpers))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
 
 
 def test_ended_container_ends_the_command(kubectl: Program, session: Session, target: Pod) -> None:

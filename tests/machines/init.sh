@@ -32,7 +32,7 @@ exec 9<>/lease
 for session in /sessions/*; do
   name=${session##*/}
   (exec 9>&- && cd "/proc/$pid" &&
-    exec /last-link enter n0nce 0 "$(wc -c <"$session")" /lease - "$pid" - <"$session" >"/out/$name" 2>&1)
+    exec /last-link enter n0nce 0 "$(wc -c <"$session")" /lease - "$pid" - - <"$session" >"/out/$name" 2>&1)
   echo "<<<$name $? $(base64 -w0 "/out/$name")>>>"
 done
 poweroff -f

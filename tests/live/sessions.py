@@ -1,0 +1,59 @@
+"""Running ``oc nsexec`` commands, and what of them can be seen on the node."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed import machine
+from tests.live.processes import running, unique_seconds, within
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.live.harness import Program
+    from tests.live.pods import Pod
+
+
+class Session:
+    """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses."""
+
+    def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
+        self._seconds = unique_seconds()
+        script = f"grep Cpus_allowed_list /proc/self/status; exec sleep {self._seconds}"
+        arguments = (target.name, "-n", target.namespace, "--helper-namespace", helpers)
+        self.client: subprocess.Popen[bytes] = nsexec.start(*arguments, "--", "sh", "-c", script)
+        assert self.client.stdout is not None
+        self.hello = self.client.stdout.readline().decode()
+        # The hello comes from the shell that is about to become the sleep.
+        if not self.hello or not within(10, lambda: bool(self.pids())):
+            raise AssertionError(self.client.communicate()[1].decode())
+
+    def pids(self) -> list[int]:
+        """Return the pids of the command, seen from this machine."""
+        return running("sleep", self._seconds)
+
+    def mask(self) -> str:
+        """Return the command's mask, seen from this machine."""
+        status = Path(f"/proc/{self.pids()[0]}/status").read_text()
+        found = re.search(r"^Cpus_allowed_list:\t(.*)$", status, re.MULTILINE)
+        assert found
+        return found[1]
+
+    def close(self) -> None:
+        """End the client if it still runs."""
+        self.client.kill()
+        self.client.communicate()
+
+
+def live_helpers(kubectl: Program, helpers: str) -> str:
+    """The helper pods of the namespace that are not over."""
+    ended = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
+    return kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name")
+
+
+def folders() -> list[str]:
+    """Our cgroup folders in all pods of the host node."""
+    tops = machine.kubepods()
+    return sorted(str(path) for top in tops for path in top.rglob("nsexec-*") if path.is_dir())
