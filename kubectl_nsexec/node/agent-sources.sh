@@ -31,9 +31,10 @@ send() { # $1: whose file, $2: root, $3: path below it, $4: what it mentions whe
   sources="$sources${sources:+,}{\"of\":\"$1\",\"path\":\"$shown\",\"data\":$data}"
 }
 
-is_kubelet() { # $1: folder of a process; never true of a process in a pod that only calls itself so
+is_kubelet() { # $1: folder of a process; never true of one in a pod that only calls itself so, nor of one that has ended
   comm_of "$1"
   [ "$comm" = kubelet ] && look "$1" && [ "$uid" = 0 ] || return 1
+  case $state in Z | X) return 1 ;; esac # its parent does not wait for it: the one before a restart
   grep -qsE 'kubepods|/pod[0-9a-f]' "$1/cgroup"
   [ $? -eq 1 ]
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,5 +56,11 @@ def live_helpers(kubectl: Program, helpers: str) -> str:
 
 def folders() -> list[str]:
     """Our cgroup folders in all pods of the host node."""
-    tops = machine.kubepods()
-    return sorted(str(path) for top in tops for path in top.rglob("nsexec-*") if path.is_dir())
+    walks = (os.walk(top) for top in machine.kubepods())  # what vanishes on the way does not stop it
+    return sorted(
+        os.path.join(at, name)
+        for walk in walks
+        for at, names, _ in walk
+        for name in names
+        if name.startswith("nsexec-")
+    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from testbed import machine, pki
+from testbed import pki
+from tests.live import sessions
 from tests.live.pods import pod
 from tests.live.processes import running, unique_seconds, within
 
@@ -49,8 +51,7 @@ def helpers_in(kubectl: Program, helpers: str) -> list[Json]:
 
 def folders() -> set[str]:
     """The names of the sessions that have cgroup folders, on cgroup v1 in more than one hierarchy."""
-    found = (path for top in machine.kubepods() for path in top.rglob("nsexec-*") if path.is_dir())
-    return {path.name for path in found} - {"nsexec-keep"}
+    return {Path(path).name for path in sessions.folders()} - {"nsexec-keep"}
 
 
 def test_the_next_command_finds_the_helper_of_the_one_before(keeping: Program, kubectl: Program, helpers: str) -> None:

@@ -173,6 +173,15 @@ def test_not_everything_called_kubelet_is_the_nodes(node: FakeNode, who: str) ->
     assert set(sent(node)) == {"/etc/kubernetes/kubelet.conf"}
 
 
+def test_a_kubelet_that_has_ended_is_no_second_one(node: FakeNode) -> None:
+    """One that nobody waited for, from before a restart, is still called kubelet."""
+    put(node, "/etc/own.json", CONFIG)
+    running_kubelet(node, "--config=/etc/own.json", pid=901, cgroup="/elsewhere")
+    ended = running_kubelet(node, cgroup="/elsewhere") / "status"
+    ended.write_text(ended.read_text().replace("State:\tS (sleeping)", "State:\tZ (zombie)"))
+    assert set(sent(node)) == {"/etc/own.json"}
+
+
 @pytest.mark.parametrize(
     "path",
     [
