@@ -57,10 +57,5 @@ def live_helpers(kubectl: Program, helpers: str) -> str:
 def folders() -> list[str]:
     """Our cgroup folders in all pods of the host node."""
     walks = (os.walk(top) for top in machine.kubepods())  # what vanishes on the way does not stop it
-    return sorted(
-        os.path.join(at, name)
-        for walk in walks
-        for at, names, _ in walk
-        for name in names
-        if name.startswith("nsexec-")
-    )
+    found = ((at, name) for walk in walks for at, names, _ in walk for name in names)
+    return sorted(f"{at}/{name}" for at, name in found if name.startswith("nsexec-"))
