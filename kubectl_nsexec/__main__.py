@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.console import Console
 
 
 def main() -> None:
@@ -13,8 +18,21 @@ def main() -> None:
     try:
         status = cli.main(sys.argv)
     except Exception as error:  # noqa: BLE001 - the outermost place
-        status = cli.unexpected(error, Console())
+        status = _defect(error, Console())
     sys.exit(status)  # not os._exit: the client removes the key files that it made of a kubeconfig at exit
+
+
+def _defect(error: BaseException, console: Console) -> int:
+    """A mistake of ours: one sentence with what to report, instead of a traceback at 3 a.m."""
+    from kubectl_nsexec.errors import EXIT_OWN_FAILURE  # noqa: PLC0415 - as above
+
+    if os.environ.get("NSEXEC_TRACEBACK"):
+        raise error
+    console.say(
+        f"error: nsexec has a defect ({type(error).__name__}: {error}); "
+        "please report it with the output of the same command under NSEXEC_TRACEBACK=1"
+    )
+    return EXIT_OWN_FAILURE
 
 
 if __name__ == "__main__":

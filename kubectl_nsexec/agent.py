@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 SHELL = "/usr/bin/sh"
 """The node's own; absolute, because a standalone BusyBox would run itself instead."""
 
+_MOST_PATIENCE_SECONDS = 99_999_999
+"""More than the agent can count to is for ever."""
 _SESSION_ID = re.compile(r"[a-z0-9]{5,20}")
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,16 +41,28 @@ class FailureContext:
 
 
 def hold_command(
-    nonce: str, reserved: CpuSet | None, link_bytes: int, link_sha256: str, *, shell: str = SHELL
+    nonce: str,
+    reserved: CpuSet | None,
+    link_bytes: int,
+    link_sha256: str,
+    patience_seconds: float,
+    *,
+    shell: str = SHELL,
 ) -> list[str]:
     """Command line of the helper's main process, which then reads ``link_bytes`` of the last link on its stdin.
 
     ``reserved`` None: it waits for LOOK, tells what the node says, and is told the CPUs by ``place_line``.
+    ``patience_seconds``: for so long it waits for a client, which may have been killed.
     Raises ValueError for values that do not fit the protocol.
     """
-    if not _SHA256.fullmatch(link_sha256) or link_bytes <= 0:
+    patience = str(min(_MOST_PATIENCE_SECONDS, math.ceil(patience_seconds)))
+    return _agent(shell, "hold", nonce, reserved, *_link(link_bytes, link_sha256), patience)
+
+
+def _link(size_bytes: int, sha256: str) -> list[str]:
+    if not _SHA256.fullmatch(sha256) or size_bytes <= 0:
         raise ValueError("the last link is named by its size and SHA-256 sum")
-    return _agent(shell, "hold", nonce, reserved, str(link_bytes), link_sha256)
+    return [str(size_bytes), sha256]
 
 
 def enter_command(
@@ -86,9 +101,9 @@ def alone_command(
     It reads the agent's text, of ``agent_bytes``, from its stdin. ``reserved`` as for ``hold_command``.
     Raises ValueError as the others do.
     """
-    _, _, _, name, _, *hold = hold_command(nonce, reserved, len(link), hashlib.sha256(link).hexdigest())
-    session = _place(session_id, target, powers)
-    return ["/bin/sh", "-c", _ALONE.format(agent_bytes), name, "alone", *hold, *session]
+    words = [*_link(len(link), hashlib.sha256(link).hexdigest()), *_place(session_id, target, powers)]
+    shell, option, _, *rest = _agent("/bin/sh", "alone", nonce, reserved, *words)
+    return [shell, option, _ALONE.format(agent_bytes), *rest]
 
 
 _ALONE = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from kubectl_nsexec import asked, help_text, resources, terminal, via
 from kubectl_nsexec import request as requests
 from kubectl_nsexec.command import Command
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
-from kubectl_nsexec.errors import EXIT_OWN_FAILURE, NsexecError, UsageError
+from kubectl_nsexec.errors import NsexecError, UsageError
 from kubectl_nsexec.flags import about, as_exec, connection, helper
 from kubectl_nsexec.flags import cleanup as cleanup_flags
 from kubectl_nsexec.flags import cpus as cpu_flags
@@ -220,10 +221,15 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
 
     request = requests.settle_tty(wanted, console.notice, terminal=user_terminal is not None)
     cluster = _cluster(request, console)
-    planned = plan.make(request, cluster)
-    from kubectl_nsexec import session  # noqa: PLC0415 - half of the tool, and the API server has been asked by now
+    from kubectl_nsexec.caretaker import Caretaker  # noqa: PLC0415 - as below
 
-    return session.run(request, cluster, planned, console, interrupts, user_terminal if request.tty else None)
+    needed = request.via.kind == via.POD and not request.dry_run
+    with closing(Caretaker.forked(cluster, needed=needed)) as caretaker:
+        planned = plan.make(request, cluster)
+        from kubectl_nsexec import session  # noqa: PLC0415 - half of the tool, and the API server has been asked by now
+
+        tty = user_terminal if request.tty else None
+        return session.run(request, cluster, planned, console, interrupts, tty, caretaker)
 
 
 def _cluster(request: requests.Request, console: Console) -> Cluster:
@@ -237,14 +243,3 @@ def _cluster(request: requests.Request, console: Console) -> Cluster:
                 "; --via local asks the API server for the pod, too: bring a kubeconfig of yours to the node"
             )
         raise
-
-
-def unexpected(error: BaseException, console: Console) -> int:
-    """A mistake of ours: one sentence with what to report, instead of a traceback at 3 a.m."""
-    if os.environ.get("NSEXEC_TRACEBACK"):
-        raise error
-    console.say(
-        f"error: nsexec has a defect ({type(error).__name__}: {error}); "
-        "please report it with the output of the same command under NSEXEC_TRACEBACK=1"
-    )
-    return EXIT_OWN_FAILURE

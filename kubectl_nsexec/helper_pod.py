@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import rights
+from kubectl_nsexec.caretaker import Caretaker
 from kubectl_nsexec.cluster.api import pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manifest
+from kubectl_nsexec.pod_state import IMAGE_FAILURES, is_running, start_failure
 from kubectl_nsexec.preflight import Preflight
 
 if TYPE_CHECKING:
@@ -25,35 +27,42 @@ Json = dict[str, Any]
 _DELETE_SECONDS = 10.0
 _NOT_FOUND, _CONFLICT = 404, 409
 
-_IMAGE_FAILURES = {"ErrImageNeverPull", "ErrImagePull", "ImageInspectError", "ImagePullBackOff", "InvalidImageName"}
-_START_FAILURES = _IMAGE_FAILURES | {
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-}
-
 
 class HelperImageError(HelperPodError):
     """The node cannot use the image: another one may do."""
 
 
 @contextmanager
-def running(cluster: Cluster, spec: HelperSpec, deadline: Deadline, interrupts: Interrupts) -> Iterator[Json]:
+def running(
+    cluster: Cluster,
+    spec: HelperSpec,
+    deadline: Deadline,
+    interrupts: Interrupts,
+    caretaker: Caretaker | None = None,
+) -> Iterator[Json]:
     """The pod, created and running; deleted on every way out. Yields it as the API server shows it.
 
-    One that is kept is deleted only when something goes wrong within.
+    One that is kept has no ``caretaker`` and is deleted only when something goes wrong within.
 
     Raises ApiError when it is refused, HelperPodError when it does not start or is not BestEffort.
     """
+    caretaker = caretaker or Caretaker()
     may_exist, uid = False, None
+
+    def remove() -> None:
+        delete(cluster, spec.namespace, spec.name, uid)
+        caretaker.gone(spec.namespace, spec.name)
+
     try:
         with interrupts.deferred():  # a signal between the request and its answer would leave the pod behind
+            caretaker.expect(spec.namespace, spec.name)
             try:
                 pod = _create(cluster, spec, deadline)
-            except ApiError as error:
+            except BaseException as error:
                 # No answer: it may have been created all the same; of one that is kept, by somebody else, too.
-                may_exist = error.status == 0 and not spec.keeper
+                may_exist = isinstance(error, ApiError) and error.status == 0 and not spec.keeper
+                if not may_exist:
+                    caretaker.gone(spec.namespace, spec.name)
                 raise
             may_exist, uid = True, pod["metadata"].get("uid")
         _check_best_effort(pod)
@@ -62,7 +71,7 @@ def running(cluster: Cluster, spec: HelperSpec, deadline: Deadline, interrupts: 
         with interrupts.deferred():
             try:
                 if may_exist:
-                    delete(cluster, spec.namespace, spec.name, uid)
+                    remove()
             except HelperPodError as second:
                 if not isinstance(first, NsexecError):
                     raise
@@ -70,7 +79,7 @@ def running(cluster: Cluster, spec: HelperSpec, deadline: Deadline, interrupts: 
         raise
     if not spec.keeper:
         with interrupts.deferred():
-            delete(cluster, spec.namespace, spec.name, uid)
+            remove()
 
 
 def run_one_of(
@@ -81,13 +90,14 @@ def run_one_of(
     deadline: Deadline,
     interrupts: Interrupts,
     remark: Callable[[str], None],
+    caretaker: Caretaker | None = None,
 ) -> tuple[HelperSpec, Json]:
     """The helper pod, ``running`` the first of these images that the node can use; ``stack`` ends that."""
     for attempt, image in enumerate(images, start=1):
         name = spec.name if spec.keeper else f"{spec.name}-{attempt}"
         tried = replace(spec, image=image, name=name)
         try:
-            return tried, stack.enter_context(running(cluster, tried, deadline, interrupts))
+            return tried, stack.enter_context(running(cluster, tried, deadline, interrupts, caretaker))
         except HelperImageError as error:
             if attempt == len(images):
                 error.message += "; name an image that the node can run: --image"
@@ -163,37 +173,6 @@ def _check_best_effort(pod: Json) -> None:
         )
 
 
-def start_failure(pod: Json) -> str | None:
-    """Why the pod will never run, in the node's own words, or None while it may still."""
-    status = pod.get("status") or {}
-    if pod["metadata"].get("deletionTimestamp"):
-        return "it was deleted"
-    if status.get("phase") in ("Failed", "Succeeded"):
-        words = [status.get("reason"), status.get("message")]
-        for container in status.get("containerStatuses") or []:
-            ended = (container.get("state") or {}).get("terminated") or {}
-            words += [ended.get("reason"), f"exit code {ended['exitCode']}" if "exitCode" in ended else None]
-        return ": ".join(word for word in words if word) or f"its phase is {status['phase']}"
-    for container in status.get("containerStatuses") or []:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in _START_FAILURES:
-            return f"{waiting['reason']}: {waiting.get('message') or 'no message'}"
-    return None
-
-
-def is_over(pod: Json) -> bool:
-    """Whether it has ended or been deleted."""
-    status = pod.get("status") or {}
-    ended = any("terminated" in (each.get("state") or {}) for each in status.get("containerStatuses") or [])
-    return ended or status.get("phase") in ("Failed", "Succeeded") or bool(pod["metadata"].get("deletionTimestamp"))
-
-
-def is_running(pod: Json) -> bool:
-    """Whether the helper's container runs."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return bool(statuses) and all("running" in (status.get("state") or {}) for status in statuses)
-
-
 def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
     """The pod, once its container runs. Raises HelperPodError when it never will, or not in time."""
     if is_running(pod):
@@ -211,7 +190,7 @@ def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
             if is_running(pod):
                 return pod
             if failure := start_failure(pod):
-                kind = HelperImageError if failure.partition(":")[0] in _IMAGE_FAILURES else HelperPodError
+                kind = HelperImageError if failure.partition(":")[0] in IMAGE_FAILURES else HelperPodError
                 raise kind(f'the helper pod "{name}" cannot run on node {pod["spec"]["nodeName"]}: {failure}')
     raise HelperPodError(
         f'the helper pod "{name}" did not run within {deadline.allowed_seconds:g}s; '

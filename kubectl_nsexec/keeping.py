@@ -29,7 +29,8 @@ GONE = "gone"
 """The code of the failure of a session that found the helper ended."""
 
 ANY_NONCE = "0" * 8
-"""In the place of the nonce that is a run's own."""
+ANY_PATIENCE_SECONDS = 1.0
+"""In the place of the nonce and the patience that are a run's own."""
 
 _LINK = "/nsexec/last-link"
 _FIRST_IDLE_SECONDS = 60

@@ -14,6 +14,7 @@ from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import AgentError, ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import new_id
+from kubectl_nsexec.pod_state import is_over
 from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.streams import Links
 
@@ -140,7 +141,7 @@ def _find(
                 f"see who made it, then kubectl delete pod {spec.name} -n {spec.namespace}"
             )
         uid = str(pod["metadata"]["uid"])
-        if uid == gone or helper_pod.is_over(pod):
+        if uid == gone or is_over(pod):
             helper_pod.delete(cluster, spec.namespace, spec.name, uid)
             continue
         found = _Helper(spec, uid, new=False)
@@ -189,14 +190,14 @@ def _is_over(cluster: Cluster, helper: _Helper, error: NsexecError) -> bool:
     if error.code == keeping.GONE:
         return True
     pod = _get(cluster, helper.spec)
-    if pod is None or pod["metadata"]["uid"] != helper.uid or helper_pod.is_over(pod):
+    if pod is None or pod["metadata"]["uid"] != helper.uid or is_over(pod):
         return True
     if error.code not in (ApiError.code, AgentError.code):
         return False
     # The runtime knows it first, and the API server a moment later.
     path, query = pod_path(helper.spec.namespace), [("fieldSelector", f"metadata.name={helper.spec.name}")]
     events = cluster.watch(path, query, timeout_seconds=_NEWS_SECONDS)
-    return any(event["type"] == "DELETED" or helper_pod.is_over(event["object"]) for event in events)
+    return any(event["type"] == "DELETED" or is_over(event["object"]) for event in events)
 
 
 def remove(cluster: Cluster, spec: HelperSpec) -> None:

@@ -140,8 +140,8 @@ def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, u
     run = trail.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
     known = policy.reserved if isinstance(policy, cpu_policy.CpuPolicy) else None
 
-    def hold(word: str) -> list[str]:
-        return agent.hold_command(word, known, len(last_link), digest, shell=shell)
+    def hold(word: str, patience_seconds: float) -> list[str]:
+        return agent.hold_command(word, known, len(last_link), digest, patience_seconds, shell=shell)
 
     helper = HelperSpec(
         name=f"{NAME_PREFIX}{new_id()}",
@@ -150,7 +150,7 @@ def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, u
         architecture=architecture,
         image=images[0],
         agent=node.agent_script(),
-        command=tuple(hold(nonce)),
+        command=tuple(hold(nonce, request.timeout_seconds)),
         node_tools=not request.image,
         annotations=run,
         life_seconds=_life_seconds(request),
@@ -158,7 +158,8 @@ def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, u
     kept = None
     if request.keep_seconds is not None and known and request.via.kind == via.POD:
         words = keeping.hold_words(request.keep_seconds)
-        kept = keeping.shared(helper, user, comparable=hold(keeping.ANY_NONCE), command=[*hold(nonce), *words])
+        comparable = hold(keeping.ANY_NONCE, keeping.ANY_PATIENCE_SECONDS)
+        kept = keeping.shared(helper, user, comparable=comparable, command=[*helper.command, *words])
     return Plan(chosen, policy, helper, kept, images, nonce, _address(node_object), shell, last_link, run)
 
 

@@ -23,6 +23,7 @@ from kubectl_nsexec.via import POD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kubectl_nsexec.caretaker import Caretaker
     from kubectl_nsexec.console import Console
     from kubectl_nsexec.entry import StartedCommand
     from kubectl_nsexec.interrupts import Interrupts
@@ -46,10 +47,11 @@ def run(
     console: Console,
     interrupts: Interrupts,
     terminal: Terminal | None = None,
+    caretaker: Caretaker | None = None,
 ) -> int:
     """Does what ``request`` says, as planned, and returns the exit status. Raises the NsexecError family.
 
-    ``terminal``: the user's, when the command is to have one too.
+    ``terminal``: the user's, when the command is to have one too. ``caretaker``: who clears up should we be killed.
     """
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
     if made.target.notice:
@@ -65,7 +67,7 @@ def run(
         Background(prepare_streams)  # while the node starts the helper pod
     with ExitStack() as stack:
         window = terminal.size() if terminal else None
-        entry, policy, started = _start(stack, request, cluster, made, deadline, interrupts, console, window)
+        entry, policy, started = _start(stack, request, cluster, made, deadline, interrupts, console, window, caretaker)
         _tell(request, started, console)
         if request.command:
             event = _event(made, policy, entry.way)
@@ -111,6 +113,7 @@ def _start(
     interrupts: Interrupts,
     console: Console,
     window: tuple[int, int] | None,
+    caretaker: Caretaker | None,
 ) -> tuple[Entry, CpuPolicy, StartedCommand]:
     """The command, started on the CPUs of that policy; ``stack`` ends what it needs."""
     if made.kept is not None:
@@ -127,7 +130,7 @@ def _start(
     links = Links()
     if request.via.kind == POD:
         helper, _ = helper_pod.run_one_of(
-            stack, cluster, made.helper, made.images, deadline, interrupts, console.notice
+            stack, cluster, made.helper, made.images, deadline, interrupts, console.notice, caretaker
         )
         way: Way = ByPod(request, cluster, made, helper, links, deadline)
     else:

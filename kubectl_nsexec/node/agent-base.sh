@@ -6,13 +6,13 @@ set -u
 export LC_ALL=C
 : "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=/host}" "${NSEXEC_RUN:=/nsexec}"
 : "${NSEXEC_CGROUP:=$NSEXEC_HOST/sys/fs/cgroup}"
-nonce='' unread=0
+nonce='' unread=0 patience=300
 
 say() { printf '%s {%s}\n' "$nonce" "$1"; }
 
 harmless() { tr -c ' !#-[]-~' '?'; } # what a string in JSON, and a terminal, takes as it is
 
-take() { timeout 300 head -c "$1"; } # of stdin so many bytes: a client that died before it sent them never will
+take() { timeout "$patience" head -c "$1"; } # of stdin so many bytes: a client that died before it sent them never will
 
 fail() { # $1: code, $2: one sentence, $3: what follows it, as JSON has it
   # The reader of our first words is there once it has sent the link: until then they would be lost.

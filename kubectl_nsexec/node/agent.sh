@@ -2,9 +2,11 @@
 # What nsexec runs on the node, as root, in the helper container or (alone) on the node itself, in POSIX sh: dash, bash
 # and BusyBox ash.
 #
-#   hold NONCE RESERVED LINK_BYTES LINK_SHA256   the helper's main process: narrows its own container to the
+#   hold NONCE RESERVED LINK_BYTES LINK_SHA256 PATIENCE
+#                                                the helper's main process: narrows its own container to the
 #                                                reserved CPUs, takes the last link from stdin, holds the lease;
-#                                                RESERVED "ask": tells what the node says, and is told the CPUs
+#                                                RESERVED "ask": tells what the node says, and is told the CPUs;
+#                                                PATIENCE: how long (s) it waits for a client that may have been killed
 #     [IDLE LIFE]                                of a helper that is kept: how long (s) it waits for the next session, and
 #                                                how long one of its sessions may last
 #   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
@@ -33,7 +35,7 @@ take_link() { # from stdin, $unread bytes with the SHA-256 sum $sum → $link
 ask() { # → $reserved, by the client, who cannot say it before it has seen what the node says
   # Until then this shell waits in the shared pool, as any best-effort pod does: on CPUs that nobody owns.
   gather
-  read -r word && [ "$word" = look ] || exit 125
+  [ "$(take 5)" = look ] || exit 125
   own_mask
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   find_kubelet_state
@@ -42,7 +44,7 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
 }
 
 hold() {
-  reserved=$1 sum=$3 idle=${4:-} life=${5:-}
+  reserved=$1 sum=$3 patience=$4 idle=${5:-} life=${6:-}
   [ "$reserved" != ask ] || ask
   unread=$2
   find_home
@@ -211,8 +213,8 @@ unset NSEXEC_AGENT
 part=${1:-} nonce=${2:-}
 named "$nonce" || part=''
 case $part,$# in
-hold,5) counted "$4" && named "$5" && shift 2 && hold "$@" ;;
-hold,7) counted "$4" && named "$5" && counted "$7" && shift 2 && hold "$@" ;;
+hold,6) counted "$4" && named "$5" && counted "$6" && shift 2 && hold "$@" ;;
+hold,8) counted "$4" && named "$5" && counted "$6" && counted "$8" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
 alone,11) shift 2 && alone "$@" ;;
 home,11) counted "$4" && named "$5" && named "$6" && shift 2 && home "$@" ;;

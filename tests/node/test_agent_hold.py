@@ -30,7 +30,7 @@ LAYOUTS = [
 
 def hold(node: FakeNode, reserved: str = "0-1", *, size: int = len(LINK), **options: str) -> subprocess.Popen[bytes]:
     """The main process, with the link on its way."""
-    agent = node.start("hold", NONCE, reserved, str(size), options.pop("sum", SUM), **options)
+    agent = node.start("hold", NONCE, reserved, str(size), options.pop("sum", SUM), "60", **options)
     stdin = cast("IO[bytes]", agent.stdin)
     stdin.write(LINK)
     stdin.flush()
@@ -120,7 +120,7 @@ def test_own_folder_is_found_from_inside_a_cgroup_namespace(tmp_path: Path) -> N
 def test_container_that_is_not_narrowed_is_an_error(tmp_path: Path, mask: str) -> None:
     """The mask is read back; the error is told when the link has been read, for only then somebody listens."""
     node = FakeNode(tmp_path, mask=mask)
-    agent = node.start("hold", NONCE, "0-1", str(len(LINK)), SUM)
+    agent = node.start("hold", NONCE, "0-1", str(len(LINK)), SUM, "60")
     stdin = cast("IO[bytes]", agent.stdin)
     stdin.write(LINK[:-1])
     stdin.flush()
@@ -147,7 +147,7 @@ def test_link_that_cannot_watch_is_an_error(tmp_path: Path) -> None:
     """The helper is not ready before its CPUs are watched over."""
     node = FakeNode(tmp_path)
     broken = b"#!/bin/sh\nexit 1\n"
-    agent = node.start("hold", NONCE, "0-1", str(len(broken)), hashlib.sha256(broken).hexdigest())
+    agent = node.start("hold", NONCE, "0-1", str(len(broken)), hashlib.sha256(broken).hexdigest(), "60")
     output, _ = agent.communicate(broken, timeout=20)
     assert (events(output)[0]["code"], agent.returncode) == ("node", 125)
 
@@ -157,6 +157,17 @@ def test_helper_pod_without_folder_is_an_error(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
     output, _ = (agent := hold(node, NSEXEC_POD_UID="unknown")).communicate(timeout=20)
     assert (events(output)[0]["code"], agent.returncode) == ("placement", 125)
+
+
+@pytest.mark.parametrize(("reserved", "said"), [("0-1", ["error"]), ("ask", [])])
+def test_a_client_that_never_comes_is_not_waited_for_longer_than_it_would_have_tried(
+    tmp_path: Path, reserved: str, said: list[str]
+) -> None:
+    """It was killed between creating the pod and attaching: nothing closes its stdin, but patience ends."""
+    agent = FakeNode(tmp_path).start("hold", NONCE, reserved, str(len(LINK)), SUM, "1")
+    assert agent.wait(timeout=20) == 125
+    output, errors = agent.communicate()
+    assert ([event["event"] for event in events(output)], errors) == (said, b"")
 
 
 def test_client_that_dies_ends_the_helper(tmp_path: Path) -> None:
@@ -172,7 +183,7 @@ def test_helper_that_is_kept_hands_over_to_the_door(tmp_path: Path) -> None:
     """It tells the link what to say, where it stands and how long it waits; stdin is nothing to it any more."""
     node = FakeNode(tmp_path)
     link = b'#!/bin/sh\nprintf "%s\\n" "$@" >"${0%/*}/$1-words"\necho ready\ncat\n'
-    agent = node.start("hold", NONCE, "0-1", str(len(link)), hashlib.sha256(link).hexdigest(), "600", "86400")
+    agent = node.start("hold", NONCE, "0-1", str(len(link)), hashlib.sha256(link).hexdigest(), "60", "600", "86400")
     output, errors = agent.communicate(link + b"more", timeout=20)
     assert (agent.returncode, output, errors) == (0, b"ready\n", b"")
     words = (node.run / "door-words").read_text().splitlines()

@@ -170,7 +170,8 @@ def test_kubelet_with_a_root_of_its_own_is_found(tmp_path: Path) -> None:
     [
         [],
         ["enter"],
-        ["hold", NONCE, "0", "x", "y"],
+        ["hold", NONCE, "0", "x", "y", "60"],
+        ["hold", NONCE, "0", "1", "y", "x"],
         ["enter", 'n"', "0", "sess1", TARGET_UID, TARGET_ID, "0", "first", "container"],
         ["other", NONCE],
     ],

@@ -210,7 +210,7 @@ def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -
         pytest.skip(f"{shell} is not installed here")
     put(node, "/etc/kubernetes/openshift-workload-pinning", PINNING)
     link = b"#!/bin/sh\necho ready\n"
-    agent = node.start("hold", NONCE, "ask", str(len(link)), "0" * 64, shell=shell)
+    agent = node.start("hold", NONCE, "ask", str(len(link)), "0" * 64, "60", shell=shell)
     stdin, stdout = cast("IO[bytes]", agent.stdin), cast("IO[bytes]", agent.stdout)
     own = node.at(node.own) / "cpuset.cpus"
     stdin.write(b"look\n")
@@ -230,16 +230,16 @@ def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -
 @pytest.mark.parametrize("answer", [b"", b"look", b"go\n", b"look\n", b"look\nstay\n", b"look\nplace"])
 def test_a_client_that_gives_no_cpus_ends_it_quietly(node: FakeNode, answer: bytes) -> None:
     """Gone, or of another mind: nothing is moved and nothing more is said."""
-    agent = node.start("hold", NONCE, "ask", "5", "0" * 64)
+    agent = node.start("hold", NONCE, "ask", "5", "0" * 64, "60")
     output, errors = agent.communicate(answer, timeout=20)
     assert (agent.returncode, errors) == (125, b"")
-    assert [event["event"] for event in events(output)] == (["node"] if answer.startswith(b"look\n") else [])
+    assert [event["event"] for event in events(output)] == (["node"] if answer.startswith(b"look") else [])
     assert (node.at(node.own) / "cpuset.cpus").read_text() == "0-3\n"
 
 
 @pytest.mark.parametrize("cpus", ["", "9-", "200", "60-63", "x"])
 def test_no_usable_cpus_are_an_error(node: FakeNode, cpus: str) -> None:
     """As on the command line: no list, not online."""
-    agent = node.start("hold", NONCE, "ask", "5", "0" * 64)
+    agent = node.start("hold", NONCE, "ask", "5", "0" * 64, "60")
     output, _ = agent.communicate(f"look\nplace {cpus}\n12345".encode(), timeout=20)
     assert [event.get("code") for event in events(output)] == [None, "placement"]

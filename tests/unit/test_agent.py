@@ -25,7 +25,7 @@ def target(*, shares_host_pid: bool = False) -> Target:
 
 def test_the_main_process_command() -> None:
     """The agent's text comes from the environment, and its arguments are words of their own."""
-    assert hold_command(NONCE, RESERVED, 20480, SUM) == [
+    assert hold_command(NONCE, RESERVED, 20480, SUM, 59.2) == [
         "/usr/bin/sh",
         "-c",
         'eval "$NSEXEC_AGENT"',
@@ -35,6 +35,7 @@ def test_the_main_process_command() -> None:
         "0-1,4",
         "20480",
         SUM,
+        "60",
     ]
 
 
@@ -81,7 +82,7 @@ def test_a_session_id_that_is_no_folder_name_is_refused(session_id: str) -> None
 
 def test_a_main_process_that_is_to_ask_for_its_cpus() -> None:
     """A word in place of the list, and the list in a line of its own later."""
-    assert hold_command(NONCE, None, 20480, SUM)[-4:] == [NONCE, "ask", "20480", SUM]
+    assert hold_command(NONCE, None, 20480, SUM, 60)[-5:] == [NONCE, "ask", "20480", SUM, "60"]
     assert place_line(RESERVED) == b"place 0-1,4\n"
     with pytest.raises(ValueError, match="reserved set is empty"):
         place_line(CpuSet())
@@ -90,13 +91,13 @@ def test_a_main_process_that_is_to_ask_for_its_cpus() -> None:
 def test_values_outside_the_protocol_are_refused() -> None:
     """Nonce, set and sum are checked where the command line is built."""
     with pytest.raises(ValueError, match="nonce"):
-        hold_command("a b", RESERVED, 1, SUM)
+        hold_command("a b", RESERVED, 1, SUM, 60)
     with pytest.raises(ValueError, match="reserved set is empty"):
-        hold_command(NONCE, CpuSet(), 1, SUM)
+        hold_command(NONCE, CpuSet(), 1, SUM, 60)
     with pytest.raises(ValueError, match="SHA-256"):
-        hold_command(NONCE, RESERVED, 1, "AB" * 32)
+        hold_command(NONCE, RESERVED, 1, "AB" * 32, 60)
     with pytest.raises(ValueError, match="size"):
-        hold_command(NONCE, RESERVED, 0, SUM)
+        hold_command(NONCE, RESERVED, 0, SUM, 60)
 
 
 def test_the_line_that_lets_the_agent_go_on() -> None:

@@ -1,0 +1,47 @@
+"""What a pod's status says of its life: pure reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+IMAGE_FAILURES = {"ErrImageNeverPull", "ErrImagePull", "ImageInspectError", "ImagePullBackOff", "InvalidImageName"}
+"""Reasons (ContainerStateWaiting.reason, k8s.io/kubernetes pkg/kubelet/images) that another image may mend."""
+_START_FAILURES = IMAGE_FAILURES | {
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+}
+
+
+def start_failure(pod: Json) -> str | None:
+    """Why the pod will never run, in the node's own words, or None while it may still."""
+    status = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp"):
+        return "it was deleted"
+    if status.get("phase") in ("Failed", "Succeeded"):
+        words = [status.get("reason"), status.get("message")]
+        for container in status.get("containerStatuses") or []:
+            ended = (container.get("state") or {}).get("terminated") or {}
+            words += [ended.get("reason"), f"exit code {ended['exitCode']}" if "exitCode" in ended else None]
+        return ": ".join(word for word in words if word) or f"its phase is {status['phase']}"
+    for container in status.get("containerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in _START_FAILURES:
+            return f"{waiting['reason']}: {waiting.get('message') or 'no message'}"
+    return None
+
+
+def is_over(pod: Json) -> bool:
+    """Whether it has ended or been deleted."""
+    status = pod.get("status") or {}
+    ended = any("terminated" in (each.get("state") or {}) for each in status.get("containerStatuses") or [])
+    return ended or status.get("phase") in ("Failed", "Succeeded") or bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def is_running(pod: Json) -> bool:
+    """Whether the helper's container runs."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return bool(statuses) and all("running" in (status.get("state") or {}) for status in statuses)
