@@ -38,6 +38,8 @@ def freeze(wheel: Path, site: Path, bill: str, work: Path) -> Path:
     SITE is a folder that WHEEL is installed in: its modules are taken from there, its other files from the wheel.
     Raises ReleaseError when PyInstaller fails or a licence is missing.
     """
+    more = [metadata.distribution(name) for name in ("pysocks", "pyinstaller")]
+    licences.write(work / "licenses", [*licences.closure(PROGRAM, site), *more])  # before the step that takes long
     words = ["--onedir", "--noconfirm", "--noupx", "--debug", "noarchive", "--log-level", "WARN", "--name", PROGRAM]
     words += ["--distpath", str(work), "--workpath", str(work / "pyinstaller"), "--specpath", str(work)]
     words += [word for name in _EXCLUDED for word in ("--exclude-module", name)]
@@ -52,9 +54,8 @@ def freeze(wheel: Path, site: Path, bill: str, work: Path) -> Path:
     )
     folder = work / PROGRAM
     _take_from_wheel(wheel, folder)
-    more = [metadata.distribution(name) for name in ("pysocks", "pyinstaller")]
-    distributions = [*licences.closure(PROGRAM, site), *more]
-    licences.write(folder / "licenses", distributions, _libraries(work / "pyinstaller"))
+    licences.write_of_libraries(work / "licenses", _libraries(work / "pyinstaller"))
+    shutil.move(work / "licenses", folder)
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     shutil.copyfile(ROOT / "README.md", folder / "README.md")
     (folder / f"{PROGRAM}.cdx.json").write_text(bill, encoding="utf-8")

@@ -46,15 +46,22 @@ def closure(name: str, site: Path) -> list[metadata.Distribution]:
     return [found[key] for key in sorted(found)]
 
 
-def write(folder: Path, distributions: Iterable[metadata.Distribution], libraries: Sequence[Path]) -> None:
-    """Fill FOLDER with one folder of licences for each distribution, for Python, and for each package of LIBRARIES.
+def write(folder: Path, distributions: Iterable[metadata.Distribution]) -> None:
+    """Fill FOLDER with one folder of licences for each distribution and for Python.
 
-    LIBRARIES are shared libraries where the build machine has them. Raises ReleaseError for what has no licence.
+    Raises ReleaseError for what has no licence.
     """
     for each in distributions:
         _copy(folder / f"{each.name}-{each.version}", _of_distribution(each), each.name)
     version = sysconfig.get_python_version()
     _copy(folder / f"Python-{version}", _of_python(version), "Python")
+
+
+def write_of_libraries(folder: Path, libraries: Sequence[Path]) -> None:
+    """Add to FOLDER one folder for each package of LIBRARIES, shared libraries where the build machine has them.
+
+    Raises ReleaseError for one that has no licence or is of no package.
+    """
     for package, files in _packages(libraries).items():
         _copy(folder / package, files, package)
 

@@ -62,8 +62,8 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def run(argv: list[str], cwd: Path, environment: dict[str, str] | None = None) -> None:
-    """Run ARGV in CWD. Raises ReleaseError with its last words when it fails."""
+def run(argv: list[str], cwd: Path, environment: dict[str, str] | None = None, umask: int = -1) -> None:
+    """Run ARGV in CWD (``umask`` -1: ours). Raises ReleaseError with its last words when it fails."""
     done = subprocess.run(
         argv,
         cwd=cwd,
@@ -73,6 +73,7 @@ def run(argv: list[str], cwd: Path, environment: dict[str, str] | None = None) -
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        umask=umask,
     )
     if done.returncode:
         raise ReleaseError(f"{' '.join(argv[:4])} … ended with status {done.returncode}:\n{done.stdout[-2000:]}")
