@@ -177,6 +177,7 @@ enter() {
       fail user-namespace "process $inner has another user namespace than the container"
     root=$(readlink -n root | base64 -w0)
   fi
+  inner=${pids##*[!0-9]} # now: whoever gathers looks at other processes
   # What a helper that is kept saw when it began may be true no more.
   if [ -n "${NSEXEC_SESSION:-}" ] || [ ! -r "$NSEXEC_RUN/sources" ]; then gather; else sources=$(cat "$NSEXEC_RUN/sources"); fi
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
@@ -184,7 +185,6 @@ enter() {
   for kind in ipc uts net cgroup; do # the last link joins pid and mnt, and last of all user
     [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
   done
-  inner=${pids##*[!0-9]}
   tell_target
 
   # read takes a byte at a time from a pipe: what follows the line is left for the last link.

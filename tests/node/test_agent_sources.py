@@ -173,6 +173,12 @@ def test_not_everything_called_kubelet_is_the_nodes(node: FakeNode, who: str) ->
     assert set(sent(node)) == {"/etc/kubernetes/kubelet.conf"}
 
 
+def test_the_number_inside_is_the_targets_and_not_the_kubelets(node: FakeNode) -> None:
+    """A session that gathers, as one in a helper that is kept does, has looked at another process last."""
+    running_kubelet(node, pid=900)
+    assert look(node.enter(reserved="0-1,64-65"))["inner"] == 1
+
+
 def test_a_kubelet_that_has_ended_is_no_second_one(node: FakeNode) -> None:
     """One that nobody waited for, from before a restart, is still called kubelet."""
     put(node, "/etc/own.json", CONFIG)
