@@ -54,6 +54,11 @@ test-install: .venv .release ## packages installed by pipx, uv, other Pythons, w
 dist: .release ## wheel, sdist, an archive without Python for this platform, krew's manifest, in dist/
 	@.release/bin/python -m release dist
 
+.PHONY: dist-older
+dist-older: ## the same, its archive for older systems too (Debian 11, RHEL 9): built on one, as root
+	@$(TESTBED) packages packaging
+	@$(PYTHON) -m release.older
+
 .PHONY: release-check
 release-check: .release ## whether this commit can be released; TAG=v1.2.3: by that tag
 	@.release/bin/python -m release check $(if $(TAG),--tag $(TAG))

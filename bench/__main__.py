@@ -9,6 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -23,8 +25,9 @@ from testbed.progress import say
 
 Measured = tuple[list[Result], str]
 
-_PARTS: Final[dict[str, Callable[[Record], Measured]]] = {
-    "startup": lambda _: (startup.measure(), ""),
+_ALONE: Final[dict[str, Callable[[], Measured]]] = {"startup": lambda: (startup.measure(), "")}
+"""What needs no cluster."""
+_ON_THE_NODE: Final[dict[str, Callable[[Record], Measured]]] = {
     "cold": lambda _: cold.measure(),
     "throughput": lambda _: (throughput.measure(), ""),
     "loop": loop.measure,
@@ -34,49 +37,71 @@ _MINUTES: Final = 5
 
 def main(wanted: list[str]) -> int:
     """Measure the parts WANTED (all of them when there are none) and return the exit status."""
-    if unknown := [name for name in wanted if name not in _PARTS]:
-        say(f"there is no part {', '.join(unknown)}; there are: {', '.join(_PARTS)}")
+    known = [*_ALONE, *_ON_THE_NODE]
+    if unknown := [name for name in wanted if name not in known]:
+        say(f"there is no part {', '.join(unknown)}; there are: {', '.join(known)}")
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
-        return _measure(wanted or list(_PARTS))
+        return _measure(wanted or known)
     except (BenchError, ClusterError) as error:
         say(f"bench: nothing could be measured: {error}")
         return 1
 
 
 def _measure(wanted: list[str]) -> int:
-    if not host_node.running():
+    on_the_node = [name for name in wanted if name in _ON_THE_NODE]
+    if on_the_node and not host_node.running():
         raise ClusterError("the host node is down; `make bench` brings it up")
     say(f"bench: {', '.join(wanted)}; all of it takes about {_MINUTES} min")
     for doubt in _doubts():
         say(f"  doubtful: {doubt}")
-    results: list[Result] = []
-    failures: list[str] = []
-    details: list[str] = []
-    with pod.target() as record:
-        for name in wanted:
-            try:
-                found, detail = _PARTS[name](record)
-            except (BenchError, ClusterError) as error:
-                failures.append(f"{name} could not be measured: {error}")
-                say(failures[-1])
-                # The loop may still be at work, and would take a CPU from what comes next.
-                with suppress(BenchError):
-                    record.rest()
-                continue
-            results += found
-            details += [detail] if detail else []
-            for result in found:
-                _show(result.line())
-    for text in [*details, table(results), *failures]:
-        _show(f"\n{text}")
-    count = Counter(result.verdict for result in results)
-    reached, missed, unknown = (count[kind] for kind in (Verdict.REACHED, Verdict.MISSED, Verdict.UNKNOWN))
-    words = f"{reached} targets reached, {missed} missed, {unknown} not known for noise"
-    _show(f"\nbench: {words}; {len(failures)} parts failed")
-    return 1 if failures or unknown else 0
+    outcome = _Outcome()
+    for name in wanted:
+        if name in _ALONE:
+            outcome.add(name, _ALONE[name])
+    if on_the_node:
+        with pod.target() as record:
+            for name in on_the_node:
+                if not outcome.add(name, partial(_ON_THE_NODE[name], record)):
+                    # The loop may still be at work, and would take a CPU from what comes next.
+                    with suppress(BenchError):
+                        record.rest()
+    return outcome.told()
+
+
+@dataclass
+class _Outcome:
+    """What the parts have found so far."""
+
+    results: list[Result] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, name: str, measure: Callable[[], Measured]) -> bool:
+        """Measure the part NAME and show what came of it; whether that went well."""
+        try:
+            found, detail = measure()
+        except (BenchError, ClusterError) as error:
+            self.failures.append(f"{name} could not be measured: {error}")
+            say(self.failures[-1])
+            return False
+        self.results += found
+        self.details += [detail] if detail else []
+        for result in found:
+            _show(result.line())
+        return True
+
+    def told(self) -> int:
+        """Show all of it together and return the exit status."""
+        for text in [*self.details, table(self.results), *self.failures]:
+            _show(f"\n{text}")
+        count = Counter(result.verdict for result in self.results)
+        reached, missed, unknown = (count[kind] for kind in (Verdict.REACHED, Verdict.MISSED, Verdict.UNKNOWN))
+        words = f"{reached} targets reached, {missed} missed, {unknown} not known for noise"
+        _show(f"\nbench: {words}; {len(self.failures)} parts failed")
+        return 1 if self.failures or unknown else 0
 
 
 def _doubts() -> list[str]:

@@ -16,31 +16,39 @@ from typing import Final
 from bench.commands import environment, kubectl, run, timed
 from bench.errors import BenchError
 from bench.results import Result, seconds, verdict
-from testbed.paths import KUBECONFIG
+from testbed import binaries, pki
+from testbed.paths import API_SERVER
 from testbed.progress import say
 
 RUNS: Final = 21
 HELP_RATIO: Final = 4.0
 REQUEST_RATIO: Final = 8.0
+_USER: Final = "bench"
 _PATIENCE_SECONDS: Final = 20.0
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _GO_NAMES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def measure() -> list[Result]:
-    """Run ours and kubectl in turn; every ratio is of two runs that followed each other. Raises BenchError."""
+    """Run ours and kubectl in turn; every ratio is of two runs that followed each other.
+
+    No cluster is asked. Raises BenchError, ClusterError.
+    """
+    binaries.KUBERNETES.ensure()
     with tempfile.TemporaryDirectory() as folder:
+        pki.certificate(_USER, _USER, _USER)
+        kubeconfig = pki.kubeconfig(Path(folder, "kubeconfig"), _USER, API_SERVER)
         programs = {"wheel": _from_wheel(Path(folder, "wheel"))}
         if archive := _newest_archive():
             programs["archive"] = _from_archive(archive, Path(folder, "archive"))
         else:
             say("start-up: dist/ has no archive for this machine (make dist), so only the wheel is measured")
-        return [result for name, program in programs.items() for result in _measured(name, str(program))]
+        return [result for name, program in programs.items() for result in _measured(name, str(program), kubeconfig)]
 
 
-def _measured(name: str, program: str) -> list[Result]:
+def _measured(name: str, program: str, kubeconfig: Path) -> list[Result]:
     say(f"start-up of the {name}, {RUNS} times each")
-    asked = (program, f"--kubeconfig={KUBECONFIG}", "pod")
+    asked = (program, f"--kubeconfig={kubeconfig}", "pod")
     version = kubectl("version", "--client")
     # The other one stands between ours: what else the machine does then meets both.
     rounds = [(timed([program, "--help"]), timed(version), _until_heard(asked)) for _ in range(RUNS + 1)]

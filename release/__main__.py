@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from release import archive, check, licences, manifest, packages, sbom
+from release import check, manifest, packages
 from release.errors import ReleaseError
 from release.names import DIST, PLATFORMS, PROGRAM, ROOT, archive_name, this_platform, version
 
@@ -38,6 +38,8 @@ def main() -> int:
 
 def _dist(arguments: argparse.Namespace) -> None:
     """Build wheel, sdist, this platform's archive, its bill of materials and krew's manifest."""
+    from release import archive, licences, sbom  # noqa: PLC0415 - all else needs the standard library only
+
     number, where, into = version(), this_platform(), arguments.into.resolve()
     into.mkdir(parents=True, exist_ok=True)
     for old in into.iterdir():

@@ -1,4 +1,4 @@
-"""What the test bed compiles: Kubernetes, the container runtime of the host node, and krew."""
+"""What the test bed compiles: Kubernetes, the container runtime of the host node, krew, and actionlint."""
 
 from typing import Final
 
@@ -41,3 +41,13 @@ KREW: Final = Build(
     linker_flags="-s -w",
 )
 """Krew, and its own check of manifests, for the tests of the packages."""
+
+ACTIONLINT: Final = Build(
+    title="actionlint",
+    module=REPOSITORY / "testbed" / "actionlint",
+    programs=("actionlint",),
+    packages=120,
+    core_minutes=1,
+    linker_flags="-s -w",
+)
+"""Reads the release workflow as GitHub would, and its shell scripts with shellcheck."""

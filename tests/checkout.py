@@ -59,7 +59,8 @@ class Checkout:
     def attempt(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run a program there as somebody who has this checkout only."""
         kept = {name: value for name, value in os.environ.items() if name not in _HERE}
-        environment = {**kept, "XDG_CACHE_HOME": str(CACHE.parent), **_SOMEBODY, **_NOBODYS}
+        caches = {"XDG_CACHE_HOME": str(CACHE.parent), "NSEXEC_BUILD_CACHE": str(CACHE / "links")}
+        environment = {**kept, **caches, **_SOMEBODY, **_NOBODYS}
         return subprocess.run(argv, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
 
     def change(self, name: str, pattern: str, by: str) -> None:

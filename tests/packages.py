@@ -7,6 +7,8 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from release import env
 from testbed.paths import CACHE, REPOSITORY
 
 _CODE = ("kubectl_nsexec", "release", "tools", "hatch_build.py", "pyproject.toml")
+_OLDER = ("testbed/minimal_root.py", "testbed/old_system.py")
 _INPUTS = (*_CODE, "README.md", "LICENSE", "CHANGELOG.md")
 _EPOCH = "1700000000"
 """The time in the packages (SOURCE_DATE_EPOCH): a commit that changes none of the inputs builds nothing anew."""
@@ -32,18 +35,29 @@ class Packages(NamedTuple):
     manifest: Path
     bill: Path
 
+    def unpack(self, into: Path) -> Path:
+        """Unpack the archive into the folder INTO and return its folder."""
+        with tarfile.open(self.archive) as content:
+            content.extractall(into, filter="data")
+        return into / "kubectl-nsexec"
 
-def built() -> Packages:
-    """The packages of this checkout as it is now, from the cache when they are there."""
+
+def built(*, older: bool = False) -> Packages:
+    """The packages of this checkout as it is now, from the cache when they are there; OLDER: of ``make dist-older``."""
     tools = env.folder()
     if not (tools / "complete").exists():
         pytest.fail("the tools that make packages are not there: make .release", pytrace=False)
-    folder = CACHE / f"dist-{_key(tools)}"
+    argv = (
+        [sys.executable, "-m", "release.older"]
+        if older
+        else [str(tools / "bin/python"), "-m", "release", "dist", "--into"]
+    )
+    folder = CACHE / (f"dist-older-{_key(tools, *_OLDER)}" if older else f"dist-{_key(tools)}")
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "dist.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
-            _build(tools, folder)
+            _build(argv, folder)
     wheel, sdist, archive, bill = (
         next(folder.glob(kind))
         for kind in ("*.whl", "kubectl_nsexec-*.tar.gz", "kubectl-nsexec-*.tar.gz", "kubectl-nsexec-*.cdx.json")
@@ -51,24 +65,19 @@ def built() -> Packages:
     return Packages(folder, wheel, sdist, archive, folder / "plugin.yaml", bill)
 
 
-def dist(tools: Path, into: Path, source: Path = REPOSITORY) -> None:
-    """What ``make dist`` does, with the packages in INTO."""
+def _build(argv: list[str], folder: Path) -> None:
     links = os.environ.get("NSEXEC_BUILD_CACHE", str(CACHE / "links"))
     environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "NSEXEC_BUILD_CACHE": links}
-    argv = [str(tools / "bin/python"), "-m", "release", "dist", "--into", str(into)]
-    done = subprocess.run(argv, cwd=source, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def _build(tools: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".dist-", dir=CACHE) as scratch:
-        dist(tools, Path(scratch) / "dist")
+        words = [*argv, str(Path(scratch) / "dist")]
+        done = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
         shutil.move(Path(scratch) / "dist", folder)
 
 
-def _key(tools: Path) -> str:
-    """Names everything that the packages' bytes depend on."""
-    git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_INPUTS]
+def _key(tools: Path, *more: str) -> str:
+    """Names everything that the packages' bytes depend on: the inputs and MORE."""
+    git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_INPUTS, *more]
     listed = subprocess.run(git, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split("\0")
     key = hashlib.sha256(tools.name.encode())
     for name in sorted(set(filter(None, listed))):

@@ -7,14 +7,18 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
 import zipfile
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
 
-from release import archive, entry
+from release import archive, entry, env
 from release.names import version
-from testbed import minimal_root
+from testbed import minimal_root, old_system
+from tests import packages as made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,10 +60,38 @@ def test_everybodys_licence_is_inside(unpacked: Path) -> None:
     assert {part["name"].lower() for part in bill["components"]} - names == set()
 
 
+def test_whose_each_file_is(unpacked: Path) -> None:
+    """Python's, a distribution's or a system package's; that one's licence is there for every one of them."""
+    licensed = {path.name for path in (unpacked / "licenses").iterdir()}
+    owners = {name: owner for name in os.listdir(unpacked / "_internal") for owner in _owners(name)}  # noqa: PTH208
+    assert {name for name in os.listdir(unpacked / "_internal") if name not in owners} == set()  # noqa: PTH208
+    assert {"libssl.so.3", "yaml", "socks.pyc", "json", "kubernetes"} <= owners.keys()
+    assert {name: owner for name, owner in owners.items() if owner not in licensed} == {}
+
+
+def _owners(name: str) -> list[str]:
+    """The folder of licences for NAME, a file or folder that PyInstaller has taken; empty when nobody is known."""
+    module = name.split(".", maxsplit=1)[0].split("-", maxsplit=1)[0]
+    python = f"Python-{sys.version_info.major}.{sys.version_info.minor}"
+    if module in {*sys.stdlib_module_names, "python3", "pydoc_data"} or module.startswith(
+        ("libpython", "_sysconfigdata")
+    ):
+        return [python]
+    if module == "kubectl_nsexec":
+        return [f"kubectl-nsexec-{version()}"]
+    if ".so" in name:
+        found = subprocess.run(["dpkg-query", "--search", f"*/{name}"], capture_output=True, text=True, check=True)
+        return [found.stdout.split(":")[0]]
+    (site,) = env.folder().glob("lib/python3.*/site-packages")
+    return [
+        f"{each.name}-{each.version}"
+        for each in metadata.distributions(path=[str(site)])
+        if module in {file.parts[0].split(".")[0].split("-")[0] for file in each.files or []}
+    ]
+
+
 def test_no_link_and_no_odd_name(packages: Packages) -> None:
     """Krew extracts neither."""
-    import tarfile  # noqa: PLC0415 - here only
-
     with tarfile.open(packages.archive) as content:
         members = content.getmembers()
     assert {member.type for member in members} == {tarfile.REGTYPE}
@@ -101,21 +133,38 @@ def test_the_systems_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch, t
     assert chosen == {"SSL_CERT_DIR": "/mine"}
 
 
-def test_on_the_smallest_debian(unpacked: Path, tmp_path: Path) -> None:
-    """No Python, no locale, not even /proc; help, completion and an error all come."""
-    minimal_root.unpack(tmp_path)
-    shutil.copytree(unpacked, tmp_path / "opt/kubectl-nsexec")
-    (tmp_path / "usr/bin/kubectl_complete-nsexec").symlink_to("/opt/kubectl-nsexec/kubectl-nsexec")
-    (tmp_path / "dev/null").touch()
-    assert not list((tmp_path / "usr/bin").glob("python3*"))
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_on_the_smallest_debian(suite: str, unpacked: Path, tmp_path: Path) -> None:
+    """No Python, no locale, not even /proc; help, completion and an error all come. On a newer glibc as well."""
+    minimal_root.unpack(tmp_path, suite)
+    _works(unpacked, tmp_path)
+
+
+def test_on_an_older_glibc(tmp_path: Path) -> None:
+    """Of ``make dist-older``: it runs where the other one says which glibc it lacks, and on this machine."""
+    older = made.built(older=True).unpack(tmp_path / "archive")
+    own = archive.needs_glibc(older)
+    assert own <= (2, 31)
+    minimal_root.unpack(tmp_path / "root", old_system.SUITE)
+    _works(older, tmp_path / "root")
+    here = subprocess.run([str(older / "kubectl-nsexec"), "--version"], capture_output=True, text=True, check=True)
+    assert here.stdout.startswith(f"kubectl nsexec {version()}\n")
+
+
+def _works(folder: Path, root: Path) -> None:
+    shutil.copytree(folder, root / "opt/kubectl-nsexec")
+    (root / "usr/bin/kubectl_complete-nsexec").symlink_to("/opt/kubectl-nsexec/kubectl-nsexec")
+    (root / "dev/null").touch()
+    assert not list((root / "usr/bin").glob("python3*"))
 
     def chrooted(*argv: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C"}
-        words = ["chroot", str(tmp_path), *argv]
+        words = ["chroot", str(root), *argv]
         return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
     program = "/opt/kubectl-nsexec/kubectl-nsexec"
-    assert chrooted(program, "--version").stdout.startswith(f"kubectl nsexec {version()}\n")
+    ours, python, library = chrooted(program, "--version").stdout.splitlines()
+    assert (ours, python[:9], library[:11]) == (f"kubectl nsexec {version()}", "Python 3.", "kubernetes ")
     assert "kubectl nsexec du-0 --verify" in chrooted(program, "--help").stdout
     assert chrooted("/usr/bin/kubectl_complete-nsexec", "--contai").stdout.startswith("--container\t")
     refused = chrooted(program, "-s", "https://127.0.0.1:9", "some-pod", "--", "id")

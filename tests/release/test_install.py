@@ -13,6 +13,7 @@ import pytest
 
 from release import env
 from release.names import version
+from testbed import minimal_root
 from testbed.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ OF_THE_LIBRARIES = (
     "resources",
 )
 """The hermetic tests of what uses a library: run with the oldest and the newest."""
+OF_THE_TESTS = ("pytest", "hypothesis", "pexpect", "jsonschema", "hatchling")
+"""What they need beside."""
 
 
 def pythons() -> dict[str, str]:
@@ -72,6 +75,11 @@ def run(*argv: str, **environment: str) -> str:
     return done.stdout
 
 
+def tests_of_the_libraries() -> list[str]:
+    """Their files."""
+    return [str(REPOSITORY / f"tests/unit/test_{name}.py") for name in OF_THE_LIBRARIES]
+
+
 def working(folder: Path) -> None:
     """All four programs are in FOLDER, name the version and complete a flag."""
     assert {path.name for path in folder.iterdir()} >= PROGRAMS
@@ -103,6 +111,8 @@ def test_as_a_tool_of_its_own(
     run(tool(way), *install, str(packages.wheel), **home, **cache)
     (linked,) = [path for path in tmp_path.rglob("oc-nsexec") if path.is_symlink()]
     working(linked.parent)
+    assert (linked.resolve().parents[1] / "share/man/man1/oc-nsexec.1").is_file()
+    assert (tmp_path / ".local/share/man/man1/oc-nsexec.1").exists() == (way == "pipx")  # as the README says
     run(tool(way), *uninstall, **home, **cache)
     assert [path for path in tmp_path.rglob("*nsexec*") if path.suffix not in {".log", ".lock"}] == []
 
@@ -125,6 +135,25 @@ def test_on_every_python_that_is_here(python: tuple[str, str], packages: Package
     working(made)
 
 
+def test_on_the_newest_python_of_debian(packages: Packages, tmp_path: Path) -> None:
+    """A Python that this machine cannot have: in a tree of its own, from Debian's unstable release."""
+    newest = "python3.14"
+    minimal_root.unpack(tmp_path / "root", "sid", (newest, f"{newest}-venv"))
+
+    def inside(*argv: str) -> str:
+        done = minimal_root.run(tmp_path / "root", argv, [REPOSITORY, packages.folder], str(REPOSITORY))
+        assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    inside(newest, "-m", "venv", "/venv")
+    inside("/venv/bin/pip", "install", "--quiet", str(packages.wheel), *OF_THE_TESTS)
+    said = inside("/venv/bin/oc-nsexec", "--version")
+    assert said.startswith(f"oc nsexec {version()}\n")
+    assert "Python 3.14" in said
+    assert inside("/venv/bin/oc_complete-nsexec", "--contai").startswith("--container\t")
+    inside("/venv/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests_of_the_libraries())
+
+
 @pytest.mark.parametrize("resolution", ["lowest-direct", "highest"])
 def test_with_the_libraries_at_both_ends(resolution: str, tmp_path: Path) -> None:
     """The oldest that pyproject.toml allows on the oldest Python here, the newest on the newest: tests pass there."""
@@ -136,11 +165,9 @@ def test_with_the_libraries_at_both_ends(resolution: str, tmp_path: Path) -> Non
     run(tool("uv"), "pip", "compile", "--quiet", *compiled, project)
     run(tool("uv"), "venv", "--quiet", "--python", python, str(tmp_path / "venv"))
     inside = str(tmp_path / "venv/bin/python")
-    also = ("pytest", "hypothesis", "pexpect", "jsonschema", "hatchling")
-    run(tool("uv"), "pip", "install", "--quiet", "--python", inside, "-r", wanted, *also)
-    tests = [str(REPOSITORY / f"tests/unit/test_{name}.py") for name in OF_THE_LIBRARIES]
+    run(tool("uv"), "pip", "install", "--quiet", "--python", inside, "-r", wanted, *OF_THE_TESTS)
     done = subprocess.run(
-        [inside, "-m", "pytest", "-p", "no:cacheprovider", *tests],
+        [inside, "-m", "pytest", "-p", "no:cacheprovider", *tests_of_the_libraries()],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -1,0 +1,47 @@
+"""What is in wheel and sdist."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+from hatch_build import NODE_FOLDER, TARGETS
+from release import env
+from testbed.paths import REPOSITORY
+from tests.checkout import Checkout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.packages import Packages
+
+OF_THE_INSTALLATION = {"RECORD", "direct_url.json"}
+"""Files of .dist-info that say where it came from."""
+
+
+def installed(what: Path, into: Path, checkout: Checkout) -> dict[str, bytes]:
+    """The files that pip makes of WHAT in the folder INTO, each with its content."""
+    pip = (str(env.folder() / "bin/python"), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index")
+    checkout.run(*pip, "--no-build-isolation", "--no-compile", "--target", str(into), str(what))
+    files = [path for path in into.rglob("*") if path.is_file() and path.name not in OF_THE_INSTALLATION]
+    return {str(path.relative_to(into)): path.read_bytes() for path in files}
+
+
+def test_every_way_gives_the_same_files(packages: Packages, tmp_path: Path) -> None:
+    """The sdist, the wheel that was made of it, and a checkout."""
+    checkout = Checkout.of_this_one(tmp_path / "checkout")
+    wheel = installed(packages.wheel, tmp_path / "wheel", checkout)
+    assert installed(packages.sdist, tmp_path / "sdist", checkout) == wheel
+    assert installed(checkout.root, tmp_path / "direct", checkout) == wheel
+
+
+def test_the_wheel_has_what_runs_on_the_node(packages: Packages) -> None:
+    """Every program and script, no source of a program; and the man pages where an installation looks for them."""
+    with zipfile.ZipFile(packages.wheel) as content:
+        names = {name for name in content.namelist() if not name.endswith(".py")}
+    scripts = {f"{NODE_FOLDER}/{path.name}" for path in (REPOSITORY / NODE_FOLDER).glob("*.sh")}
+    assert scripts
+    assert {f"{NODE_FOLDER}/bin/last-link-{architecture}" for architecture in TARGETS} | scripts <= names
+    assert [name for name in names if name.endswith((".c", ".h"))] == []
+    pages = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
+    assert pages == {"share/man/man1/oc-nsexec.1", "share/man/man1/kubectl-nsexec.1"}
