@@ -75,7 +75,7 @@ def run(*argv: str, **environment: str) -> str:
     return done.stdout
 
 
-def tests_of_the_libraries() -> list[str]:
+def files_of_the_tests() -> list[str]:
     """Their files."""
     return [str(REPOSITORY / f"tests/unit/test_{name}.py") for name in OF_THE_LIBRARIES]
 
@@ -151,7 +151,7 @@ def test_on_the_newest_python_of_debian(packages: Packages, tmp_path: Path) -> N
     assert said.startswith(f"oc nsexec {version()}\n")
     assert "Python 3.14" in said
     assert inside("/venv/bin/oc_complete-nsexec", "--contai").startswith("--container\t")
-    inside("/venv/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests_of_the_libraries())
+    inside("/venv/bin/python", "-B", "-m", "pytest", "-p", "no:cacheprovider", *files_of_the_tests())
 
 
 @pytest.mark.parametrize("resolution", ["lowest-direct", "highest"])
@@ -167,7 +167,7 @@ def test_with_the_libraries_at_both_ends(resolution: str, tmp_path: Path) -> Non
     inside = str(tmp_path / "venv/bin/python")
     run(tool("uv"), "pip", "install", "--quiet", "--python", inside, "-r", wanted, *OF_THE_TESTS)
     done = subprocess.run(
-        [inside, "-m", "pytest", "-p", "no:cacheprovider", *tests_of_the_libraries()],
+        [inside, "-m", "pytest", "-p", "no:cacheprovider", *files_of_the_tests()],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
