@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.cluster import Connection
     from kubectl_nsexec.console import Console
+    from kubectl_nsexec.last_word import LastWord
     from kubectl_nsexec.sources import Source
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
@@ -70,6 +71,8 @@ class RemoteStream:
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     status: ExitStatus | None = None
+    last_word: LastWord | None = None
+    """Of a command that has started: without it no end is a success."""
 
     @property
     def ended(self) -> bool:
@@ -195,7 +198,7 @@ def relay(
         if session.status is not None:
             # Killed perhaps along with the helper pod, of which the node may tell later than of this.
             if session.status.exit_code != _KILLED or not links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS)):
-                return session.status
+                return _confirmed(session.status, session.last_word)
         elif session.connection.closed:
             raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
         if lease.ended:
@@ -223,13 +226,28 @@ def relay(
             left = ()
 
 
+def _confirmed(status: ExitStatus, last_word: LastWord | None) -> ExitStatus:
+    """The server's word, where it is a success, only with the supervisor's. Raises ConnectionLostError."""
+    if last_word is None or status.exit_code != 0:
+        return status
+    if last_word.status is None:
+        raise ConnectionLostError(
+            "the connection to the command was ended from the other side (the node's container runtime or kubelet has "
+            "restarted?); whether the command ended, and how, is not known"
+        )
+    return ExitStatus(last_word.status)
+
+
 def _show(session: RemoteStream, console: Console) -> None:
     """What CMD has written so far, to the user. Raises OutputClosedError."""
     if session.stdout:
         data, session.stdout = session.stdout, bytearray()
         console.write_stdout(data)
     if session.stderr:
-        data, session.stderr = session.stderr, bytearray()
+        if session.last_word:
+            data = session.last_word.take(session.stderr, whole=session.ended)
+        else:
+            data, session.stderr = session.stderr, bytearray()
         console.write_stderr(data)
 
 

@@ -57,6 +57,15 @@ int report_start(int pid, const char *mask, const char *tty)
     return write_all(STDOUT_FILENO, line, (size_t)length);
 }
 
+void report_end(int fd, int status)
+{
+    char line[256]; /* less than PIPE_BUF: a pipe with room takes it whole */
+    int length = snprintf(line, sizeof line, "%c%s {\"event\":\"ended\",\"status\":%d}\n", 0, nonce, status);
+
+    if (length > 0 && (size_t)length < sizeof line)
+        write_all(fd, line, (size_t)length);
+}
+
 int report_held(void)
 {
     static char line[64 * 1024], mask[CPU_TEXT]; /* as above */

@@ -19,7 +19,13 @@ int report_as(const char *nonce);
  */
 int report_start(int pid, const char *mask, const char *tty);
 
-/* The same for the lease, which this process has now; with its own CPUs. */
+/*
+ * The command has ended with STATUS, as the last word on the stream FD, which is the command's: after a zero byte, so that
+ * what it ends with itself is seldom taken for the beginning of this.
+ */
+void report_end(int fd, int status);
+
+/* "NONCE {json}": the lease is this process's now; with its own CPUs. 0 or errno. */
 int report_held(void);
 
 /* Ends this process with status 125 and an error line; CODE is one of those above, or "gone". */

@@ -116,13 +116,18 @@ static void hear_of_exec(const struct session *session, struct child *child)
                 session->terminal ? "\r\n" : "\n"); /* the client's terminal is in raw mode */
     close(child->heard);
     child->heard = -1;
-    /*
-     * From here on the streams are the command's alone: who closes them is seen to have closed them. A command with a
-     * terminal has none of them: ours stay open, for at the end of one output containerd ends the input as well; so they
-     * do where that end of the input would be taken for the client's.
-     */
-    if (!session->terminal && session->client < 0)
-        dup2(session->null, STDERR_FILENO);
+}
+
+/* Tells the client that the command has ended, unless it does not read any more. */
+static void tell_end(const struct session *session, int status)
+{
+    struct pollfd sources[] = {{.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = session->lease}, {.fd = session->client}};
+
+    while (poll(sources, sizeof sources / sizeof *sources, -1) < 0)
+        if (errno != EINTR)
+            return;
+    if (sources[0].revents & POLLOUT)
+        report_end(STDERR_FILENO, status);
 }
 
 static int follow(struct session *session, struct child *child)
@@ -149,10 +154,10 @@ static int follow(struct session *session, struct child *child)
         }
         if (sources[TIMER].revents && (ended || child_time_out(child))) {
             child_kill(child);
-            return child->timed_out ? TIMED_OUT : status;
+            break;
         }
         if (ended && (!session->terminal || sources[LEASE].revents || terminal_finished(session->terminal)))
-            return child->timed_out ? TIMED_OUT : status;
+            break;
         /* Where the container has no PID namespace of its own, its end would leave the command running. */
         if (!ended && (sources[LEASE].revents || sources[TARGET].revents || abandoned(session, sources))) {
             /* On cgroup v2 this is the end of every process of the session, of this one too. */
@@ -161,6 +166,9 @@ static int follow(struct session *session, struct child *child)
             return KILLED;
         }
     }
+    status = child->timed_out ? TIMED_OUT : status;
+    tell_end(session, status);
+    return status;
 }
 
 int supervise(struct session *session)
@@ -182,6 +190,11 @@ int supervise(struct session *session)
     if (session->identity->limit_ms && child_limit(&child, session->identity->limit_ms))
         give_up(&child, LAST_LINK, "the command's time cannot be limited: %s", strerror(errno));
     announce(session, &child);
+    /*
+     * From here on the streams are the command's: who closes them is seen to have closed them. stderr stays ours, too, for
+     * the last word. A command with a terminal has none of them: ours stay open, for at the end of one output containerd
+     * ends the input as well; so they do where that end of the input would be taken for the client's.
+     */
     if (session->terminal) {
         terminal_start(session->terminal);
     } else {

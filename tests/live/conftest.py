@@ -69,7 +69,16 @@ def nsexec(kubeconfig: Path, helpers: str) -> Program:
 
 
 @pytest.fixture(scope="session")
-def namespace(kubectl: Program) -> Iterator[str]:
+def leaving(kubectl: Program) -> Iterator[list[str]]:
+    """Namespaces that are being deleted: it takes the API server seconds each, and is waited for only at the end."""
+    names: list[str] = []
+    yield names
+    for name in names:
+        kubectl.ok("wait", "--for=delete", f"namespace/{name}", "--timeout=90s")
+
+
+@pytest.fixture(scope="session")
+def namespace(kubectl: Program, leaving: list[str]) -> Iterator[str]:
     """A namespace for the tests' pods; in it the default service account is there already."""
     name = f"live-{secrets.token_hex(3)}"
     kubectl.ok("create", "namespace", name)
@@ -77,15 +86,15 @@ def namespace(kubectl: Program) -> Iterator[str]:
         kubectl.ok("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=30s")
         yield name
     finally:
-        kubectl.ok("delete", "namespace", name, "--timeout=90s")
+        _leave(kubectl, name, leaving)
 
 
 @pytest.fixture(scope="module")
-def helpers(kubectl: Program) -> Iterator[str]:
+def helpers(kubectl: Program, leaving: list[str]) -> Iterator[str]:
     """A helper namespace of the module's own, so that whatever is in it comes from its tests."""
     name = f"helpers-{secrets.token_hex(3)}"
     yield name
-    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--timeout=90s")
+    _leave(kubectl, name, leaving)
 
 
 @pytest.fixture
@@ -111,6 +120,11 @@ def shared_pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A static program that tells what the kernel answers to it (tests/live/probe.c)."""
     return who.compiled_probe(tmp_path_factory.mktemp("probe"))
+
+
+def _leave(kubectl: Program, name: str, leaving: list[str]) -> None:
+    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+    leaving.append(name)
 
 
 def _until_over(made: Pods) -> Iterator[Pods]:

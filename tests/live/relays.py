@@ -15,9 +15,14 @@ _BUFFER_BYTES = 64 * 1024
 
 
 class ConnectProxy:
-    """``asked`` holds the head of every request, e.g. ``CONNECT kubernetes:7443 HTTP/1.1…``."""
+    """``asked`` holds the head of every request, e.g. ``CONNECT kubernetes:7443 HTTP/1.1…``.
+
+    While ``flowing`` is not set it passes nothing on and closes nothing, as a cable that is cut.
+    """
 
     def __init__(self) -> None:
+        self.flowing = threading.Event()
+        self.flowing.set()
         self._server = socket.create_server((_LOCAL, 0))
         self.url = f"http://{_LOCAL}:{self._server.getsockname()[1]}"
         self.asked: list[str] = []
@@ -25,7 +30,8 @@ class ConnectProxy:
         self._thread.start()
 
     def close(self) -> None:
-        """Take no more connections; those that are open end with their clients."""
+        """Take no more connections; those that are open end with their clients, and what was held up flows."""
+        self.flowing.set()
         self._server.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
@@ -43,13 +49,15 @@ class ConnectProxy:
             self.asked.append(head.decode())
             with socket.create_connection((_LOCAL, int(head.split()[1].rpartition(b":")[2]))) as upstream:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _both_ways(client, upstream)
+                _both_ways(client, upstream, self.flowing)
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: socket.socket, sink: socket.socket, flowing: threading.Event | None) -> None:
     """Until either end is done, which ends both."""
     with suppress(OSError):
         while data := source.recv(_BUFFER_BYTES):
+            if flowing:
+                flowing.wait()
             sink.sendall(data)
     for end in (source, sink):
         with suppress(OSError):
@@ -91,8 +99,8 @@ def _forward(client: socket.socket, port: int) -> None:
         _both_ways(client, upstream)
 
 
-def _both_ways(one: socket.socket, other: socket.socket) -> None:
-    there = threading.Thread(target=_copy, args=(one, other), daemon=True)
+def _both_ways(one: socket.socket, other: socket.socket, flowing: threading.Event | None = None) -> None:
+    there = threading.Thread(target=_copy, args=(one, other, flowing), daemon=True)
     there.start()
-    _copy(other, one)
+    _copy(other, one, flowing)
     there.join()

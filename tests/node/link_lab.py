@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from kubectl_nsexec.last_word import LastWord
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
@@ -171,6 +173,7 @@ class Session:
         stdout: int = subprocess.PIPE,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self.told: int | None = None
         self.alive = -1
         """Of a session in a helper that is kept: at its end when the session is over."""
         fifo = run / "lease"
@@ -220,10 +223,13 @@ class Session:
         self.lease = -1
 
     def end(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Exit status, what is left of stdout, stderr."""
+        """Exit status, what is left of stdout, the command's stderr; ``told``: the exit status by the last word."""
         output, errors = self.process.communicate(stdin, timeout=20)
         if self.lease >= 0:
             self.let_go()
+        word = LastWord(NONCE)
+        errors = bytes(word.take(bytearray(errors), whole=True))
+        self.told = word.status
         return self.process.returncode, output, errors
 
     def ended(self) -> int:

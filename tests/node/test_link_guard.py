@@ -8,6 +8,7 @@ import secrets
 import select
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,9 +133,12 @@ def test_stdin_and_its_end_reach_the_session(start: Callable[[str], Guard]) -> N
     """All bytes, frames of any cut, and end of file when the client says so: not before."""
     guard = start("exec cat")
     data = os.urandom(300_000)
-    guard.send(*(frame(STDIN, data[at : at + 65536]) for at in range(0, len(data), 65536)), frame(4))
-    guard.send(frame(CLOSE, b"\0"))
+    frames = [frame(STDIN, data[at : at + 65536]) for at in range(0, len(data), 65536)]
+    # While the other half is read: pipes that are full both ways would wait for each other.
+    sender = threading.Thread(target=guard.send, args=(*frames, frame(4), frame(CLOSE, b"\0")))
+    sender.start()
     assert guard.rest() == [(STDOUT, data), SUCCESS]
+    sender.join()
     guard.gone()
 
 

@@ -18,10 +18,33 @@ WAIT = "echo up; read -r _"
     ("script", "code"), [("exit 0", 0), ("exit 37", 37), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)]
 )
 def test_exit_code_is_the_commands(link: Path, shared_target: Target, tmp_path: Path, script: str, code: int) -> None:
-    """After the start every status is the command's own; 128+n for a signal."""
+    """After the start every status is the command's own; 128+n for a signal. The last word says the same."""
     session = Session(link, shared_target, identity("sh", "-c", script), run=tmp_path)
     session.started()
     assert session.end() == (code, b"", b"")
+    assert session.told == code
+
+
+@pytest.mark.parametrize("terminal", [{}, {"tty": "1", "rows": "24", "columns": "80"}])
+def test_the_last_word_comes_after_all_that_the_command_said(
+    link: Path, shared_target: Target, tmp_path: Path, terminal: dict[str, str]
+) -> None:
+    """On stderr, which the supervisor keeps: a command that closes its own cannot hold it back."""
+    session = Session(link, shared_target, identity("sh", "-c", "echo one >&2; exec 2>&-", **terminal), run=tmp_path)
+    session.started("container" if terminal else "")
+    _, output, errors = session.end()
+    assert b"one" in output + errors
+    assert session.told == 0
+
+
+def test_a_client_that_has_stopped_reading_is_told_nothing(link: Path, shared_target: Target, tmp_path: Path) -> None:
+    """Its stderr is full: the session ends with the lease all the same."""
+    session = Session(link, shared_target, identity("sh", "-c", "echo up; exec cat /dev/zero >&2"), run=tmp_path)
+    os.kill(session.up(), signal.SIGKILL)
+    session.let_go()
+    assert session.process.wait(timeout=20) == 137
+    assert session.end()[0] == 137
+    assert session.told is None
 
 
 @pytest.mark.parametrize(
@@ -76,7 +99,7 @@ def test_without_stdin_the_command_reads_nothing(link: Path, shared_target: Targ
 
 
 def test_streams_that_the_command_closes_are_closed(link: Path, shared_target: Target, tmp_path: Path) -> None:
-    """The supervisor holds no copy: its reader sees the end, its writer a broken pipe, while the command goes on."""
+    """The supervisor holds no copy: the reader sees the end, the writer a broken pipe, while the command goes on."""
     session = Session(link, shared_target, identity("sh", "-c", "exec <&- >&-; exec sleep 1000"), run=tmp_path)
     pid = session.started()
     assert session.stdout.read() == b""
@@ -121,6 +144,7 @@ def test_lease_that_ends_kills_the_session(link: Path, shared_target: Target, tm
     assert session.process.wait(timeout=20) == 137
     assert gone(pid)
     assert session.end() == (137, b"", b"")  # nobody of the group is left to hold a stream open
+    assert session.told is None  # how it would have ended is not known
 
 
 def test_lease_that_ends_kills_the_sessions_cgroup(link: Path, shared_target: Target, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ POD = "/api/v1/namespaces/ran/pods/du-0"
 HELPERS = "/api/v1/namespaces/nsexec/pods"
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
-_STDIN, _STDOUT, _ERROR, _CLOSE = 0, 1, 3, 255
+_STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 _OBJECTS: dict[str, Json] = {
     POD: {
         "metadata": {"name": "du-0", "namespace": "ran", "uid": "u-1"},
@@ -136,6 +136,7 @@ def _enter(socket: _WebSocket, nonce: str, session: FakeSession) -> None:
         for data in (rest, *stdin):
             session.stdin += data
             socket.send(_STDOUT, data)
+    socket.send(_STDERR, f'\0{nonce} {{"event":"ended","status":0}}\n'.encode())
     socket.send(_ERROR, b'{"status": "Success"}')
 
 

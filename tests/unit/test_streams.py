@@ -14,6 +14,7 @@ from kubectl_nsexec.cluster.connection import FrameReader, WebSocketConnection
 from kubectl_nsexec.console import Console
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, ConnectionLostError
+from kubectl_nsexec.last_word import LastWord
 from kubectl_nsexec.sources import of_descriptor
 from kubectl_nsexec.streams import ExitStatus, Links, RemoteStream, parse_status, relay
 from tests.unit.fakes import FakeConnection
@@ -123,6 +124,25 @@ def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> Non
     relay(links, session, lease, console)
     assert connection.sent == []
     os.close(stdin)
+
+
+def test_a_success_that_only_the_server_speaks_of_is_none(pipes: tuple[Console, int, int, int]) -> None:
+    """A container runtime that is told to end calls the end of its streams a success (seen with containerd 2.2)."""
+    session = RemoteStream(FakeConnection(b"\1half", status(status="Success")), last_word=LastWord("n0nce"))
+    links, lease = linked(session)
+    with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
+        relay(links, session, lease, pipes[0])
+    assert os.read(pipes[2], 100) == b"half"
+
+
+@pytest.mark.parametrize("code", [0, 37])
+def test_the_supervisors_word_is_what_counts(pipes: tuple[Console, int, int, int], code: int) -> None:
+    """It waited for the command; the server's success says no more than that the streams are whole."""
+    word = f'\0n0nce {{"event":"ended","status":{code}}}\n'.encode()
+    session = RemoteStream(FakeConnection(b"\2oops" + word, status(status="Success")), last_word=LastWord("n0nce"))
+    links, lease = linked(session)
+    assert relay(links, session, lease, pipes[0]).exit_code == code
+    assert os.read(pipes[3], 100) == b"oops"
 
 
 def test_a_dropped_link_is_never_success(pipes: tuple[Console, int, int, int]) -> None:

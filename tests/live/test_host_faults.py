@@ -1,0 +1,128 @@
+"""On the host node: whatever breaks while a command runs, the user is told in a line, and nothing is left."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from testbed import containerd, control_plane, host_node, processes
+from testbed.paths import API_PORT, KUBECONFIG
+from tests.live.pods import container, pod
+from tests.live.processes import within
+from tests.live.relays import connect_proxy
+from tests.live.sessions import Session, folders, live_helpers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.live.harness import Pods, Program
+    from tests.live.pods import Pod
+
+pytestmark = pytest.mark.host_node
+
+_GONE_WITHIN_SECONDS: Final = 15.0
+_TOLD_WITHIN_SECONDS: Final = 60.0
+_OWN_FAILURE: Final = 125
+
+
+@pytest.fixture
+def target(pods: Pods, host_node: str) -> Pod:
+    """A pod that owns no CPU."""
+    return pods.start(pod("target", node=host_node))
+
+
+@pytest.fixture
+def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
+    """A command that runs in the target."""
+    made = Session(nsexec, target, helpers)
+    yield made
+    made.close()
+
+
+def told(session: Session) -> str:
+    """What the client says at its end, which is a failure of ours and not the command's success."""
+    _, errors = session.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
+    assert session.client.returncode == _OWN_FAILURE, errors
+    return errors.decode()
+
+
+def nothing_runs(session: Session, kubectl: Program, helpers: str) -> None:
+    """The command is gone, and so are the helper pod and its folders."""
+    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not folders())
+
+
+def test_an_api_server_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:
+    """Every stream runs through it: what became of the command is not known, and the node ends it."""
+    processes.stop(control_plane.API)
+    try:
+        message = told(session)
+    finally:
+        control_plane.up()
+    assert "broke" in message
+    nothing_runs(session, kubectl, helpers)
+
+
+def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:
+    """Every stream ends in it; the containers outlive it, the command does not."""
+    processes.stop(containerd.NAME)
+    host_node.up()
+    assert told(session).count("\n") == 1
+    nothing_runs(session, kubectl, helpers)
+
+
+def test_a_proxy_that_stops_forwarding(
+    nsexec: Program, kubectl: Program, target: Pod, helpers: str, tmp_path: Path
+) -> None:
+    """A network that has gone silent is told after a minute; the node ends the command once its link is cut."""
+    config = tmp_path / "kubeconfig"  # a name that only the proxy can resolve, so that nothing goes round it
+    config.write_text(KUBECONFIG.read_text().replace(f"127.0.0.1:{API_PORT}", f"kubernetes:{API_PORT}"))
+    with connect_proxy() as proxy:
+        through = {**nsexec.environment, "KUBECONFIG": str(config), "HTTPS_PROXY": proxy.url}
+        session = Session(dataclasses.replace(nsexec, environment=through), target, helpers)
+        proxy.flowing.clear()
+        _, errors = session.client.communicate(timeout=150)
+        assert (session.client.returncode, session.pids() != []) == (_OWN_FAILURE, True)
+        assert b"has been silent for 60s; whether the command ended, and how, is not known" in errors
+        assert b"it ends by itself now that we are gone" in errors
+    nothing_runs(session, kubectl, helpers)
+
+
+def test_an_evicted_helper(session: Session, kubectl: Program, helpers: str) -> None:
+    """The user is told that it was the helper pod that ended."""
+    name = live_helpers(kubectl, helpers).strip().removeprefix("pod/")
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": helpers}}
+    path = f"/api/v1/namespaces/{helpers}/pods/{name}/eviction"
+    kubectl.ok("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction).encode())
+    assert "the helper pod ended before the command did" in told(session)
+    nothing_runs(session, kubectl, helpers)
+
+
+def test_a_namespace_that_is_deleted_under_us(session: Session, kubectl: Program, helpers: str) -> None:
+    """So is a helper pod that goes with its namespace."""
+    kubectl.ok("delete", "namespace", helpers, "--wait=false")
+    assert "the helper pod ended before the command did" in told(session)
+    nothing_runs(session, kubectl, helpers)
+    kubectl.ok("wait", "--for=delete", f"namespace/{helpers}", "--timeout=60s")
+
+
+def test_a_target_that_runs_out_of_memory(
+    nsexec: Program, kubectl: Program, pods: Pods, helpers: str, host_node: str
+) -> None:
+    """The command goes with the container's first process, and is not taken for a success."""
+    script = "until [ -e /tmp/go ]; do sleep 0.1; done; exec tail /dev/zero"
+    limits = {"limits": {"memory": "24Mi", "cpu": "100m"}}
+    greedy = pods.start(
+        pod("greedy", container(command=["sh", "-c", script], resources=limits), node=host_node, restartPolicy="Never")
+    )
+    session = Session(nsexec, greedy, helpers)
+    kubectl.ok("exec", "-n", greedy.namespace, greedy.name, "--", "touch", "/tmp/go")
+    _, errors = session.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
+    assert session.client.returncode != 0
+    assert errors.count(b"\n") == 1, errors
+    nothing_runs(session, kubectl, helpers)
