@@ -10,10 +10,12 @@ import pytest
 from tests.live.pods import pod
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
+
+    Create = Callable[..., None]
 
 pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
 
@@ -29,7 +31,7 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
 
 
 @pytest.fixture
-def made(kubectl: Program, nsexec: Program, target: Pod, helpers: str) -> Iterator[Any]:
+def made(kubectl: Program, nsexec: Program, target: Pod, helpers: str) -> Iterator[Create]:
     """Creates objects for the time of a test, once the helpers' namespace is there."""
     nsexec.ok(target.name, "-n", target.namespace, "--", "true")
     files: list[bytes] = []
@@ -48,7 +50,7 @@ def made(kubectl: Program, nsexec: Program, target: Pod, helpers: str) -> Iterat
 def test_a_limit_range_that_gives_the_helper_resources_is_refused(
     nsexec: Program,
     target: Pod,
-    made: Any,
+    made: Create,
     helpers: str,
     cpus: str | None,
     quality: str,  # noqa: ANN401
@@ -68,7 +70,7 @@ def test_where_images_are_always_pulled_and_none_can_be(
     nsexec: Program,
     kubectl: Program,
     target: Pod,
-    made: Any,
+    made: Create,
     helpers: str,
 ) -> None:
     """As AlwaysPullImages does, on a site whose registry is away: the node's own words, and the way out."""
