@@ -53,7 +53,7 @@ def test_a_limit_range_that_gives_the_helper_resources_is_refused(
     made: Create,
     helpers: str,
     cpus: str | None,
-    quality: str,  # noqa: ANN401
+    quality: str,
 ) -> None:
     """A Guaranteed helper of whole CPUs would be given isolated ones: it goes before it runs."""
     limits: dict[str, Any] = {"type": "Container", "defaultRequest": {"memory": "16Mi"}}
