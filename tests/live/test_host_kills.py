@@ -7,13 +7,12 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.live.pods import pod
-from tests.live.processes import running, unique_seconds, within
+from tests.live.processes import caretakers, running, unique_seconds, within
 from tests.live.sessions import folders
 
 if TYPE_CHECKING:
@@ -51,14 +50,4 @@ def test_a_hundred_clients_killed_at_any_moment_leave_nothing(
     assert within(_GONE_WITHIN_SECONDS, lambda: not running("sleep", seconds))
     assert within(_GONE_WITHIN_SECONDS, lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"))
     assert within(_GONE_WITHIN_SECONDS, lambda: not folders())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not _caretakers())
-
-
-def _caretakers() -> list[str]:
-    """The processes that outlive a client; one that is over may not have been waited for."""
-    found = []
-    for comm in Path("/proc").glob("[0-9]*/comm"):
-        with suppress(OSError):
-            if comm.read_text() == "nsexec-cleanup\n" and comm.with_name("cmdline").read_bytes():
-                found.append(comm.parent.name)
-    return found
+    assert within(_GONE_WITHIN_SECONDS, lambda: not caretakers())
