@@ -183,7 +183,8 @@ int enter(char **words)
     identity_parse(read_identity(bytes, session.lease), bytes, &identity);
     session.identity = &identity;
     session.client = kept < 0 || identity.with_stdin ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (!identity.with_stdin && dup2(session.null, STDIN_FILENO) < 0)
+    /* To be read and no more, as a runtime's exec has it. */
+    if (!identity.with_stdin && (close(STDIN_FILENO) || open("/dev/null", O_RDONLY) != STDIN_FILENO))
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
     /* Before anything of the container is opened: ours, too, is an access to whatever device may lie there. */

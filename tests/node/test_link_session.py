@@ -91,8 +91,9 @@ def test_streams_are_binary_and_apart(link: Path, shared_target: Target, tmp_pat
 
 
 def test_without_stdin_the_command_reads_nothing(link: Path, shared_target: Target, tmp_path: Path) -> None:
-    """stdin=0 is /dev/null, whatever the client sends."""
-    session = Session(link, shared_target, identity("sh", "-c", "cat; echo end", stdin="0"), run=tmp_path)
+    """stdin=0 is /dev/null, whatever the client sends, and as in a runtime's exec it cannot be written to."""
+    script = "cat; (echo x >&0) 2>/dev/null || echo end"
+    session = Session(link, shared_target, identity("sh", "-c", script, stdin="0"), run=tmp_path)
     session.started()
     assert session.process.wait(timeout=20) == 0
     assert session.end()[1] == b"end\n"
