@@ -215,9 +215,11 @@ class ProcessConnection:
         """See Connection: waits until the program has ended, and with it, on the node, all of ours."""
         self.closed = True
         self._socket.close()
+        # What has not said that it is ready has made nothing on the node: nobody waits for a login that hangs.
+        patience_seconds = _LAST_WORDS_SECONDS if self._waiting is not None else _CLOSE_SECONDS
         for impatient in (self._process.terminate, self._process.kill, None):
             try:
-                self._process.wait(_CLOSE_SECONDS)
+                self._process.wait(patience_seconds)
                 break
             except subprocess.TimeoutExpired:
                 if impatient is not None:

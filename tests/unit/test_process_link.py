@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubectl_nsexec import process_link
 from kubectl_nsexec.errors import ConnectionLostError, NodeAccessError, NsexecError
 from kubectl_nsexec.process_link import ProcessConnection
 
@@ -114,3 +115,14 @@ def test_only_a_session_is_told_that_we_are_there(start: Callable[[str], Process
     connection.send(b"\x00more")
     assert messages(connection, 1)
     assert connection.unsent_bytes == 0
+
+
+def test_a_login_that_hangs_is_ended_and_not_waited_for(
+    start: Callable[[str], ProcessConnection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has been made on the node then, so it has nothing to clear up."""
+    monkeypatch.setattr(process_link, "_CLOSE_SECONDS", "of no use, so whoever waits for them fails")
+    connection = start("exec sleep 1000")
+    connection.flush()
+    connection.close()
+    assert connection._process.returncode == -15
