@@ -1,0 +1,65 @@
+"""The ways onto the real-time node without a helper pod: ssh from here, and the client itself on the node."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tarfile
+from contextlib import contextmanager
+from importlib import metadata
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import kubectl_nsexec
+from testbed import pki, rt_vm
+from testbed.paths import API_SERVER_IN_VM, REPOSITORY
+from tests.live.harness import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CLIENT: Final = "/run/client"
+_LIBRARIES: Final = ("annotated-doc", "durationpy", "pyyaml", "shellingham", "typer", "typing-extensions", "urllib3")
+"""What a run without a helper pod imports."""
+
+
+def by_ssh(nsexec: Program, **settings: str) -> Program:
+    """``oc nsexec --via ssh`` as the user ``core``: a login of its own, by a key, then sudo; SETTINGS are ssh's."""
+    usual = {
+        "HostName": "127.0.0.1",
+        "Port": str(rt_vm.SSH_PORT),
+        "IdentityFile": str(rt_vm.KEY),
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "no",
+        "BatchMode": "yes",
+    }
+    options = [word for name, value in {**usual, **settings}.items() for word in ("--ssh-option", f"{name}={value}")]
+    return dataclasses.replace(nsexec, argv=(*nsexec.argv, "--via", "ssh", *options))
+
+
+def by_local() -> Program:
+    """``oc nsexec --via local`` in a shell of root's on the node, where :func:`install_client` has put it."""
+    words = ["env", f"KUBECONFIG={_CLIENT}/kubeconfig", f"PYTHONPATH={_CLIENT}", "python3", "-m", "kubectl_nsexec"]
+    # Every word passes a shell there, and the way to it is a socket with a relative path.
+    go = "import os, sys; from testbed import rt_vm; os.chdir(rt_vm.FOLDER); a = rt_vm.ssh_argv(sys.argv[1:]); "
+    argv = (sys.executable, "-c", f"{go}os.execvp(a[0], a)", *words, "--via", "local")
+    return Program(argv, environment={"PYTHONPATH": str(REPOSITORY)})
+
+
+@contextmanager
+def install_client() -> Iterator[None]:
+    """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig."""
+    content = BytesIO()
+    with TemporaryDirectory() as folder, tarfile.open(fileobj=content, mode="w") as tar:
+        tar.add(pki.kubeconfig(Path(folder, "kubeconfig"), "admin", API_SERVER_IN_VM), "kubeconfig")
+        tar.add(Path(kubectl_nsexec.__file__).parent, "kubectl_nsexec")
+        for library in _LIBRARIES:
+            for file in metadata.files(library) or ():
+                if file.suffix == ".py":
+                    tar.add(str(file.locate()), str(file))
+    rt_vm.ssh(["sh", "-c", f"rm -rf {_CLIENT} && mkdir {_CLIENT} && tar x -C {_CLIENT}"], stdin=content.getvalue())
+    yield
+    rt_vm.ssh(["rm", "-r", _CLIENT])
