@@ -94,7 +94,8 @@ def _prepare(wanted: tuple[str, ...]) -> None:
 
 
 def _builds(wanted: tuple[str, ...]) -> list[Build]:
-    return [binaries.KUBERNETES, *([binaries.RUNTIME] if "host" in wanted else [])]
+    runtime = "host" in wanted or rt_node.compiles_runtime()
+    return [binaries.KUBERNETES, *([binaries.RUNTIME] if runtime else [])]
 
 
 def _expected(wanted: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What the test bed compiles: Kubernetes, the container runtime of the host node, krew, and actionlint."""
+"""What the test bed compiles: Kubernetes, the container runtime of its nodes, krew, and actionlint."""
 
 from typing import Final
 
@@ -25,12 +25,14 @@ RUNTIME: Final = Build(
     programs=("containerd", "containerd-shim-runc-v2", "ctr", "runc"),
     packages=1100,
     core_minutes=4,
-    linker_flags="-s -w -X github.com/containerd/containerd/v2/version.Version=v2.2.9",
-    # seccomp: without it runc refuses every pod that wants a filter; the others are file systems that need more of C.
-    tags="seccomp,no_btrfs,no_zfs,no_devmapper",
+    # Static, for the real-time node: its C library and its libseccomp are not this machine's.
+    linker_flags="-s -w -extldflags=-static -X github.com/containerd/containerd/v2/version.Version=v2.2.9",
+    # seccomp: without it runc refuses every pod that wants a filter; no_*: file systems that need more of C; the rest:
+    # what a static program has to do without.
+    tags="seccomp,no_btrfs,no_zfs,no_devmapper,netgo,osusergo,static_build",
     c_compiler=True,  # runc's first steps are in C, and its seccomp filters are libseccomp's
 )
-"""Debian 12's own, 1.6 and 1.1, knows no user namespaces of pods; the real-time node has that."""
+"""Debian 12's own, 1.6 and 1.1, knows no user namespaces of pods."""
 
 KREW: Final = Build(
     title="krew",

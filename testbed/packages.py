@@ -25,7 +25,7 @@ HOST: Final = (
     *ON_TERMINALS,
 )
 PACKAGING: Final = ("binutils", "git", "mmdebstrap")
-RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap")
+RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap", *COMPILES_RUNC)
 SMALL_VM: Final = (
     "busybox-static",
     "mmdebstrap",

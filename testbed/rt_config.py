@@ -82,10 +82,15 @@ CPUAccounting=yes
 MemoryAccounting=yes
 """
 
-# Its configuration names the pause image, which is the cluster's to choose.
-_CONTAINERD_WAITS = """[Unit]
+# Its configuration names the pause image, which is the cluster's to choose; and it is the payload's own containerd, in
+# /usr/local/bin, where that brings one. systemd itself looks for programs before the payload is there.
+_CONTAINERD = """[Unit]
 Requires=payload.service
 After=payload.service
+
+[Service]
+ExecStart=
+ExecStart=/usr/bin/env containerd
 """
 
 # systemd.cpu_affinity alone does not last: on this kernel a process loses its own mask as soon as the cpuset controller
@@ -104,7 +109,7 @@ FILES = {
     "Banner /etc/ssh/banner\n",
     "etc/ssh/banner": f"{BANNER}\n",
     "etc/sudoers.d/core": f"{SUDOER} ALL=(ALL) NOPASSWD: ALL\n",
-    "etc/systemd/system/containerd.service.d/payload.conf": _CONTAINERD_WAITS,
+    "etc/systemd/system/containerd.service.d/payload.conf": _CONTAINERD,
     "etc/systemd/system/system.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",
     "etc/systemd/system/user.slice.d/reserved.conf": f"[Slice]\n{_RESERVED_ONLY}",
     "etc/systemd/system/init.scope.d/reserved.conf": f"[Scope]\n{_RESERVED_ONLY}",

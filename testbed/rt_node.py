@@ -1,12 +1,15 @@
 """The real-time node: a virtual machine whose kubelet joins the control plane on this machine's loopback."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Final
 
 from testbed import binaries, control_plane, images, nodes, processes, rt_disk, rt_payload, rt_vm
+from testbed.errors import ClusterError
 from testbed.paths import RT_KUBELET_HEALTH_PORT, RT_NODE
 from testbed.progress import long_step, say
 
@@ -18,13 +21,16 @@ _STRICT: Final = rt_vm.FOLDER / "strict"
 def up() -> None:
     """Bring the node up and wait until it is Ready; a second call finds it running and only checks.
 
-    The control plane has to be up. Raises ClusterError that says what was waited for in vain.
+    The control plane has to be up. The environment decides: RUNTIME=debian leaves the node Debian's own containerd and
+    runc. Raises ClusterError that says what was waited for in vain.
     """
     public_key = rt_vm.ensure_key()
     kubelet = binaries.KUBERNETES.ensure() / "kubelet"
     disk = rt_disk.ensure()
     digest_file = rt_vm.FOLDER / "digest"
-    payload, digest = rt_payload.write(rt_vm.FOLDER, kubelet, images.ensure().values(), images.PAUSE, public_key)
+    payload, digest = rt_payload.write(
+        rt_vm.FOLDER, kubelet, _runtime(), images.ensure().values(), images.PAUSE, public_key
+    )
     wanted = f"{digest} {rt_vm.command(disk, payload, 'tcg')}"
     known = digest_file.read_text(encoding="utf-8") if digest_file.exists() else ""
     if rt_vm.running() and known != wanted:
@@ -44,6 +50,14 @@ def up() -> None:
         set_strict_cpu_reservation(on=False)
     with long_step("real-time node: joining the cluster", 1) if fresh else nullcontext():
         _join()
+
+
+def compiles_runtime() -> bool:
+    """Whether the node gets the runtime that the test bed compiles. Raises ClusterError when RUNTIME is neither."""
+    name = os.environ.get("RUNTIME") or "containerd"
+    if name not in {"containerd", "debian"}:
+        raise ClusterError(f"RUNTIME={name}: for the real-time node there are containerd and debian")
+    return name == "containerd"
 
 
 def down() -> None:
@@ -80,6 +94,13 @@ def set_strict_cpu_reservation(*, on: bool) -> None:
     _wait_ready()
     if not on:
         _STRICT.unlink(missing_ok=True)
+
+
+def _runtime() -> list[Path]:
+    if not compiles_runtime():
+        return []
+    folder = binaries.RUNTIME.ensure()
+    return [folder / program for program in binaries.RUNTIME.programs]
 
 
 def _join() -> None:

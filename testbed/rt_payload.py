@@ -46,7 +46,7 @@ def kubelet_config(*, strict: bool) -> str:
 
 
 def containerd_config(pause_image: str) -> str:
-    """Return the configuration of Debian's containerd 1.6: systemd cgroups and our own pause image."""
+    """Return containerd's configuration: systemd cgroups and our own pause image. 1.6 and 2.2 both read version 2."""
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     return f"""version = 2
 [{cri}]
@@ -61,8 +61,13 @@ SystemdCgroup = true
 """
 
 
-def write(folder: Path, kubelet: Path, images: Iterable[Path], pause_image: str, public_key: str) -> tuple[Path, str]:
-    """Write the payload into FOLDER and return its path and a digest that changes with its content."""
+def write(
+    folder: Path, kubelet: Path, runtime: Iterable[Path], images: Iterable[Path], pause_image: str, public_key: str
+) -> tuple[Path, str]:
+    """Write the payload into FOLDER and return its path and a digest that changes with its content.
+
+    RUNTIME: programs that take the place of Debian's containerd, shim, ctr and runc.
+    """
     crt, key = pki.certificate("rt-kubelet-serving", RT_NODE, "testbed", ["IP:127.0.0.1", f"DNS:{RT_NODE}"])
     pki.certificate("rt-kubelet", f"system:node:{RT_NODE}", "system:nodes")
     kubeconfig = pki.kubeconfig(folder / "kubelet.kubeconfig", "rt-kubelet", API_SERVER_IN_VM)
@@ -80,6 +85,7 @@ def write(folder: Path, kubelet: Path, images: Iterable[Path], pause_image: str,
             for user in (rt_config.SUDOER, rt_config.STRANGER)
         },
         **{path: (mode, text.encode()) for path, (mode, text) in cni.files(f"{_CNI}/bin", f"{_CNI}/config").items()},
+        **{f"usr/local/bin/{path.name}": (0o755, path.read_bytes()) for path in runtime},
         **{f"opt/node/images/{path.name}": (0o644, path.read_bytes()) for path in images},
     }
     content = _tar(files)

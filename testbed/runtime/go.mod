@@ -1,4 +1,4 @@
-// The container runtime of the host node that the test bed compiles: versions only, no code of ours.
+// The container runtime of the nodes that the test bed compiles: versions only, no code of ours.
 module testbed/runtime
 
 go 1.26.0

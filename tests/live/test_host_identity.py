@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,8 +42,7 @@ def everybody(shared_pods: Pods, kubectl: Program, probe: Path, host_node: str, 
 def apart(shared_pods: Pods, kubectl: Program, probe: Path, host_node: str, profile: None) -> Pod:
     """The same in a user namespace of the pod's own, with groups."""
     assert profile is None
-    groups = {"fsGroup": 3000, "supplementalGroups": [4000]}
-    spec = {"hostUsers": False, "securityContext": groups}
+    spec: dict[str, Any] = {"hostUsers": False, "securityContext": who.GROUPS}
     return who.everybody(shared_pods, kubectl, probe, host_node, name="apart", **spec)
 
 
@@ -90,12 +89,7 @@ def test_an_ephemeral_container_is_entered(
 ) -> None:
     """One that `kubectl debug` has added."""
     target = pods.start(pod("debugged", container(), node=host_node, hostUsers=host_users))
-    where = ("-n", target.namespace, target.name)
-    added = ("--image", images.BUSYBOX, "--container=debugger", "--profile=general", "--image-pull-policy=IfNotPresent")
-    kubectl.ok("debug", *where, *added, "--", "sleep", "100000")
-    running = "jsonpath={.status.ephemeralContainerStatuses[0].state.running.startedAt}"
-    kubectl.ok("wait", *where[:2], f"pod/{target.name}", f"--for={running}", "--timeout=30s")
-    who.compare(kubectl, nsexec, target, "debugger")
+    who.compare(kubectl, nsexec, target, who.add_debugger(kubectl, target))
 
 
 def test_a_target_on_the_nodes_network_is_entered(
@@ -106,8 +100,8 @@ def test_a_target_on_the_nodes_network_is_entered(
 
 
 def test_groups_of_the_pod_are_kept(kubectl: Program, nsexec: Program, pods: Pods, host_node: str) -> None:
-    """FsGroup and supplementalGroups decide on file access, and are the first thing that nsenter loses."""
-    security = {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 3000, "supplementalGroups": [4000, 5000]}
+    """FsGroup and supplementalGroups."""
+    security = {"runAsUser": 1000, "runAsGroup": 1000, **who.GROUPS}
     target = pods.start(pod("groups", container(), node=host_node, securityContext=security))
     assert re.search(r"groups=.*3000.*4000.*5000", who.compare(kubectl, nsexec, target))
 

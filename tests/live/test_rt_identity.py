@@ -1,12 +1,18 @@
-"""On the real-time node as well (cgroup v2, systemd): the command is who `kubectl exec` would have made it."""
+"""On the real-time node as well (cgroup v2, systemd, AppArmor): who the command is, as test_host_identity.py has it.
+
+The machine is emulated, so the table is gone through in one helper that is kept, and what goes together is one pod.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.live import rt, who
+from tests.live import nodes, rt, rt_ways, who
+from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +24,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rt_node
 
 _FILE = f"/var/lib/kubelet/seccomp/{who.LOCALHOST_PROFILE}"
+_APART = [
+    "root",
+    "root without capabilities",
+    "root with more capabilities",
+    "user 1000 with one capability and no new privileges",
+    "root under the runtime's seccomp profile",
+    "root with SYS_ADMIN under the runtime's profile",
+    "a seccomp profile of the node's",
+    "a read-only root filesystem",
+    "privileged",
+]
+"""Those whose rights or mounts another kernel might give otherwise in a user namespace; the host node has them all."""
+_OWN_USERS = re.compile(r"^ +0 +[1-9]\d+ +65536$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +50,73 @@ def profile(rt_node: str) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def everybody(shared_pods: Pods, kubectl: Program, probe: Path, rt_node: str, profile: None) -> Pod:
-    """One pod with a container for each of them."""
+    """One pod, with groups, with a container for each of them."""
     assert profile is None
-    return who.everybody(shared_pods, kubectl, probe, rt_node)
+    return who.everybody(shared_pods, kubectl, probe, rt_node, securityContext=who.GROUPS)
+
+
+@pytest.fixture(scope="module")
+def apart(shared_pods: Pods, kubectl: Program, probe: Path, rt_node: str, profile: None) -> Pod:
+    """The same in a user namespace of the pod's own, for those of _APART."""
+    assert profile is None
+    nodes.needs_user_namespaces(nodes.RT)
+    spec: dict[str, Any] = {"hostUsers": False, "securityContext": who.GROUPS}
+    return who.everybody(shared_pods, kubectl, probe, rt_node, name="apart", kinds=_APART, **spec)
+
+
+@pytest.fixture
+def kept(nsexec: Program) -> Program:
+    """``oc nsexec`` in a helper that is there already."""
+    return dataclasses.replace(nsexec, environment={**nsexec.environment, "NSEXEC_KEEP": "10m"})
 
 
 @pytest.mark.parametrize("kind", who.WHO)
 def test_the_command_is_who_kubectl_exec_would_have_made_it(
-    kubectl: Program, nsexec: Program, everybody: Pod, kind: str
+    kubectl: Program, kept: Program, everybody: Pod, kind: str
 ) -> None:
-    """Line by line what test_host_identity.py compares, system calls included."""
-    assert "number 900" in who.compare(kubectl, nsexec, everybody, who.name_of(kind))
+    """Line by line, system calls included; fsGroup and supplementalGroups too."""
+    report = who.compare(kubectl, kept, everybody, who.name_of(kind))
+    assert re.search(r"^uid=.*groups=.*3000.*4000.*5000", report, re.MULTILINE)
+    assert "number 900" in report
+
+
+@pytest.mark.parametrize("kind", _APART)
+def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
+    kubectl: Program, kept: Program, apart: Pod, kind: str
+) -> None:
+    """Ids and rights are those of the pod's own namespace (``hostUsers: false``)."""
+    report = who.compare(kubectl, kept, apart, who.name_of(kind))
+    assert _OWN_USERS.search(report)
+    assert "number 900" in report
+
+
+@pytest.mark.parametrize("users", ["everybody", "apart"])
+def test_a_sidecar_is_entered_and_a_terminal_is_its_own(
+    kubectl: Program, kept: Program, request: pytest.FixtureRequest, users: str
+) -> None:
+    """An init container that stays."""
+    report = who.compare_on_terminals(kubectl, kept, request.getfixturevalue(users), who.SIDECAR)
+    assert "\r\n/dev/pts/N\r\n" in report
+
+
+def test_by_ssh_the_command_is_the_same(kubectl: Program, nsexec: Program, apart: Pod) -> None:
+    """In a user namespace, without a helper pod."""
+    kind = "user 1000 with one capability and no new privileges"
+    who.compare(kubectl, rt_ways.by_ssh(nsexec), apart, who.name_of(kind))
+
+
+def test_a_target_in_the_nodes_network_and_processes_is_entered(
+    kubectl: Program, nsexec: Program, pods: Pods, rt_node: str
+) -> None:
+    """With hostNetwork and hostPID there are two namespaces less to join, and its init is not process 1."""
+    target = pods.start(pod("nodes", container(), node=rt_node, hostNetwork=True, hostPID=True))
+    who.compare(kubectl, nsexec, target)
+
+
+def test_an_ephemeral_container_and_shared_processes_are_entered(
+    kubectl: Program, kept: Program, pods: Pods, rt_node: str
+) -> None:
+    """One that `kubectl debug` has added to a pod whose containers share their PID namespace."""
+    target = pods.start(pod("debugged", container(), node=rt_node, shareProcessNamespace=True))
+    who.compare(kubectl, kept, target, who.add_debugger(kubectl, target))
+    who.compare(kubectl, kept, target)

@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from testbed import images
 from tests.live.pods import container, pod
 from tests.live.terminals import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.live.harness import Pods, Program
     from tests.live.pods import Json, Pod
 
@@ -31,6 +34,7 @@ tty
 cat /proc/self/attr/current /proc/self/loginuid 2>/dev/null
 cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
 for fd in 0 1 2; do stat -L -c 'stream of %u:%g, mode %a' /proc/self/fd/$fd; done
+ls -ln /proc/self/fd 2>/dev/null | sed -n 's/^\\(l[^ ]*\\) .* \\([0-9]* -> [a-z/]*\\).*/\\1 \\2/p'
 echo by name >/dev/stdout
 for kind in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$kind; done
 [ ! -x /probe/probe ] || /probe/probe
@@ -47,6 +51,11 @@ PROFILE: Final[Json] = {
         {"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_EQ"}]},
     ],
 }
+
+EXEC_SECONDS: Final = 120.0
+
+GROUPS: Final = {"fsGroup": 3000, "supplementalGroups": [4000, 5000]}
+"""They decide on file access, and are the first thing that nsenter loses."""
 
 LONG_SLEEP: Final = "exec sleep 100000"
 WHO: Final[dict[str, dict[str, Any]]] = {
@@ -101,15 +110,24 @@ WHO: Final[dict[str, dict[str, Any]]] = {
 SIDECAR: Final = "sidecar"
 
 
-def everybody(pods: Pods, kubectl: Program, probe: Path, node: str, *, name: str = "everybody", **spec: object) -> Pod:
-    """Start one pod with a container for each of WHO (see :func:`name_of`) and a sidecar, the probe within reach.
+def everybody(
+    pods: Pods,
+    kubectl: Program,
+    probe: Path,
+    node: str,
+    *,
+    name: str = "everybody",
+    kinds: Iterable[str] = WHO,
+    **spec: object,
+) -> Pod:
+    """Start one pod with a container for each of KINDS (see :func:`name_of`) and a sidecar, the probe within reach.
 
-    ``spec``: more of the pod's.
+    ``kinds``: of WHO, "root" among them; ``spec``: more of the pod's.
     """
     mounts = [{"name": "probe", "mountPath": "/probe"}]
     containers = [
         container(name=name_of(who), volumeMounts=mounts, **({"command": ["sh", "-c", LONG_SLEEP]} | options))
-        for who, options in WHO.items()
+        for who, options in ((kind, WHO[kind]) for kind in kinds)
     ]
     sidecar = container(name=SIDECAR, command=["sh", "-c", LONG_SLEEP], volumeMounts=mounts, restartPolicy="Always")
     volumes = [{"name": "probe", "emptyDir": {}}]
@@ -117,6 +135,16 @@ def everybody(pods: Pods, kubectl: Program, probe: Path, node: str, *, name: str
     where = ("exec", "-n", made.namespace, made.name, "-c", name_of("root"), "-i", "--")
     kubectl.ok(*where, "sh", "-c", "cat >/probe/probe && chmod 0755 /probe/probe", stdin=probe.read_bytes())
     return made
+
+
+def add_debugger(kubectl: Program, target: Pod) -> str:
+    """Add an ephemeral container as ``kubectl debug`` does, wait until it runs, and return its name."""
+    name, where = "debugger", ("-n", target.namespace)
+    added = ("--image", images.BUSYBOX, f"--container={name}", "--profile=general", "--image-pull-policy=IfNotPresent")
+    kubectl.ok("debug", *where, target.name, *added, "--", "sleep", "100000")
+    running = "jsonpath={.status.ephemeralContainerStatuses[0].state.running.startedAt}"
+    kubectl.ok("wait", *where, f"pod/{target.name}", f"--for={running}", "--timeout=60s")
+    return name
 
 
 def name_of(who: str) -> str:
@@ -127,10 +155,11 @@ def name_of(who: str) -> str:
 def compare(kubectl: Program, nsexec: Program, target: Pod, container: str = "main") -> str:
     """Both reports, which must be equal; return ours."""
     where = (target.name, "-n", target.namespace, "-c", container, "--", "/bin/sh", "-c", REPORT)
-    theirs = kubectl("exec", *where)
-    done = nsexec(*where)
-    assert done.text.splitlines() == theirs.text.splitlines()
-    assert (done.stderr, done.status) == (theirs.stderr, theirs.status)
+    with kubectl.start("exec", *where) as exec_:  # at once, for on an emulated machine each takes seconds
+        done = nsexec(*where)
+        theirs, errors = exec_.communicate(timeout=EXEC_SECONDS)
+    assert done.text.splitlines() == theirs.decode(errors="surrogateescape").splitlines()
+    assert (done.stderr, done.status) == (errors.decode(), exec_.returncode)
     return done.text
 
 
