@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubectl_nsexec.last_word import LastWord
 from kubectl_nsexec.node import last_link
 from testbed import small_vm
 
@@ -65,4 +66,7 @@ def _initrd(folder: Path, content: Mapping[str, bytes]) -> Path:
 
 def _answer(code: int, output: bytes) -> Answer:
     first, _, rest = output.partition(b"\n")
-    return Answer(code, json.loads(first.removeprefix(b"n0nce ")), rest.decode())
+    event, word = json.loads(first.removeprefix(b"n0nce ")), LastWord("n0nce")
+    said = word.take(bytearray(rest), whole=True)
+    assert word.status == (code if event["event"] == "start" else None)
+    return Answer(code, event, said.decode())
