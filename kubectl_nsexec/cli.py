@@ -224,7 +224,9 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     from kubectl_nsexec.caretaker import Caretaker  # noqa: PLC0415 - as below
 
     needed = request.via.kind == via.POD and not request.dry_run
-    with closing(Caretaker.forked(cluster, needed=needed)) as caretaker:
+    with interrupts.deferred():  # what a handler raises in the middle of os.fork is swallowed there
+        caretaker = Caretaker.forked(cluster, needed=needed)
+    with closing(caretaker):
         planned = plan.make(request, cluster)
         from kubectl_nsexec import session  # noqa: PLC0415 - half of the tool, and the API server has been asked by now
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +120,20 @@ def test_a_client_that_ends_in_order_leaves_no_process() -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     caretaker.close()
+
+
+SIGNALLED_WHILE_FORKING = """
+import os, signal
+from kubectl_nsexec import cli
+os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGTERM))
+raise SystemExit(cli.main(["oc-nsexec", "--server=http://127.0.0.1:1", "p", "--", "true"]))
+"""
+
+
+def test_a_signal_while_it_is_forked_is_not_lost() -> None:
+    """What a handler raises in a callback of os.fork is swallowed, so it waits."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED_WHILE_FORKING], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, b"")
 
 
 def test_without_need_there_is_none() -> None:
