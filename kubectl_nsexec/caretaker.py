@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.cluster.api import delete_pod
 from kubectl_nsexec.errors import ApiError
 
 if TYPE_CHECKING:
@@ -131,9 +131,8 @@ def delete(
 
 def _patience_seconds(cluster: Cluster, namespace: str, name: str) -> float:
     """How long after the first time the API server may be asked again; 0: it is done, or there is no use."""
-    body = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
     try:
-        cluster.request("DELETE", pod_path(namespace, name), body=body)
+        delete_pod(cluster, namespace, name)
     except ApiError as error:
         return {0: _TRY_FOR_SECONDS, _NOT_FOUND: _MAY_COME_SECONDS}.get(error.status, 0.0)
     return 0.0

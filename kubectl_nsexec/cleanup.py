@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import keeping, kept, output, preflight
 from kubectl_nsexec.cluster import load
-from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.cluster.api import delete_pod, pod_path
 from kubectl_nsexec.errors import EXIT_USAGE, ApiError, NsexecError
 from kubectl_nsexec.helper_manifest import (
     CONTAINER,
@@ -139,14 +139,8 @@ def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, own: 
     except NsexecError as error:
         return _failed(helper, error, console)
     # The uid: a pod of the same name that is not the one looked at is not touched.
-    body = {
-        "apiVersion": "v1",
-        "kind": "DeleteOptions",
-        "gracePeriodSeconds": 0,
-        "preconditions": {"uid": helper.uid},
-    }
     try:
-        cluster.request("DELETE", pod_path(helper.namespace, helper.name), body=body)
+        delete_pod(cluster, helper.namespace, helper.name, helper.uid)
     except ApiError as error:
         if error.status not in (_NOT_FOUND, _CONFLICT):  # somebody else was faster
             return _failed(helper, error, console)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import rights
 from kubectl_nsexec.caretaker import Caretaker
-from kubectl_nsexec.cluster.api import pod_path
+from kubectl_nsexec.cluster.api import delete_pod, pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manifest
 from kubectl_nsexec.pod_state import IMAGE_FAILURES, is_running, start_failure
@@ -148,11 +148,8 @@ def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) 
 
     Raises HelperPodError naming what stays.
     """
-    body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
-    if uid:
-        body["preconditions"] = {"uid": uid}
     try:
-        cluster.request("DELETE", pod_path(namespace, name), body=body, timeout_seconds=_DELETE_SECONDS)
+        delete_pod(cluster, namespace, name, uid, timeout_seconds=_DELETE_SECONDS)
     except ApiError as error:
         if error.status in (_NOT_FOUND, _CONFLICT):
             return
