@@ -13,10 +13,13 @@ from testbed import binaries
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
 from tests.live import who
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
+from tests.live.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.live.pods import Pod
 
 _BRINGS_UP = {HOST_NODE: "I_MAY_SPOIL_THIS_MACHINE=1 make cluster NODE=host", RT_NODE: "make cluster"}
 
@@ -108,6 +111,14 @@ def nothing_left(kubectl: Program, helpers: str) -> Iterator[None]:
 def pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
     """Makes pods that are gone when the test is over."""
     yield from _until_over(Pods(kubectl, namespace))
+
+
+@pytest.fixture
+def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
+    """A command that runs in the module's own ``target``."""
+    made = Session(nsexec, target, helpers)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from tests.live.relays import connect_proxy
 from tests.live.sessions import Session, folders, live_helpers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.live.harness import Pods, Program
@@ -33,14 +32,6 @@ _OWN_FAILURE: Final = 125
 def target(pods: Pods, host_node: str) -> Pod:
     """A pod that owns no CPU."""
     return pods.start(pod("target", node=host_node))
-
-
-@pytest.fixture
-def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
-    """A command that runs in the target."""
-    made = Session(nsexec, target, helpers)
-    yield made
-    made.close()
 
 
 def told(session: Session) -> str:

@@ -14,8 +14,6 @@ from tests.live.processes import within
 from tests.live.sessions import Session, folders, live_helpers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
@@ -30,14 +28,6 @@ _OWN_FAILURE: Final = 125
 def target(pods: Pods, host_node: str) -> Pod:
     """A pod that owns the isolated CPU."""
     return pods.start(guaranteed("target", node=host_node))
-
-
-@pytest.fixture
-def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
-    """A command that runs in the target."""
-    made = Session(nsexec, target, helpers)
-    yield made
-    made.close()
 
 
 def test_killed_client_leaves_nothing(kubectl: Program, session: Session, helpers: str) -> None:
