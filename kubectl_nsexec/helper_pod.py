@@ -189,10 +189,11 @@ def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
             if failure := start_failure(pod):
                 kind = HelperImageError if failure.partition(":")[0] in IMAGE_FAILURES else HelperPodError
                 raise kind(f'the helper pod "{name}" cannot run on node {pod["spec"]["nodeName"]}: {failure}')
-    raise HelperPodError(
-        f'the helper pod "{name}" did not run within {deadline.allowed_seconds:g}s; '
-        f"last event: {_last_event(cluster, namespace, name)}; give it longer by --timeout"
-    )
+    late = f'the helper pod "{name}" did not run within {deadline.allowed_seconds:g}s; '
+    if not (pod.get("status") or {}).get("startTime"):  # PodStatus: when the kubelet acknowledged the pod
+        node = pod["spec"]["nodeName"]
+        late += f"node {node} has not even taken it up: is its kubelet alive (kubectl describe node {node})? "
+    raise HelperPodError(f"{late}last event: {_last_event(cluster, namespace, name)}; give it longer by --timeout")
 
 
 def _last_event(cluster: Cluster, namespace: str, name: str) -> str:

@@ -211,8 +211,8 @@ def relay(
         # Not the session's own: a command that does not read its stdin keeps the server from hearing pings there.
         if lease.connection.unanswered_pings >= _SILENT_PINGS:
             raise ConnectionLostError(
-                f"the API server, or a proxy on the way, has been silent for {_SILENT_PINGS * PING_SECONDS:g}s; "
-                "whether the command ended, and how, is not known"
+                f"the API server, a proxy on the way or the node has been silent for {_SILENT_PINGS * PING_SECONDS:g}"
+                "s; whether the command ended, and how, is not known"
             )
         wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
         ready = links.step(PING_SECONDS, *(source.fd for source in wanted))

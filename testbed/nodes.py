@@ -7,6 +7,7 @@ from testbed import kubectl, probe
 from testbed.processes import wait_until
 
 _UNINITIALIZED: Final = "node.cloudprovider.kubernetes.io/uninitialized"
+_KEEPS_AWAY: Final = (_UNINITIALIZED, "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _REGISTER_TIMEOUT_SECONDS: Final = 60.0
 _READY_TIMEOUT_SECONDS: Final = 120.0
 
@@ -34,10 +35,10 @@ def exists(node: str) -> bool:
 
 
 def ready(node: str) -> bool:
-    """Whether NODE is Ready and free of the taint that keeps pods away until it is settled."""
+    """Whether NODE is Ready and free of the taints that keep pods away until it is settled, or reached again."""
     words = '{.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].key}'
     found = kubectl.try_run("get", "node", node, "-o", f"jsonpath={words}").stdout.split()
-    return found[:1] == ["True"] and not any("not-ready" in word or word == _UNINITIALIZED for word in found[1:])
+    return found[:1] == ["True"] and not any(word.startswith(_KEEPS_AWAY) for word in found[1:])
 
 
 def kubelet_knows_its_pods(node: str, port: int) -> bool:

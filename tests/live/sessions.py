@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses."""
+    """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses.
 
-    def __init__(self, nsexec: Program, target: Pod, helpers: str) -> None:
+    ``then``: what a shell does when the sleep has ended; without it the command is the sleep.
+    """
+
+    def __init__(self, nsexec: Program, target: Pod, helpers: str, then: str = "") -> None:
         self._seconds = unique_seconds()
-        script = f"grep Cpus_allowed_list /proc/self/status; exec sleep {self._seconds}"
+        sleep = f"sleep {self._seconds}"
+        script = f"grep Cpus_allowed_list /proc/self/status; {f'{sleep}; {then}' if then else f'exec {sleep}'}"
         arguments = (target.name, "-n", target.namespace, "--helper-namespace", helpers)
         self.client: subprocess.Popen[bytes] = nsexec.start(*arguments, "--", "sh", "-c", script)
         assert self.client.stdout is not None

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import containerd, control_plane, host_node, processes
-from testbed.paths import API_PORT, KUBECONFIG
+from testbed import containerd, control_plane, host_kubelet, host_node, nodes, processes
+from testbed.paths import API_PORT, HOST_NODE, KUBECONFIG
 from tests.live.pods import container, pod
 from tests.live.processes import within
 from tests.live.relays import connect_proxy
 from tests.live.sessions import Session, folders, live_helpers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.live.harness import Pods, Program
@@ -25,7 +29,12 @@ pytestmark = pytest.mark.host_node
 
 _GONE_WITHIN_SECONDS: Final = 15.0
 _TOLD_WITHIN_SECONDS: Final = 60.0
+_SILENT_FOR_SECONDS: Final = 150.0
+"""A client takes a minute of silence for the end, and counts it from ping to ping."""
+_NOT_READY_WITHIN_SECONDS: Final = 120.0
+"""The controller manager's --node-monitor-grace-period is 50 s."""
 _OWN_FAILURE: Final = 125
+_INTERRUPTED: Final = 130
 
 
 @pytest.fixture
@@ -67,6 +76,69 @@ def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: st
     nothing_runs(session, kubectl, helpers)
 
 
+def test_a_kubelet_that_ends(session: Session, kubectl: Program, helpers: str) -> None:
+    """Every stream runs through it; the command does not wait for it to come back."""
+    processes.stop(host_kubelet.NAME)
+    try:
+        assert told(session).count("\n") == 1
+        assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
+    finally:
+        host_node.up()
+    nothing_runs(session, kubectl, helpers)
+
+
+@contextmanager
+def frozen_kubelet() -> Iterator[None]:
+    """As on a node that hangs: nothing is answered, no connection ends. Afterwards the node is Ready again."""
+    pid = processes.pid_of(host_kubelet.NAME)
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        processes.wait_until("the node is Ready", lambda: nodes.ready(HOST_NODE), 120, process=host_kubelet.NAME)
+        host_kubelet.wait_until_it_serves()
+
+
+def test_a_kubelet_that_hangs_for_a_while(
+    nsexec: Program, session: Session, kubectl: Program, target: Pod, helpers: str
+) -> None:
+    """The command goes on, and its end is told late but right; who gives up, or comes meanwhile, leaves nothing."""
+    with closing(Session(nsexec, target, helpers, then="echo woken; exit 7")) as patient:
+        with frozen_kubelet():
+            os.kill(patient.pids()[0], signal.SIGTERM)
+            session.client.send_signal(signal.SIGINT)
+            session.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
+            assert session.client.returncode == _INTERRUPTED
+            new = nsexec(target.name, "-n", target.namespace, "--timeout", "3s", "--", "echo", "started")
+            assert (new.status, new.stdout) == (_OWN_FAILURE, b"")
+            assert f"node {target.node} has not even taken it up: is its kubelet alive" in new.stderr
+            assert patient.client.poll() is None
+        output, errors = patient.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
+        assert (patient.client.returncode, output) == (7, b"woken\n"), errors
+    nothing_runs(session, kubectl, helpers)
+
+
+def test_a_node_that_is_not_ready(
+    nsexec: Program, session: Session, kubectl: Program, target: Pod, helpers: str
+) -> None:
+    """Its silence is told after a minute; nothing new starts there, but what needs no kubelet; it ends what it ran."""
+    run = dataclasses.replace(nsexec, argv=(*nsexec.argv, target.name, "-n", target.namespace))
+    with frozen_kubelet():
+        _, errors = session.client.communicate(timeout=_SILENT_FOR_SECONDS)
+        assert session.client.returncode == _OWN_FAILURE
+        assert errors.startswith(b"error: the API server, a proxy on the way or the node has been silent for 60s")
+        assert errors.count(b"\n") == 1
+        assert within(_NOT_READY_WITHIN_SECONDS, lambda: not nodes.ready(HOST_NODE))
+        new = run("--", "echo", "started")
+        assert (new.status, new.stdout) == (_OWN_FAILURE, b"")
+        assert f"node {target.node} is not ready (NodeStatusUnknown: Kubelet stopped posting node status" in new.stderr
+        assert new.stderr.endswith("; no helper pod can be started there\n")
+        assert run("--via", "local", "--", "echo", "started").stdout == b"started\n"
+    nothing_runs(session, kubectl, helpers)
+
+
 def test_a_proxy_that_stops_forwarding(
     nsexec: Program, kubectl: Program, target: Pod, helpers: str, tmp_path: Path
 ) -> None:
@@ -77,7 +149,7 @@ def test_a_proxy_that_stops_forwarding(
         through = {**nsexec.environment, "KUBECONFIG": str(config), "HTTPS_PROXY": proxy.url}
         session = Session(dataclasses.replace(nsexec, environment=through), target, helpers)
         proxy.flowing.clear()
-        _, errors = session.client.communicate(timeout=150)
+        _, errors = session.client.communicate(timeout=_SILENT_FOR_SECONDS)
         assert (session.client.returncode, session.pids() != []) == (_OWN_FAILURE, True)
         assert b"has been silent for 60s; whether the command ended, and how, is not known" in errors
         assert b"it ends by itself now that we are gone" in errors

@@ -233,7 +233,15 @@ def test_a_pod_that_will_never_run_fails_at_once(status: dict[str, Any], words: 
 
 def test_a_pod_that_does_not_start_in_time_shows_its_last_event() -> None:
     """The wait is bounded, and the event says what it waited for."""
-    with pytest.raises(HelperPodError, match="FailedMount: no such folder; give it longer by --timeout"):
+    taken_up = pod(startTime="2026-01-01T00:00:00Z")
+    with pytest.raises(HelperPodError, match="FailedMount: no such folder; give it longer by --timeout") as raised:
+        run(cluster(create=taken_up), seconds=0.01)
+    assert "kubelet" not in raised.value.message
+
+
+def test_a_pod_that_no_kubelet_takes_up_points_at_the_node() -> None:
+    """The API server believes a node that has just died for most of a minute."""
+    with pytest.raises(HelperPodError, match=r"node n has not even taken it up: is its kubelet alive"):
         run(cluster(), seconds=0.01)
 
 
