@@ -64,6 +64,15 @@ def up(*, systemd_cgroups: bool) -> Path:
     return SOCKET
 
 
+def forget(image: str) -> None:
+    """Remove IMAGE, if it was pulled, under all of its names: the tag, the digest and the id."""
+    for row in _ctr("images", "list", f"name=={image}").stdout.splitlines()[1:]:
+        names = _ctr("images", "list", "--quiet", f"target.digest=={row.split()[2]}").stdout.split()
+        done = _ctr("images", "remove", "--sync", *names)
+        if done.returncode != 0:
+            raise ClusterError(f"ctr images remove {' '.join(names)} failed: {done.stderr.strip()}")
+
+
 def idle() -> bool:
     """Whether no container of ours runs. The kubelet keeps the dead ones for a minute: they do not count."""
     return not _running()
