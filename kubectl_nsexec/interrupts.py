@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
+import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from sys import UnraisableHookArgs
     from types import FrameType
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 """SIGBREAK is Windows' own, which lacks SIGHUP and SIGQUIT."""
 _SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+_MAIN_THREAD = _thread.get_ident()
+_AGAIN_AFTER_SECONDS = 0.005
+"""How long what swallowed a signal has to come to its end."""
 
 
 class SignalReceived(BaseException):
@@ -29,6 +37,9 @@ class Interrupts:
     The first signal is the one that counts: later ones find the clean-up already under way and are
     dropped, so that an impatient second Ctrl-C cannot leave a pod behind. What the clean-up may
     take is bounded by its own time-outs.
+
+    What a handler raises within a weak reference's callback, a destructor or a hook of os.fork cannot leave it: Python
+    tells sys.unraisablehook and goes on. Such a signal is sent again.
     """
 
     def __init__(self) -> None:
@@ -50,11 +61,29 @@ class Interrupts:
     def as_exceptions(self) -> Iterator[None]:
         """Within, the signals raise; their former handlers come back afterwards."""
         former = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        hook = sys.unraisablehook
+        sys.unraisablehook = partial(self._unraisable, hook)
         try:
             yield
         finally:
+            sys.unraisablehook = hook
             for number, handler in former.items():
                 signal.signal(number, handler)
+
+    def _unraisable(self, others: Callable[[UnraisableHookArgs], object], unraisable: UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, SignalReceived):
+            # threading's locks may be held where we were called
+            _thread.start_new_thread(self._again, (unraisable.exc_value.number,))
+        else:
+            others(unraisable)
+
+    def _again(self, number: int) -> None:
+        time.sleep(_AGAIN_AFTER_SECONDS)
+        self._raised = False
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(_MAIN_THREAD, number)  # also ends what it waits for
+        else:
+            signal.raise_signal(number)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
