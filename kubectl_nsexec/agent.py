@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.asked import AS_EXEC, Powers
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
@@ -29,8 +28,7 @@ _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class FailureContext:
+class FailureContext(NamedTuple):
     """What an error about the node has to name."""
 
     pod: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubectl_nsexec.errors import UsageError
 
@@ -14,16 +14,14 @@ _PID_LIMIT = 2**22
 _IDS = re.compile(r"([0-9]+)(?::([0-9]+))?")
 
 
-@dataclass(frozen=True)
-class User:
+class User(NamedTuple):
     """Who the command is to be. ``gid`` None: by the container's /etc/passwd."""
 
     uid: int
     gid: int | None = None
 
 
-@dataclass(frozen=True)
-class Powers:
+class Powers(NamedTuple):
     """What the command is given that ``oc exec`` would not give."""
 
     privileged: bool = False
@@ -41,8 +39,7 @@ BY_HAND, BY_PROFILE, BY_NODE, BY_KUBELET = "cpus", "profile", "node", "kubelet"
 the node, the kubelet's configuration. The last three are the values of --cpu-source."""
 
 
-@dataclass(frozen=True)
-class CpuChoice:
+class CpuChoice(NamedTuple):
     """By whose word the command's CPUs are chosen; all None: by the first source that knows."""
 
     cpus: str | None = None

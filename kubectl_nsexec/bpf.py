@@ -6,9 +6,8 @@ every jump goes forward over a piece of known length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +26,7 @@ _ALWAYS = 0x05
 IF_EQUAL, IF_GREATER, IF_GREATER_OR_EQUAL = 0x15, 0x25, 0x35
 
 
-@dataclass(frozen=True)
-class Instruction:
+class Instruction(NamedTuple):
     """struct sock_filter of linux/filter.h; the jumps are counted from the next instruction."""
 
     code: int
@@ -82,8 +80,7 @@ class Then(Enum):
     FAILS = auto()
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """An instruction whose jumps are not settled yet."""
 
     code: int
@@ -92,8 +89,7 @@ class Step:
     if_false: Then = Then.NEXT
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """64 bits of struct seccomp_data, loaded by halves; ``high`` is None where only the lower half counts."""
 
     low: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec import keeping, kept, output, preflight
 from kubectl_nsexec.cluster import load
@@ -36,8 +35,7 @@ _STATES = {"Succeeded": _FINISHED, "Failed": _FINISHED, "Running": "running", "P
 _NONE_THERE = "nothing to clean up"
 
 
-@dataclass(frozen=True)
-class Helper:
+class Helper(NamedTuple):
     """One helper pod. ``state``: finished, ending, running, kept (and running), starting or unknown.
 
     ``result``: what became of it.
@@ -130,12 +128,12 @@ def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, own: 
     over = request.force or helper.state == _FINISHED
     may_be_idle = helper.state == _KEPT and helper.keeper == own
     if not over and not may_be_idle:
-        return replace(helper, result="left")
+        return helper._replace(result="left")
     if request.dry_run:
-        return replace(helper, result="would be deleted" if over else "would be deleted if idle")
+        return helper._replace(result="would be deleted" if over else "would be deleted if idle")
     try:
         if not over and not kept.end(cluster, helper.namespace, helper.name):
-            return replace(helper, result="left")
+            return helper._replace(result="left")
     except NsexecError as error:
         return _failed(helper, error, console)
     # The uid: a pod of the same name that is not the one looked at is not touched.
@@ -144,12 +142,12 @@ def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, own: 
     except ApiError as error:
         if error.status not in (_NOT_FOUND, _CONFLICT):  # somebody else was faster
             return _failed(helper, error, console)
-    return replace(helper, result="deleted")
+    return helper._replace(result="deleted")
 
 
 def _failed(helper: Helper, error: NsexecError, console: Console) -> Helper:
     console.say(f"{error.rendered()} (pod {helper.name} in namespace {helper.namespace})")
-    return replace(helper, result="failed")
+    return helper._replace(result="failed")
 
 
 def _fields(helper: Helper) -> dict[str, str | int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +191,7 @@ def _command(
             raise UsageError("you may not specify -t and -T together")
         if after is None and not verify:
             wanted = requests.as_shell(wanted, os.fsencode(shell), os.environ.get("TERM", ""))
-            wanted = replace(wanted, tty=not no_tty and (tty or on_terminal))
+            wanted = wanted._replace(tty=not no_tty and (tty or on_terminal))
         requests.check(wanted)
         made.append(wanted)
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from kubectl_nsexec import cli, completion, typed
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster import kubeconfig, load
 from kubectl_nsexec.console import Console, OutputClosedError
 from kubectl_nsexec.errors import NsexecError
+from kubectl_nsexec.quick_exit import quick_exit
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cluster import Cluster
@@ -27,13 +28,14 @@ LIMIT_SECONDS = 3.0
 """For everything: a name server or an exec plugin may be slow too."""
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Answers for the process's own command line."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no exec plugin may ask the user who only pressed TAB
     try:
         run(sys.argv[1:], Console())
     except (KeyboardInterrupt, OutputClosedError):
-        sys.exit(1)
+        quick_exit(1)
+    quick_exit(0)
 
 
 def run(words: list[str], console: Console, limit_seconds: float = LIMIT_SECONDS) -> None:

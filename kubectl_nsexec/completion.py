@@ -7,7 +7,7 @@ github.com/spf13/cobra, completions.go. Pods and the like are asked for by name 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from kubectl_nsexec import asked, find_pod, resources, target
@@ -37,8 +37,7 @@ _MANIFESTS = ("json", "yaml", "yml")
 """resource.FileExtensions of cli-runtime."""
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(NamedTuple):
     """One option of the command line: ``words`` such as ``-c`` and ``--container``."""
 
     name: str
@@ -49,8 +48,7 @@ class Flag:
     repeatable: bool
 
 
-@dataclass(frozen=True)
-class Typed:
+class Typed(NamedTuple):
     """An unfinished command line. ``word`` is what has been typed of the word, or of the value after ``=``."""
 
     word: str

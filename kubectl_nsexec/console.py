@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class OutputClosedError(Exception):
     """The reader of our stdout or stderr went away (EPIPE), as ``| head -1`` does."""
 
 
-@dataclass(frozen=True)
-class Console:
+class Console(NamedTuple):
     """Three descriptors, and whether notices are wanted. Passed in, never read from globals."""
 
     stdin_fd: int = 0

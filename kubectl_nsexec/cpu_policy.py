@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec.asked import BY_HAND, BY_KUBELET, BY_NODE, BY_PROFILE
 from kubectl_nsexec.cpuset import CpuSet
@@ -40,8 +38,7 @@ _FALLBACK_CPUS = 1024
 """How many CPU numbers to ask for where the node does not publish its capacity; the node cuts them to online ones."""
 
 
-@dataclass(frozen=True)
-class CpuPolicy:
+class CpuPolicy(NamedTuple):
     """The CPUs for everything of ours on the node."""
 
     reserved: CpuSet
@@ -64,8 +61,7 @@ class CpuPolicy:
         return self.by == BY_HAND
 
 
-@dataclass(frozen=True)
-class Undecided:
+class Undecided(NamedTuple):
     """The API side does not know which CPUs are reserved, or was not asked: the node has to say (``node_word``)."""
 
     node: dict[str, Any]
@@ -97,12 +93,12 @@ def decide(
         return _on_this_node(from_option(choice.cpus), node)
     profile = None if choice.source == BY_NODE else _profile(choice, profiles, node)
     if profile is not None and choice.source != BY_KUBELET:
-        policy = dataclasses.replace(from_profile(profile), forced=choice.source == BY_PROFILE)
+        policy = from_profile(profile)._replace(forced=choice.source == BY_PROFILE)
         if not selects(profile, node):
             note = (
                 f'PerformanceProfile "{choice.profile}" does not select node {node_name(node)}: taken as --profile says'
             )
-            policy = dataclasses.replace(policy, notes=(note,))
+            policy = policy._replace(notes=(note,))
         try:
             return checked_with(policy, parse_configz(configz_loader()), node)
         except ApiError:
@@ -188,7 +184,7 @@ def checked_with(policy: CpuPolicy, kubelet: KubeletCpus, node: dict[str, Any]) 
             f"{policy.source} says {policy.reserved} for node {node_name(node)}, but its kubelet runs with "
             f"{disagreement} ({kubelet.source}): {NOT_CERTAIN}"
         )
-    return dataclasses.replace(policy, cross_checks=(cross_check(kubelet, agrees=not disagreement),))
+    return policy._replace(cross_checks=(cross_check(kubelet, agrees=not disagreement),))
 
 
 def contradicted_by(policy: CpuPolicy, kubelet: KubeletCpus) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import UsageError
 
@@ -53,8 +52,7 @@ def parse_keep(text: str) -> float:
     return 0.0 if text in ("0", "0s") else parse_duration(text, "--keep")
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment on a monotonic clock (seconds) that all the steps of one piece of work share."""
 
     at_seconds: float

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec import agent, events, identity, node_cpus, node_word, powers, records, verdict
+from kubectl_nsexec import agent, events
+from kubectl_nsexec.background import Background
 from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
 from kubectl_nsexec.last_word import LastWord
-from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Proof, Started, TargetFacts
+from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Started, TargetFacts
 from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
+    from kubectl_nsexec.results import Proof
     from kubectl_nsexec.streams import RemoteStream
     from kubectl_nsexec.way import Way
 
@@ -26,8 +27,7 @@ _STRAY_BYTES = 1024 * 1024
 _LAST_WORDS_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class StartedCommand:
+class StartedCommand(NamedTuple):
     """CMD, about to run: its stream, and the proof of where it stands."""
 
     stream: RemoteStream
@@ -55,6 +55,7 @@ class Entry:
         stands on them. Returns the policy that holds from here on.
         """
         self.lease = self.way.hold()
+        Background(_import_checks)  # while the node is at work
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy)
         if self.way.wants_link:
@@ -70,8 +71,9 @@ class Entry:
         look = self._next_event(self.lease)
         if not isinstance(look, NodeLook):
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
-        in_pool = self.request.via.kind == POD
-        policy = node_word.decide(undecided, look, node_cpus.read(look.sources), in_pool=in_pool)
+        from kubectl_nsexec import checks  # noqa: PLC0415 - see _import_checks
+
+        policy = checks.by_node(undecided, look, in_pool=self.request.via.kind == POD)
         self.lease.send_stdin(agent.place_line(policy.reserved))
         return policy
 
@@ -79,32 +81,20 @@ class Entry:
         """Enters the target and stops just after CMD has been started; ``window``: with a terminal of that size."""
         stream = self.way.enter(self._policy.reserved)
         facts = self._facts(stream)
+        from kubectl_nsexec import checks, verdict  # noqa: PLC0415 - see _import_checks
+
         if outside := verdict.outside_target(self._policy, facts):
             stream.send_stdin(agent.narrow_line(outside))
             facts = self._facts(stream)
-        compared = node_word.compare(self._policy, node_cpus.read(facts.sources), self._plan.target.node)
-        checked = verdict.check_on_node(self._policy, facts)
-        own = identity.of_target(facts, self._plan.helper.architecture)
-        who = powers.grant(own, self.request.powers, facts, self._plan.target.groups)
-        granted = powers.granted(own, self.request.powers, facts)
-        if window is not None or self.request.term is not None:
-            who = identity.with_term(who, self.request.term, self._plan.target.runtime)
-        encoded = records.encode(
-            who,
-            self.request.command,
-            stdin=self.request.stdin,
-            verify=not self.request.command,
-            window=window,
-            limit_seconds=self.request.max_duration_seconds,
-        )
-        limit = None if self.request.max_duration_seconds is None else Deadline.after(self.request.max_duration_seconds)
-        stream.send_stdin(agent.go_line(len(encoded)) + encoded)
+        checked = checks.checked(self.request, self._plan, self._policy, facts, window)
+        seconds = self.request.max_duration_seconds
+        limit = None if seconds is None else Deadline.after(seconds)
+        stream.send_stdin(agent.go_line(len(checked.record)) + checked.record)
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         stream.last_word = LastWord(self._plan.nonce)
-        verdict.check_started(facts, started)
-        proof = self._proof(facts, started, checked, compared, granted, who.lacks)
+        proof = checks.proof(self._plan, self._policy, checked, started)
         return StartedCommand(stream, proof, started.tty, limit)
 
     def _facts(self, stream: RemoteStream) -> TargetFacts:
@@ -151,33 +141,6 @@ class Entry:
         target, policy = self._plan.target, self._policy
         return agent.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)
 
-    def _proof(
-        self,
-        facts: TargetFacts,
-        started: Started,
-        checked: verdict.Verdict,
-        compared: node_word.Compared,
-        granted: tuple[str, ...],
-        lacks: tuple[str, ...],
-    ) -> Proof:
-        target, policy = self._plan.target, self._policy
-        return Proof(
-            namespace=target.namespace,
-            pod=target.pod,
-            container=target.container,
-            node=target.node,
-            reserved=facts.mask if policy.nothing_exclusive else policy.reserved,
-            source=policy.source,
-            by=policy.by,
-            target_mask=facts.target_mask,
-            exclusive=checked.exclusive,
-            cmd_mask=started.mask,
-            pin=facts.pin,
-            cgroup=facts.cgroup,
-            pid=started.pid,
-            reason=checked.reason,
-            verdict=checked.summary,
-            granted=granted,
-            cross_checks=(*policy.cross_checks, *compared.cross_checks),
-            warnings=(*checked.warnings, *compared.warnings, *lacks),
-        )
+
+def _import_checks() -> None:
+    from kubectl_nsexec import checks  # noqa: F401, PLC0415 - it takes a tenth of a warm run, if nothing goes on meanwhile

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +30,7 @@ _LIB64_ARCHITECTURES = {"amd64", "ppc64le"}
 """Where the loader's path begins with /lib64 (elsewhere it is in /lib)."""
 
 
-@dataclass(frozen=True)
-class HelperSpec:
+class HelperSpec(NamedTuple):
     """What decides the helper pod. ``node_tools``: run the node's own programs over the image's."""
 
     name: str

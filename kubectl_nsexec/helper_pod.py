@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import rights
@@ -95,7 +94,7 @@ def run_one_of(
     """The helper pod, ``running`` the first of these images that the node can use; ``stack`` ends that."""
     for attempt, image in enumerate(images, start=1):
         name = spec.name if spec.keeper else f"{spec.name}-{attempt}"
-        tried = replace(spec, image=image, name=name)
+        tried = spec._replace(image=image, name=name)
         try:
             return tried, stack.enter_context(running(cluster, tried, deadline, interrupts, caretaker))
         except HelperImageError as error:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec import devices
 from kubectl_nsexec.errors import AgentError
@@ -34,8 +33,7 @@ _USUAL_DEVICES = (
 )
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """Everything that the last link sets before execve. Capability sets are bit masks (bit n is capability n)."""
 
     uid: int
@@ -168,7 +166,7 @@ def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
     others = tuple(pair for pair in identity.env if not pair.startswith(b"TERM="))
     if term is None and runtime != "containerd" and len(others) < len(identity.env):
         return identity
-    return replace(identity, env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
+    return identity._replace(env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
 
 
 def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:

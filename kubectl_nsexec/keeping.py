@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import UsageError
@@ -59,9 +58,9 @@ def shared(spec: HelperSpec, user: str | None, comparable: Sequence[str], comman
     """
     owner = keeper(user)
     image = spec.image if not spec.node_tools else ""
-    plain = replace(spec, name="", image=image, annotations={}, command=tuple(comparable), keeper=owner)
+    plain = spec._replace(name="", image=image, annotations={}, command=tuple(comparable), keeper=owner)
     name = f"{NAME_PREFIX}keep-{_hash(json.dumps(manifest(plain), sort_keys=True))}"
-    return replace(spec, name=name, command=tuple(command), keeper=owner)
+    return spec._replace(name=name, command=tuple(command), keeper=owner)
 
 
 def is_same(pod: dict[str, Any], spec: HelperSpec) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec import agent, helper_pod, keeping, rights
 from kubectl_nsexec.by_pod import ByPod, open_stream
@@ -76,8 +75,7 @@ class ByKept(ByPod):
         )
 
 
-@dataclass(frozen=True)
-class _Helper:
+class _Helper(NamedTuple):
     spec: HelperSpec
     uid: str
     new: bool

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import CpuPolicyError
@@ -13,8 +12,7 @@ POLICY_NONE = "none"
 POLICY_STATIC = "static"
 
 
-@dataclass(frozen=True)
-class KubeletCpus:
+class KubeletCpus(NamedTuple):
     """The part of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that is about CPUs."""
 
     policy: str
@@ -24,8 +22,7 @@ class KubeletCpus:
     """Where that is written, without the name of the field."""
 
 
-@dataclass(frozen=True)
-class CpuManagerState:
+class CpuManagerState(NamedTuple):
     """The checkpoint ``cpu_manager_state``: who owns which CPU now. It does not hold the reserved set."""
 
     policy: str

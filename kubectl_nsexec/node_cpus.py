@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import CpuPolicyError
@@ -28,16 +27,14 @@ _FIELDS = {"--reserved-cpus": "reservedSystemCPUs", "--cpu-manager-policy": "cpu
 """What the kubelet's deprecated flags set."""
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """CPUs by the word of one file; ``source`` names the file and the field."""
 
     cpus: CpuSet
     source: str
 
 
-@dataclass(frozen=True)
-class NodeCpus:
+class NodeCpus(NamedTuple):
     """The node's word, understood."""
 
     reserved: tuple[Claim, ...] = ()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.asked import BY_KUBELET, BY_NODE
 from kubectl_nsexec.cpu_policy import (
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 _FILES = "CRI-O's infra_ctr_cpuset, workload pinning"
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(NamedTuple):
     """What else the node says about a policy's CPUs, in the order in which it was looked at."""
 
     cross_checks: tuple[CrossCheck, ...] = ()
@@ -163,7 +161,7 @@ def _from_kubelet(undecided: Undecided, kubelet: KubeletCpus, found: NodeCpus) -
     if not policy.reserved:
         raise CpuPolicyError(f"{source} ({kubelet.reserved}): all of them are OVS's or shared ({others}); {NAME_THEM}")
     if others & kubelet.reserved:
-        policy = replace(policy, source=f"{source} without {others & kubelet.reserved}, which are OVS's or shared")
+        policy = policy._replace(source=f"{source} without {others & kubelet.reserved}, which are OVS's or shared")
     return policy
 
 

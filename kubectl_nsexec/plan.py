@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec import agent, cpu_policy, find_pod, keeping, node, rights, target, trail, via
 from kubectl_nsexec.asked import BY_NODE
@@ -34,8 +33,7 @@ _ADDRESS_KINDS = ("InternalIP", "Hostname")
 _OS_LABEL = "kubernetes.io/os"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Target, CPUs and helper pod of one run. ``images``: what the helper may run, best first."""
 
     target: Target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec import devices
@@ -25,7 +24,7 @@ def grant(who: Identity, powers: Powers, facts: TargetFacts, pod_groups: Iterabl
     if powers.host_tools:
         return host_tools(facts)
     if powers.process is not None:
-        who = replace(who, cwd=directory(facts))
+        who = who._replace(cwd=directory(facts))
     if powers.privileged:
         return privileged(who, facts.capabilities)
     return as_user(who, powers.user, pod_groups) if powers.user else who
@@ -37,7 +36,7 @@ def privileged(who: Identity, capabilities: int) -> Identity:
     ``nsenter -a`` joins a user namespace of the container's own, too: then it is root there, and not on the node.
     """
     root = _root(capabilities, who.env, "--privileged")
-    return replace(root, umask=who.umask, cwd=who.cwd, rlimits=who.rlimits, user_namespace=who.user_namespace)
+    return root._replace(umask=who.umask, cwd=who.cwd, rlimits=who.rlimits, user_namespace=who.user_namespace)
 
 
 def as_user(who: Identity, user: User, pod_groups: Iterable[int]) -> Identity:
@@ -49,7 +48,7 @@ def as_user(who: Identity, user: User, pod_groups: Iterable[int]) -> Identity:
     what the image's /etc/group says about the container's own user.
     """
     kept = tuple(group for group in who.groups if group in set(pod_groups))
-    return replace(who, uid=user.uid, gid=user.gid, groups=kept)
+    return who._replace(uid=user.uid, gid=user.gid, groups=kept)
 
 
 def host_tools(facts: TargetFacts) -> Identity:

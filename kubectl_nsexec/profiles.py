@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_nsexec.errors import ApiError, CpuPolicyError, UsageError
 
@@ -18,8 +18,7 @@ _CUSTOM_RANK = 2
 Profile = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class ProfilesFound:
+class ProfilesFound(NamedTuple):
     """The API answered; ``items`` may be empty."""
 
     items: tuple[Profile, ...]
@@ -30,8 +29,7 @@ class ProfilesApiMissing:
     """404: the cluster does not serve performance.openshift.io in any version."""
 
 
-@dataclass(frozen=True)
-class ProfilesForbidden:
+class ProfilesForbidden(NamedTuple):
     """403, with the server's words."""
 
     message: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import asked, resources
 from kubectl_nsexec.errors import UsageError
@@ -45,8 +45,7 @@ class ClusterOptions:
     """A value of --user that was taken for the command's user and not for one of the kubeconfig."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One run. ``command`` holds CMD's argv as bytes, because argv need not be UTF-8 (execve(2))."""
 
     pod: str
@@ -81,8 +80,7 @@ class Request:
     program: str = "oc nsexec"
 
 
-@dataclass(frozen=True)
-class CleanupRequest:
+class CleanupRequest(NamedTuple):
     """One ``--cleanup``."""
 
     connection: ClusterOptions
@@ -146,7 +144,7 @@ def as_shell(request: Request, shell: bytes, term: str) -> Request:
 
     ``term`` is the user's own TERM, or empty.
     """
-    return replace(request, command=(shell,), stdin=True, term=term or "xterm")
+    return request._replace(command=(shell,), stdin=True, term=term or "xterm")
 
 
 def settle_tty(request: Request, remark: Callable[[str], None], *, terminal: bool) -> Request:
@@ -155,7 +153,7 @@ def settle_tty(request: Request, remark: Callable[[str], None], *, terminal: boo
         return request
     if request.stdin:
         remark(NO_TERMINAL)
-    return replace(request, tty=False)
+    return request._replace(tty=False)
 
 
 def check(request: Request) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_nsexec.errors import UsageError
 
@@ -12,8 +11,7 @@ Json = dict[str, Any]
 NOTHING_NAMED = "pod, type/name or --filename must be specified"
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of object that leads to a pod; ``words`` are the names that kubectl takes for it, in lower case."""
 
     name: str
@@ -50,8 +48,7 @@ KINDS = (
 """What polymorphichelpers.SelectorsForObject of kubectl (and oc) knows."""
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """One object. ``str()`` of it is what ``parse`` takes."""
 
     kind: Kind

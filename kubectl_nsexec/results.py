@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cpuset import CpuSet
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """The helper's main process stands on ``mask``, has the last link in place and holds the lease."""
 
     mask: CpuSet
@@ -20,8 +18,7 @@ class Held:
     """``folder``: a cpuset folder in the helper pod's own cgroup."""
 
 
-@dataclass(frozen=True)
-class NodeFile:
+class NodeFile(NamedTuple):
     """A file of the node that mentions CPUs."""
 
     of: str
@@ -32,8 +29,7 @@ class NodeFile:
     """None: it is there, and cannot be read or is one too many."""
 
 
-@dataclass(frozen=True)
-class NodeFiles:
+class NodeFiles(NamedTuple):
     """What the node's own files say about CPUs, not yet understood."""
 
     files: tuple[NodeFile, ...] = ()
@@ -41,8 +37,7 @@ class NodeFiles:
     """/proc/PID/cmdline of the running kubelet; empty where it could not be told which process that is."""
 
 
-@dataclass(frozen=True)
-class NodeLook:
+class NodeLook(NamedTuple):
     """The helper's main process has looked round and waits to be told its CPUs."""
 
     mask: CpuSet
@@ -51,8 +46,7 @@ class NodeLook:
     sources: NodeFiles
 
 
-@dataclass(frozen=True)
-class TargetFacts:
+class TargetFacts(NamedTuple):
     """What the agent found before anything was entered. Bytes are ``b""`` where the node's file is unreadable."""
 
     pid: int
@@ -88,8 +82,7 @@ class TargetFacts:
     """The seccomp filter that crun compiled for the container; empty without one, and where the runtime is another."""
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(NamedTuple):
     """The command is next: ``pid`` is its number on the host, ``mask`` what the kernel allows it."""
 
     pid: int
@@ -98,16 +91,14 @@ class Started:
     """Whose /dev/pts its terminal is of, ``container``, ``node`` or ``helper``; empty when it has none."""
 
 
-@dataclass(frozen=True)
-class AgentFailure:
+class AgentFailure(NamedTuple):
     """The node refused or could not go on; nothing of the command ran. ``code`` is stable."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True)
-class CrossCheck:
+class CrossCheck(NamedTuple):
     """What another source says about the reserved CPUs."""
 
     source: str
@@ -115,8 +106,7 @@ class CrossCheck:
     agrees: bool
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(NamedTuple):
     """The evidence that ``--verify`` prints."""
 
     namespace: str

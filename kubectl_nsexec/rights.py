@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec.cluster.api import PERFORMANCE_GROUP
 from kubectl_nsexec.resources import POD
@@ -22,8 +21,7 @@ _NOT_IN_A_NAME = re.compile(r"[/%]")
 """What the name of a role may not contain (k8s.io/apimachinery, IsValidPathSegmentName)."""
 
 
-@dataclass(frozen=True)
-class Right:
+class Right(NamedTuple):
     """One verb on one resource; the fields are those of a ResourceAttributes (authorization.k8s.io/v1)."""
 
     verb: str
@@ -141,7 +139,7 @@ def _by_resource(rights: Iterable[Right]) -> list[tuple[Right, tuple[str, ...]]]
     """``(a right on the resource, all verbs on it)``, in the order of the first."""
     found: dict[Right, list[str]] = {}
     for right in rights:
-        verbs = found.setdefault(replace(right, verb="", name=""), [])
+        verbs = found.setdefault(right._replace(verb="", name=""), [])
         if right.verb not in verbs:
             verbs.append(right.verb)
     return [(right, tuple(verbs)) for right, verbs in found.items()]

@@ -7,9 +7,8 @@ a newer libseccomp than the node's knows by name is decided by the profile here,
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec import bpf
 from kubectl_nsexec.bpf import Then
@@ -47,24 +46,21 @@ _NUMBER, _ARCHITECTURE = 0, 4
 """Offsets into struct seccomp_data (linux/seccomp.h), whose arguments follow at 16, eight bytes each."""
 
 
-@dataclass(frozen=True)
-class _Condition:
-    index: int
+class _Condition(NamedTuple):
+    argument: int
     operator: str
     value: int
     second: int
 
 
-@dataclass(frozen=True)
-class _Rule:
+class _Rule(NamedTuple):
     """``action`` when all conditions hold; none: always."""
 
     action: int
     conditions: tuple[_Condition, ...] = ()
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """What the last link loads: instructions of 8 bytes (see bpf.Instruction.packed), SECCOMP_FILTER_FLAG_ bits."""
 
     program: bytes = b""
@@ -174,10 +170,9 @@ def _add(rules: dict[int, list[_Rule]], calls: dict[str, int], name: str, added:
         _insert(rules.setdefault(calls[name], []), added)
     family, place = DOORS.get(name, ("", 0))
     if family in calls:
-        which = _Condition(
-            0, "SCMP_CMP_EQ", place, 0
-        )  # takes the place of a condition on the call's own first argument
-        doors = [_Rule(r.action, (which, *(c for c in r.conditions if c.index))) for r in added]
+        # Takes the place of a condition on the call's own first argument.
+        which = _Condition(0, "SCMP_CMP_EQ", place, 0)
+        doors = [_Rule(r.action, (which, *(c for c in r.conditions if c.argument))) for r in added]
         _insert(rules.setdefault(calls[family], []), doors)
 
 
@@ -198,9 +193,11 @@ def _rules(action: int, arguments: list[Json]) -> list[_Rule]:
         _Condition(int(a["index"]), str(a["op"]), int(a.get("value") or 0), int(a.get("valueTwo") or 0))
         for a in arguments
     ]
-    if any(condition.operator not in _OPERATORS or not 0 <= condition.index < _ARGUMENTS for condition in conditions):
+    if any(
+        condition.operator not in _OPERATORS or not 0 <= condition.argument < _ARGUMENTS for condition in conditions
+    ):
         raise ValueError(f"conditions {arguments}")
-    if len({condition.index for condition in conditions}) < len(conditions):
+    if len({condition.argument for condition in conditions}) < len(conditions):
         return [_Rule(action, (condition,)) for condition in conditions]
     return [_Rule(action, tuple(conditions))]
 
@@ -221,12 +218,12 @@ def _decide(rules: tuple[_Rule, ...], default: int, architecture: Architecture) 
 
 
 def _steps(condition: _Condition, architecture: Architecture) -> list[Step]:
-    place = 16 + 8 * condition.index
+    place = 16 + 8 * condition.argument
     low, high = (place + 4, place) if architecture.big_endian else (place, place + 4)
     word = bpf.Word(low, high if architecture.wide else None)
     if condition.operator == "SCMP_CMP_MASKED_EQ":
         wanted = condition.second & condition.value  # bits that are not compared cannot differ
-        return bpf.equal(replace(word, mask=condition.value), wanted, Then.HOLDS, Then.FAILS)
+        return bpf.equal(word._replace(mask=condition.value), wanted, Then.HOLDS, Then.FAILS)
     return _COMPARE[condition.operator](word, condition.value)
 
 

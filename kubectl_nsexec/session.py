@@ -10,7 +10,6 @@ from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, kept, output
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.by_pod import ByPod
 from kubectl_nsexec.by_shell import ByShell
-from kubectl_nsexec.cluster import Cluster, prepare_streams
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_nsexec.caretaker import Caretaker
+    from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.console import Console
     from kubectl_nsexec.entry import StartedCommand
     from kubectl_nsexec.interrupts import Interrupts
@@ -63,8 +63,6 @@ def run(
         return 0
     if warning := disturbing.warning(request.command):
         console.notice(warning)
-    if request.via.kind == POD:
-        Background(prepare_streams)  # while the node starts the helper pod
     with ExitStack() as stack:
         window = terminal.size() if terminal else None
         entry, policy, started = _start(stack, request, cluster, made, deadline, interrupts, console, window, caretaker)

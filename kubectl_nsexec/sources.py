@@ -13,8 +13,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +23,7 @@ LONGEST_WAIT_SECONDS = 0.25 if sys.platform == "win32" else math.inf
 """Ctrl-C does not interrupt select on Windows, and Python handles a signal only when it has come back."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Something of the user's that CMD is to be told of: a descriptor to wait on, and what to send when it is ready.
 
     ``read`` gives bytes for CMD's stdin, none when there is nothing yet, and None at the end.

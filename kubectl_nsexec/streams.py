@@ -11,7 +11,7 @@ import json
 import selectors
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import sources
 from kubectl_nsexec.deadline import Deadline
@@ -40,8 +40,7 @@ _LEASE_SECONDS = 1.0
 _KILLED = 137  # 128 + SIGKILL
 
 
-@dataclass(frozen=True)
-class ExitStatus:
+class ExitStatus(NamedTuple):
     """How a remote process ended: its exit code, or why there is none (metav1.Status on channel 3)."""
 
     exit_code: int | None

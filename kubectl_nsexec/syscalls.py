@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 X32_BIT = 0x40000000
 """In the number of every x32 call, which has the AUDIT_ARCH_ of x86_64 (__X32_SYSCALL_BIT)."""
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """One way of numbering system calls."""
 
     table: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_nsexec.errors import TargetError
 
@@ -24,8 +23,7 @@ _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 Pod = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """One running container, as the API server describes it."""
 
     namespace: str

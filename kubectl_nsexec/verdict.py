@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import CpuPolicyError, PlacementError
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.results import Started, TargetFacts
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The command may start. ``exclusive``: every CPU that the kubelet gave to a container for itself."""
 
     exclusive: CpuSet

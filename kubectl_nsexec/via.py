@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubectl_nsexec.errors import UsageError
 
@@ -12,8 +12,7 @@ DEFAULT_SSH_USER = "core"
 """RHCOS' own."""
 
 
-@dataclass(frozen=True)
-class Via:
+class Via(NamedTuple):
     """``kind``: a helper pod, the user's ssh, or a shell on this machine, which is the node."""
 
     kind: str = POD

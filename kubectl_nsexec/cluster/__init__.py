@@ -3,6 +3,5 @@
 from kubectl_nsexec.cluster.api import Cluster, KubernetesCluster
 from kubectl_nsexec.cluster.config import load
 from kubectl_nsexec.cluster.connection import Connection, WebSocketConnection
-from kubectl_nsexec.cluster.upgrade import prepare as prepare_streams
 
-__all__ = ["Cluster", "Connection", "KubernetesCluster", "WebSocketConnection", "load", "prepare_streams"]
+__all__ = ["Cluster", "Connection", "KubernetesCluster", "WebSocketConnection", "load"]

@@ -194,10 +194,10 @@ class KubernetesCluster:
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> WebSocketConnection:
         """See Cluster."""
         url = f"{self._settings.host}{path}?{urlencode(query)}"
-        headers, seconds = self._headers().items(), self._seconds(timeout_seconds)
+        seconds = self._seconds(timeout_seconds) or timeout_seconds
         began, status = time.monotonic(), "failed"
         try:
-            opened = connect(self._pools, url, headers, seconds or timeout_seconds)
+            opened = connect(self._pools, url, self._headers(), seconds)
             status = "101 Switching Protocols"
         except ApiError as error:
             status = str(error.status or status)

@@ -160,12 +160,12 @@ def _ask_provider(settings: Settings, user: Section) -> None:
 
 def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
     """As Go's net/http: ``proxy-url`` is not asked of NO_PROXY, and the environment's proxy not used for loopback."""
-    from urllib.request import getproxies  # noqa: PLC0415 - see load
-
     host = urlsplit(settings.host)
     if proxy_url:
         settings.proxy = str(proxy_url)
     elif not _is_loopback(host.hostname or ""):
+        from urllib.request import getproxies  # noqa: PLC0415 - see load
+
         proxies = getproxies()
         settings.proxy, settings.no_proxy = proxies.get(host.scheme) or proxies.get("all"), proxies.get("no")
     if not settings.proxy:
@@ -187,6 +187,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _in_cluster(settings: Settings) -> bool:
+    if not os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return False  # as the client would find after a fifth of a second of imports
     from kubernetes import config  # noqa: PLC0415 - see load
 
     try:

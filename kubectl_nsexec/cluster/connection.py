@@ -1,11 +1,12 @@
 """One WebSocket of an exec or attach subresource, non-blocking in both directions.
 
-``upgrade`` opens it. websockets makes the frames that are sent: it masks them in C, and in Python that took most of the
-time of a stream. Reading is ours: the kubernetes client's own reads a channel at a time and copies everything so far.
+``upgrade`` opens it. websockets masks what is sent, in C: in Python that took most of the time of a stream. The frames
+are made and read here: the kubernetes client's own reader takes a channel at a time and copies everything so far.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,8 +23,9 @@ _RECEIVE_CALLS = 32
 """Records that are taken at once when they are there, so that the work around them is done once for all."""
 _BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
 _OPCODES = {0, 1, _BINARY, _CLOSE, _PING, _PONG}
-_FIN = 0x80
+_FIN = _MASKED = 0x80
 _SHORT_LENGTH = 125
+_MASK_BYTES = 4
 _FRAME_LIMIT_BYTES = 64 * 1024 * 1024
 """Far above what a server sends (32 KiB); what is longer is no frame."""
 
@@ -122,13 +124,33 @@ def _frame_at(view: memoryview, at: int) -> tuple[int, int, int] | None:
     return None if len(view) < begin + length else (first, begin, begin + length)
 
 
+def masked_frame(payload: bytes, opcode: int) -> bytes:
+    """A whole message as a client sends it (RFC 6455, 5.2)."""
+    try:
+        from websockets.speedups import apply_mask  # noqa: PLC0415 - see cluster.config.load
+    except ImportError:  # no compiler was there when it was installed
+        from websockets.utils import apply_mask  # noqa: PLC0415 - as above
+
+    size = len(payload)
+    if size <= _SHORT_LENGTH:
+        head = bytes([_FIN | opcode, _MASKED | size])
+    elif size <= 0xFFFF:  # noqa: PLR2004 - two bytes
+        head = bytes([_FIN | opcode, _MASKED | (_SHORT_LENGTH + 1)]) + size.to_bytes(2, "big")
+    else:
+        head = bytes([_FIN | opcode, _MASKED | (_SHORT_LENGTH + 2)]) + size.to_bytes(8, "big")
+    mask = os.urandom(_MASK_BYTES)
+    return b"".join((head, mask, apply_mask(payload, mask)))
+
+
 class WebSocketConnection:
     """A Connection over a socket that is already upgraded."""
 
-    def __init__(self, link: socket.socket | ssl.SSLSocket, protocol: str) -> None:
+    def __init__(self, link: socket.socket | ssl.SSLSocket, protocol: str, received: bytes = b"") -> None:
+        """``received``: what has been read from ``link`` already."""
         link.setblocking(False)  # noqa: FBT003 - its name says what is set
         self._socket = link
         self._reader = FrameReader()
+        self._received = received
         self._out = bytearray()
         self.protocol = protocol
         self.closed = False
@@ -148,7 +170,7 @@ class WebSocketConnection:
     def buffered(self) -> bool:
         """See Connection."""
         pending = getattr(self._socket, "pending", None)
-        return bool(pending and pending())
+        return bool(self._received or (pending and pending()))
 
     def receive(self) -> list[bytes]:
         """See Connection."""
@@ -164,7 +186,7 @@ class WebSocketConnection:
         return payloads
 
     def _arrived(self) -> bytearray:
-        data = bytearray()
+        data, self._received = bytearray(self._received), b""
         try:
             for _ in range(_RECEIVE_CALLS):
                 data += (record := self._socket.recv(_TLS_RECORD_BYTES))
@@ -180,10 +202,8 @@ class WebSocketConnection:
         return data
 
     def _queue(self, payload: bytes, opcode: int) -> None:
-        from websockets.frames import Frame, Opcode  # noqa: PLC0415 - see cluster.config.load
-
         if not self._deaf:
-            self._out += Frame(Opcode(opcode), payload).serialize(mask=True)
+            self._out += masked_frame(payload, opcode)
             self.flush()
 
     def send(self, payload: bytes) -> None:

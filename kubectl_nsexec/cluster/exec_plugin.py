@@ -11,9 +11,8 @@ import json
 import os
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_nsexec.errors import UsageError
 
@@ -25,8 +24,7 @@ _CLUSTER_KEYS = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy
 _EXTENSION = "client.authentication.k8s.io/exec"
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What a plugin answered; ``expires`` in seconds since the epoch, None: it did not say."""
 
     token: str

@@ -7,9 +7,12 @@ what a user would wait for a completion.
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from kubectl_nsexec.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,26 +59,56 @@ class Settings:
 
 
 def pool_manager(settings: Settings) -> PoolManager:
-    """The connections to the server of ``settings``. Raises ImportError for a SOCKS proxy without PySocks."""
+    """The connections to the server of ``settings``.
+
+    Raises ImportError for a SOCKS proxy without PySocks, UsageError for certificates that cannot be used.
+    """
     import urllib3  # noqa: PLC0415 - see config.load
 
     more: dict[str, Any] = {"server_hostname": settings.tls_server_name} if settings.tls_server_name else {}
     more |= {
         "cert_reqs": "CERT_REQUIRED" if settings.verify_ssl else "CERT_NONE",
-        "ca_certs": settings.ssl_ca_cert,
-        "cert_file": settings.cert_file,
-        "key_file": settings.key_file,
         "retries": _RETRIES,
         "maxsize": _CONNECTIONS,
     }
     proxy = settings.proxy
     if not proxy or _bypasses(settings):
+        if urlsplit(settings.host).scheme == "https":
+            more["ssl_context"] = _tls(settings)
         return urllib3.PoolManager(**more)
+    # These are read anew for each connection: an https proxy is checked by the same authority.
+    more |= {"ca_certs": settings.ssl_ca_cert, "cert_file": settings.cert_file, "key_file": settings.key_file}
     if urlsplit(proxy).scheme.lower().startswith("socks"):
         from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - as above, and it needs PySocks
 
         return SOCKSProxyManager(proxy, headers=settings.proxy_headers, **more)
     return urllib3.ProxyManager(proxy, proxy_headers=settings.proxy_headers, **more)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """One for all connections: certificates are read once, which for a system's own takes longer than a connection."""
+    from urllib3.util.ssl_ import create_urllib3_context  # noqa: PLC0415 - see config.load
+
+    what = "certificate-authority"
+    context: ssl.SSLContext = create_urllib3_context(
+        cert_reqs=ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
+    )
+    try:
+        if settings.ssl_ca_cert:
+            context.load_verify_locations(settings.ssl_ca_cert)
+        elif settings.verify_ssl:
+            context.load_default_certs()
+        what = "client-certificate and client-key"
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file, password=_no_password)
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(f"the {what} of the kubeconfig cannot be used: {error}; see that it is PEM") from error
+    return context
+
+
+def _no_password() -> str:
+    """Instead of OpenSSL's own question to the terminal: kubectl has none either."""
+    raise UsageError("the client-key of the kubeconfig is encrypted, and its password is asked of nobody; decrypt it")
 
 
 def _bypasses(settings: Settings) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,8 +13,7 @@ _REQUESTS, _SIZES = 6, 8
 """The levels of kubectl that show requests, and more of them."""
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(NamedTuple):
     """Says each request on stderr from level 6 on, and the bodies' sizes from level 8 on."""
 
     verbosity: int

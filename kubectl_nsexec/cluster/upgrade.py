@@ -1,11 +1,16 @@
 """Opening a WebSocket over the same TLS, proxy and credentials as an ordinary request.
 
-The kubernetes client's own way sends two headers only, which leaves out impersonation, and websocket-client's reads
-proxies from the environment by rules of its own. So urllib3 connects, and websocket-client shakes hands.
+The kubernetes client's own way sends two headers only, which leaves out impersonation, and reads proxies from the
+environment by rules of its own. So urllib3 connects and asks; the answer, which is all that is left of a handshake
+(RFC 6455, 4.1), is read here, where libraries read it a byte at a time.
 """
 
 from __future__ import annotations
 
+import os
+import ssl
+from contextlib import suppress
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,45 +19,34 @@ from kubectl_nsexec.cluster.connection import V4_PROTOCOL, V5_PROTOCOL, WebSocke
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
 
-    from urllib3 import PoolManager
+    from urllib3 import HTTPHeaderDict, PoolManager
+    from urllib3.connection import HTTPConnection
 
-
-def prepare() -> None:
-    """Import what a stream needs, which takes a twentieth of a second that somebody may have to spare."""
-    import websocket  # noqa: F401, PLC0415 - see cluster.config.load
-    import websockets.frames  # noqa: F401, PLC0415 - as above
+_SWITCHING_PROTOCOLS = 101
+_KEY_BYTES = 16
+_ERROR_BYTES = 64 * 1024
 
 
-def connect(
-    pools: PoolManager, url: str, headers: Iterable[tuple[str, str]], timeout_seconds: float
-) -> WebSocketConnection:
+def connect(pools: PoolManager, url: str, headers: HTTPHeaderDict, timeout_seconds: float) -> WebSocketConnection:
     """Opens ``url`` (http or https) as a WebSocket. Raises ApiError with the server's own Status when it refuses."""
-    import websocket  # noqa: PLC0415 - see cluster.config.load
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see cluster.config.load
 
-    server = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-    lines = [f"{name}: {value}" for name, value in headers]
-    link = websocket.WebSocket(enable_multithread=False)
     try:
-        link.connect(
-            "ws" + url.removeprefix("http"),
-            socket=_dial(pools, url, timeout_seconds),
-            header=[*lines, f"Sec-WebSocket-Protocol: {V5_PROTOCOL},{V4_PROTOCOL}"],
-            suppress_origin=True,
-        )
-    except websocket.WebSocketBadStatusException as error:
-        raise api_error(error.status_code, error.resp_body) from error
-    except (websocket.WebSocketException, HTTPError, OSError) as error:
-        raise unreachable(server, error) from error
-    return WebSocketConnection(link.sock, str(link.getheaders().get("sec-websocket-protocol") or ""))
+        connection = _dial(pools, url, timeout_seconds)
+        try:
+            return _upgraded(connection, url, headers)
+        except BaseException:
+            connection.close()
+            raise
+    except (HTTPException, HTTPError, OSError) as error:
+        raise unreachable("{0.scheme}://{0.netloc}".format(urlsplit(url)), error) from error
 
 
-def _dial(pools: PoolManager, url: str, timeout_seconds: float) -> socket.socket:
-    """A connected socket to the server of ``url``, through the proxy and with the TLS that ``pools`` is set up for."""
+def _dial(pools: PoolManager, url: str, timeout_seconds: float) -> HTTPConnection:
+    """A connection to the server of ``url``, through the proxy and with the TLS that ``pools`` is set up for."""
     pool = pools.connection_from_url(url)
-    connection = pool._new_conn()  # noqa: SLF001 - nothing public gives a connection of the pool's own making
+    connection: HTTPConnection = pool._new_conn()  # noqa: SLF001 - nothing public gives one of the pool's own making
     connection.timeout = timeout_seconds
     proxy = getattr(pool, "proxy", None)
     if proxy is not None:
@@ -60,5 +54,34 @@ def _dial(pools: PoolManager, url: str, timeout_seconds: float) -> socket.socket
         port = parts.port or (443 if parts.scheme == "https" else 80)
         connection.set_tunnel(parts.hostname, port, headers=pool.proxy_headers, scheme=proxy.scheme)
     connection.connect()
+    return connection
+
+
+def _upgraded(connection: HTTPConnection, url: str, headers: HTTPHeaderDict) -> WebSocketConnection:
+    from base64 import b64encode  # noqa: PLC0415 - see cluster.config.load
+
+    from websockets.utils import accept_key  # noqa: PLC0415 - as above
+
+    key = b64encode(os.urandom(_KEY_BYTES)).decode()
+    headers["Upgrade"], headers["Connection"] = "websocket", "Upgrade"
+    headers["Sec-WebSocket-Version"], headers["Sec-WebSocket-Key"] = "13", key
+    headers["Sec-WebSocket-Protocol"] = f"{V5_PROTOCOL},{V4_PROTOCOL}"
+    parts = urlsplit(url)
+    connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
     link: socket.socket = connection.sock
-    return link
+    with HTTPResponse(link, method="GET") as answer:
+        answer.begin()
+        if answer.status != _SWITCHING_PROTOCOLS:
+            raise api_error(answer.status, answer.read(_ERROR_BYTES))
+        if answer.getheader("Sec-WebSocket-Accept") != accept_key(key):
+            raise HTTPException("it does not answer as a WebSocket does")
+        protocol = answer.getheader("Sec-WebSocket-Protocol") or ""
+        return WebSocketConnection(link, protocol, _read_ahead(link, answer))
+
+
+def _read_ahead(link: socket.socket, answer: HTTPResponse) -> bytes:
+    """What was read along with the headers: frames already."""
+    link.setblocking(False)  # noqa: FBT003 - its name says what is set
+    with suppress(BlockingIOError, ssl.SSLWantReadError):
+        return bytes(answer.fp.peek())
+    return b""

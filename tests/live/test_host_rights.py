@@ -257,7 +257,7 @@ def _placed(right: Right, helpers: str, target: Pod) -> Right:
     """The right with the namespaces of this run, and the target's name where it is about it."""
     namespaces = {"HELPERS": helpers, "TARGET": target.namespace, "": ""}
     name = target.name if right.name else ""
-    return dataclasses.replace(right, namespace=namespaces[right.namespace], name=name)
+    return right._replace(namespace=namespaces[right.namespace], name=name)
 
 
 def _granting(name: str, right: Right, users: list[str]) -> list[Json]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -125,7 +124,7 @@ def test_the_agent_gets_both_halves_of_its_protocol() -> None:
         "n0nce0123",
         CpuSet.of(0),
         "sess1",
-        dataclasses.replace(TARGET),
+        TARGET,
         Request("p", ()).powers,
         agent_bytes=9,
         link=b"x",

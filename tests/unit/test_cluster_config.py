@@ -92,7 +92,8 @@ def test_an_expired_token_of_a_plugin_is_asked_for_again(tmp_path: Path) -> None
 def test_inline_keys_never_reach_a_disk(tmp_path: Path) -> None:
     """They are files of this process's memory, so that nothing has to be cleaned up, whatever ends us."""
     data = base64.b64encode(b"PEM").decode()
-    cluster = loaded(tmp_path, {"client-certificate-data": data, "client-key-data": data})
+    user = {"client-certificate-data": data, "client-key-data": data}
+    cluster = loaded(tmp_path, user, {"server": "http://api.example"})
     settings = cluster._settings
     assert str(settings.cert_file).startswith("/proc/self/fd/")
     assert settings.key_file is not None
@@ -150,8 +151,11 @@ def test_a_proxys_login_is_a_header_for_the_proxy(tmp_path: Path) -> None:
         ("https://api/k8s/clusters/c/", {}, "https://api/k8s/clusters/c"),
     ],
 )
-def test_the_servers_address(tmp_path: Path, server: str, user: dict[str, str], expected: str) -> None:
+def test_the_servers_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, user: dict[str, str], expected: str
+) -> None:
     """Without a scheme it depends on the credentials, as in client-go; a path before the API's is kept."""
+    monkeypatch.setattr("kubectl_nsexec.cluster.settings._tls", lambda _: None)  # they are none
     assert loaded(tmp_path, user, {"server": server}).server == expected
 
 
@@ -174,6 +178,21 @@ def test_credentials_that_cannot_be_had_are_an_error(tmp_path: Path, user: dict[
     """Never a request without them."""
     with pytest.raises(UsageError):
         loaded(tmp_path, user)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "what"),
+    [
+        ({}, {"certificate-authority-data": "eA=="}, "certificate-authority"),
+        ({"client-certificate-data": "eA==", "client-key-data": "eA=="}, {}, "client-certificate and client-key"),
+    ],
+)
+def test_certificates_that_are_none_are_named(
+    tmp_path: Path, user: dict[str, str], cluster: dict[str, str], what: str
+) -> None:
+    """Before anything is asked: it is the kubeconfig that is wrong, not the server that is away."""
+    with pytest.raises(UsageError, match=f"the {what} of the kubeconfig cannot be used: "):
+        loaded(tmp_path, user, cluster)
 
 
 @pytest.mark.parametrize(("level", "lines"), [(0, 0), (5, 0), (6, 1), (7, 1), (8, 2), (10, 2)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -117,7 +116,7 @@ def test_an_init_that_is_not_understood_stops_the_run(status: bytes, limits: byt
 
 def facts(spec: bytes) -> TargetFacts:
     """The agent's report with this config.json."""
-    return replace(FACTS, spec=spec, status=STATUS, environ=ENVIRON, limits=LIMITS, cwd=b"/x")
+    return FACTS._replace(spec=spec, status=STATUS, environ=ENVIRON, limits=LIMITS, cwd=b"/x")
 
 
 def test_the_spec_comes_before_the_init() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -211,6 +210,6 @@ def test_a_kept_helper_is_left_when_all_went_well_and_deleted_when_not() -> None
     with running(well, KEPT, Deadline.after(5), Interrupts()):
         pass
     assert f"DELETE {POD}" not in well.calls
-    with pytest.raises(AgentError), running(badly, replace(KEPT), Deadline.after(5), Interrupts()):
+    with pytest.raises(AgentError), running(badly, KEPT, Deadline.after(5), Interrupts()):
         raise AgentError("the link did not arrive")
     assert badly.calls[-1] == f"DELETE {POD}"

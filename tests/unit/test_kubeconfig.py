@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +35,7 @@ CONFIG = Kubeconfig(
 
 def test_digits_that_name_a_user_of_the_kubeconfig_are_doubtful() -> None:
     """--user means two things: nothing is guessed where both are there, and the way out is a way out."""
-    both = replace(CONFIG, users={**CONFIG.users, "1000": {}})
+    both = CONFIG._replace(users={**CONFIG.users, "1000": {}})
     with pytest.raises(UsageError, match=r"--user 01000.*--context"):
         choose(both, ClusterOptions(not_a_user="1000"))
     for word in ("01000", "1001", None):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,7 +76,7 @@ def test_the_kubelets_wider_set_is_not_preferred() -> None:
 
 def test_files_that_disagree_stop_the_run() -> None:
     """Both sides and both files are named, and the ways out."""
-    message = doubt(question(), NodeCpus((INFRA, replace(MANAGED, cpus=CpuSet.of(2, 3)))))
+    message = doubt(question(), NodeCpus((INFRA, MANAGED._replace(cpus=CpuSet.of(2, 3)))))
     assert f"{INFRA.source} (0-1), but {MANAGED.source} (2-3)" in message
     assert "--cpu-source profile, node or kubelet" in message
     assert "--cpus LIST" in message
@@ -197,12 +196,12 @@ def test_a_profile_that_the_node_confirms() -> None:
 
 
 CONTRADICTIONS = [
-    (NodeCpus((replace(INFRA, cpus=CpuSet.of(0)),)), f"{INFRA.source} says 0"),
-    (NodeCpus((replace(INFRA, cpus=CpuSet.parse("0-2")),)), f"{INFRA.source} says 0-2"),
-    (NodeCpus((INFRA, replace(MANAGED, cpus=CpuSet.of(7)))), f"{MANAGED.source} says 7"),
+    (NodeCpus((INFRA._replace(cpus=CpuSet.of(0)),)), f"{INFRA.source} says 0"),
+    (NodeCpus((INFRA._replace(cpus=CpuSet.parse("0-2")),)), f"{INFRA.source} says 0-2"),
+    (NodeCpus((INFRA, MANAGED._replace(cpus=CpuSet.of(7)))), f"{MANAGED.source} says 7"),
     (NodeCpus(kubelet=kubelet("0,2")), f"{CONFIG} says reservedSystemCPUs 0,2"),
     (NodeCpus(kubelet=kubelet(None, "none")), f"{CONFIG} says the CPU manager policy none"),
-    (NodeCpus(shared=replace(SHARED, cpus=CpuSet.of(1, 2))), f"{SHARED.source} lets containers use 1-2"),
+    (NodeCpus(shared=SHARED._replace(cpus=CpuSet.of(1, 2))), f"{SHARED.source} lets containers use 1-2"),
     (NodeCpus(problems=("/x cannot be read",)), "/x cannot be read"),
 ]
 
@@ -216,7 +215,7 @@ def test_a_profile_that_the_node_contradicts_stops_the_run(found: NodeCpus, word
 
 
 @pytest.mark.parametrize(("found", "words"), CONTRADICTIONS)
-@pytest.mark.parametrize("policy", [replace(PROFILE, forced=True), replace(PROFILE, source="--cpus", by=BY_HAND)])
+@pytest.mark.parametrize("policy", [PROFILE._replace(forced=True), PROFILE._replace(source="--cpus", by=BY_HAND)])
 def test_whoever_chose_is_warned(policy: CpuPolicy, found: NodeCpus, words: str) -> None:
     """--cpu-source and --cpus are the user's own decision; of CPUs by hand it is enough that they are reserved ones."""
     compared = compare(policy, found, "n1")
@@ -228,9 +227,9 @@ def test_whoever_chose_is_warned(policy: CpuPolicy, found: NodeCpus, words: str)
 
 def test_the_kubelets_own_word_is_not_compared_with_itself() -> None:
     """It would agree; and its policy none is no contradiction of CRI-O's part of partitioning."""
-    policy = replace(PROFILE, source=f"{CONFIG}, reservedSystemCPUs", by=BY_KUBELET)
+    policy = PROFILE._replace(source=f"{CONFIG}, reservedSystemCPUs", by=BY_KUBELET)
     assert compare(policy, NodeCpus(kubelet=kubelet("0-1")), "n1").cross_checks == ()
-    by_node = replace(PROFILE, source=INFRA.source, by=BY_NODE)
+    by_node = PROFILE._replace(source=INFRA.source, by=BY_NODE)
     assert compare(by_node, NodeCpus((INFRA,), None, kubelet(None, "none")), "n1").cross_checks == (
         CrossCheck(f"{CONFIG}, cpuManagerPolicy none", CpuSet(), agrees=True),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,8 +54,7 @@ def test_the_table_shows_everything_that_was_proved() -> None:
     ]
 
 
-FULL = replace(
-    PROOF,
+FULL = PROOF._replace(
     cross_checks=(
         CrossCheck("/etc/crio/crio.conf.d/99-runtimes.conf, infra_ctr_cpuset", CpuSet.of(0, 1), agrees=True),
         CrossCheck("kubelet configz, cpuManagerPolicy none", CpuSet(), agrees=False),
@@ -93,7 +91,7 @@ def test_the_proof_for_scripts_is_frozen(form: str, reader: Callable[[str], obje
     assert not text.endswith("\n")
 
 
-@pytest.mark.parametrize("proof", [PROOF, FULL, replace(PROOF, exclusive=CpuSet(), by="cpus", reason="SharedPool")])
+@pytest.mark.parametrize("proof", [PROOF, FULL, PROOF._replace(exclusive=CpuSet(), by="cpus", reason="SharedPool")])
 def test_the_proof_is_what_its_schema_says(proof: Proof) -> None:
     """docs/proof.schema.json is what scripts may rely on."""
     jsonschema.validate(proof_document(proof), SCHEMA)
@@ -132,7 +130,7 @@ def test_the_schema_refuses_what_is_no_proof(broken: dict[str, object]) -> None:
 
 def test_numbers_stay_as_they_are() -> None:
     """A single CPU, or a list that looks like a number, is text; an empty set is said in a word."""
-    table = proof_table(replace(PROOF, reserved=CpuSet.of(0), exclusive=CpuSet()), 100)
+    table = proof_table(PROOF._replace(reserved=CpuSet.of(0), exclusive=CpuSet()), 100)
     assert "RESERVED CPUS   0\n" in table
     assert "EXCLUSIVE CPUS  none\n" in table
 
@@ -143,7 +141,7 @@ def test_what_was_compared_is_shown() -> None:
         CrossCheck("/etc/crio/crio.conf.d/99, infra_ctr_cpuset", CpuSet.of(0, 1), agrees=True),
         CrossCheck("kubelet configz, cpuManagerPolicy none", CpuSet(), agrees=False),
     )
-    assert proof_table(replace(PROOF, cross_checks=checks), 100).splitlines()[3:5] == [
+    assert proof_table(PROOF._replace(cross_checks=checks), 100).splitlines()[3:5] == [
         "CHECKED WITH    /etc/crio/crio.conf.d/99, infra_ctr_cpuset: 0-1",
         "CHECKED WITH    kubelet configz, cpuManagerPolicy none (disagrees)",
     ]
@@ -151,13 +149,13 @@ def test_what_was_compared_is_shown() -> None:
 
 def test_what_was_granted_is_shown() -> None:
     """Between the verdict and the warnings."""
-    lines = proof_table(replace(PROOF, granted=("root",), warnings=("one",)), 100).splitlines()
+    lines = proof_table(PROOF._replace(granted=("root",), warnings=("one",)), 100).splitlines()
     assert lines[-2:] == ["GRANTED         root", "WARNING         one"]
 
 
 def test_warnings_follow() -> None:
     """Each in a line of its own, after the verdict."""
-    lines = proof_table(replace(PROOF, warnings=("one", "two")), 100).splitlines()
+    lines = proof_table(PROOF._replace(warnings=("one", "two")), 100).splitlines()
     assert lines[-2:] == ["WARNING         one", "WARNING         two"]
 
 
@@ -165,7 +163,7 @@ def test_warnings_follow() -> None:
 def test_a_narrow_terminal_wraps_the_values(width: int) -> None:
     """Columns stay in place and nothing is lost, down to a width where no table fits."""
     many = CpuSet.parse("0-255:1/2")
-    table = proof_table(replace(PROOF, reserved=many), width)
+    table = proof_table(PROOF._replace(reserved=many), width)
     assert max(map(len, table.splitlines())) <= max(width, 32)
     assert str(many) in "".join(table.split()).replace("RESERVEDCPUS", "")
 

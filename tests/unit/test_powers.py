@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 import pytest
 
 from kubectl_nsexec.asked import AS_EXEC, Powers, User
@@ -40,8 +38,7 @@ ALL = FACTS.capabilities
 
 def differing(one: Identity, other: Identity) -> dict[str, object]:
     """What ``other`` has that ``one`` has not."""
-    names = [field.name for field in fields(Identity)]
-    return {name: getattr(other, name) for name in names if getattr(one, name) != getattr(other, name)}
+    return {name: value for name, value in other._asdict().items() if getattr(one, name) != value}
 
 
 def test_nothing_asked_is_nothing_changed() -> None:
@@ -73,7 +70,7 @@ def test_privileged_is_root_with_all_that_the_helper_has() -> None:
 
 def test_root_of_a_user_namespace_is_root_there() -> None:
     """--privileged joins it, as ``nsenter -a`` does, and says so; --host-tools does not; another user stays in it."""
-    own = replace(CONTAINER, user_namespace=True)
+    own = CONTAINER._replace(user_namespace=True)
     root, tools, user = Powers(privileged=True), Powers(host_tools=True), Powers(user=User(7))
     assert [grant(own, powers, FACTS, ()).user_namespace for powers in (root, tools, user)] == [True, False, True]
     assert "only in the container's own user namespace" in granted(own, root, FACTS)[0]
@@ -96,7 +93,7 @@ def test_a_group_that_is_not_known_yet_is_left_to_the_last_link() -> None:
 
 def test_host_tools_take_nothing_of_the_container() -> None:
     """The node's root, a plain PATH, no limits of the container; and where to find the container."""
-    who = grant(CONTAINER, Powers(host_tools=True), replace(FACTS, inner_pid=7), (3000,))
+    who = grant(CONTAINER, Powers(host_tools=True), FACTS._replace(inner_pid=7), (3000,))
     assert (who.uid, who.gid, who.groups, who.cwd, who.umask, who.rlimits) == (0, 0, (), b"/", 0o022, ())
     assert {who.bounding, who.permitted, who.effective} == {ALL}
     assert (who.inheritable, who.ambient, who.no_new_privs) == (0, 0, False)
@@ -112,10 +109,10 @@ def test_host_tools_take_nothing_of_the_container() -> None:
 @pytest.mark.parametrize("powers", [Powers(), Powers(privileged=True), Powers(user=User(7, 7))])
 def test_a_process_gives_its_directory(powers: Powers) -> None:
     """Whoever the command is; all else is the container's."""
-    there = replace(FACTS, cwd=b"/var/run")
+    there = FACTS._replace(cwd=b"/var/run")
     usual = grant(CONTAINER, powers, there, (3000,))
     assert usual.cwd == b"/srv"
-    assert grant(CONTAINER, replace(powers, process=7), there, (3000,)) == replace(usual, cwd=b"/var/run")
+    assert grant(CONTAINER, powers._replace(process=7), there, (3000,)) == usual._replace(cwd=b"/var/run")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +126,7 @@ def test_a_process_gives_its_directory(powers: Powers) -> None:
 )
 def test_a_directory_is_seen_from_the_processs_root(root: bytes, cwd: bytes, expected: bytes) -> None:
     """Chroot(2) may have changed it."""
-    assert directory(replace(FACTS, root=root, cwd=cwd)) == expected
+    assert directory(FACTS._replace(root=root, cwd=cwd)) == expected
 
 
 @pytest.mark.parametrize(
@@ -139,7 +136,7 @@ def test_a_directory_is_seen_from_the_processs_root(root: bytes, cwd: bytes, exp
 def test_a_directory_outside_the_root_stops_the_run(root: bytes, cwd: bytes) -> None:
     """As does one that is not known: another would be a guess."""
     with pytest.raises(AgentError, match="nothing was started"):
-        directory(replace(FACTS, root=root, cwd=cwd))
+        directory(FACTS._replace(root=root, cwd=cwd))
 
 
 @pytest.mark.parametrize(
@@ -169,10 +166,10 @@ def test_two_powers_are_two_lines() -> None:
 @pytest.mark.parametrize("powers", [Powers(privileged=True), Powers(host_tools=True)])
 def test_a_container_that_can_take_the_command_over_is_named(powers: Powers) -> None:
     """CAP_SYS_PTRACE in the container reaches a process of its PID namespace that is stronger than itself."""
-    tracing = replace(CONTAINER, bounding=CONTAINER.bounding | PTRACE)
+    tracing = CONTAINER._replace(bounding=CONTAINER.bounding | PTRACE)
     assert "CAP_SYS_PTRACE" in granted(tracing, powers, FACTS)[0]
     assert "CAP_SYS_PTRACE" not in granted(CONTAINER, powers, FACTS)[0]
-    assert "CAP_SYS_PTRACE" not in granted(replace(CONTAINER, bounding=ALL), powers, FACTS)[0]
+    assert "CAP_SYS_PTRACE" not in granted(CONTAINER._replace(bounding=ALL), powers, FACTS)[0]
     # In a user namespace of its own that right reaches what is in it, and never the node's root.
-    apart = replace(tracing, user_namespace=True)
+    apart = tracing._replace(user_namespace=True)
     assert ("CAP_SYS_PTRACE" in granted(apart, powers, FACTS)[0]) == powers.privileged

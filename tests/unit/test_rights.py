@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from kubectl_nsexec import rights
@@ -58,7 +56,7 @@ def test_a_refusal_has_the_servers_words(right: Right, words: str) -> None:
 
 def test_the_table_has_a_line_for_the_verbs_on_each_resource() -> None:
     """A name within is left out: a role is not for one pod."""
-    same_of_any = dataclasses.replace(_EXEC, name="")
+    same_of_any = _EXEC._replace(name="")
     assert rights.table([*rights.for_helper("nsexec"), _EXEC, same_of_any, Right("get", "nodes")]) == [
         "create,watch,delete  pods         namespace nsexec",
         "get,create           pods/attach  namespace nsexec",

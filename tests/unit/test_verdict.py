@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from kubectl_nsexec.asked import BY_HAND, BY_PROFILE
@@ -22,8 +20,7 @@ NONE = '{"policyName":"none","defaultCpuSet":""}'
 
 def facts(mask: str = "0-1", target: str = "2", state: str = STATIC, entry: str = "0-1") -> TargetFacts:
     """What an agent on a node with the CPUs 0-3 reports."""
-    return replace(
-        FACTS,
+    return FACTS._replace(
         entry_mask=CpuSet.parse(entry),
         mask=CpuSet.parse(mask),
         target_mask=CpuSet.parse(target),
@@ -55,7 +52,7 @@ def test_a_place_outside_the_policy_stops_the_run(mask: str, words: str) -> None
 
 def test_a_place_that_is_not_online_stops_the_run() -> None:
     """A mask that the node cannot have is not believed."""
-    policy = replace(POLICY, reserved=CpuSet.parse("0-1,8"))
+    policy = POLICY._replace(reserved=CpuSet.parse("0-1,8"))
     with pytest.raises(PlacementError, match="the online CPUs"):
         check_on_node(policy, facts(mask="0,8"))
 
@@ -117,7 +114,7 @@ def test_cpus_named_by_hand_may_not_touch_the_target() -> None:
 @pytest.mark.parametrize("by", [BY_HAND, BY_PROFILE])
 def test_where_the_checkpoint_says_none_overlap_is_no_error(by: str) -> None:
     """Nothing is exclusive on such a node, and it is said."""
-    verdict = check_on_node(replace(POLICY, by=by), facts(target="0-3", state=NONE))
+    verdict = check_on_node(POLICY._replace(by=by), facts(target="0-3", state=NONE))
     assert verdict.summary == "nothing on the node is exclusive"
     assert "no CPU of the node is exclusive" in verdict.warnings[0]
 
@@ -131,7 +128,7 @@ def test_where_the_kubelet_says_none_overlap_is_no_error(state: str) -> None:
 
 def test_fewer_cpus_than_reserved_are_warned_of() -> None:
     """Reserved CPUs may be offline now."""
-    verdict = check_on_node(replace(POLICY, reserved=CpuSet.parse("0-1,8")), facts())
+    verdict = check_on_node(POLICY._replace(reserved=CpuSet.parse("0-1,8")), facts())
     assert "only 0-1 of the CPUs 0-1,8" in verdict.warnings[0]
 
 

@@ -1,0 +1,82 @@
+"""From what the node tells of the target to the command's record: what has to hold, who the command is, the proof.
+
+It is most of the tool to import, which is done while the node looks for the target: see Entry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubectl_nsexec import identity, node_cpus, node_word, powers, records, verdict
+from kubectl_nsexec.results import Proof
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
+    from kubectl_nsexec.plan import Plan
+    from kubectl_nsexec.request import Request
+    from kubectl_nsexec.results import NodeLook, Started, TargetFacts
+
+
+class Checked(NamedTuple):
+    """A command that may start: its record for the last link, and what was found on the way there."""
+
+    record: bytes
+    facts: TargetFacts
+    verdict: verdict.Verdict
+    compared: node_word.Compared
+    granted: tuple[str, ...]
+    lacks: tuple[str, ...]
+    """What of the identity could not be had."""
+
+
+def by_node(undecided: Undecided, look: NodeLook, *, in_pool: bool) -> CpuPolicy:
+    """The CPUs by the node's own word. Raises CpuPolicyError."""
+    return node_word.decide(undecided, look, node_cpus.read(look.sources), in_pool=in_pool)
+
+
+def checked(
+    request: Request, plan: Plan, policy: CpuPolicy, facts: TargetFacts, window: tuple[int, int] | None
+) -> Checked:
+    """Raises the NsexecError family for what must not start; ``window``: rows and columns of its terminal."""
+    compared = node_word.compare(policy, node_cpus.read(facts.sources), plan.target.node)
+    found = verdict.check_on_node(policy, facts)
+    own = identity.of_target(facts, plan.helper.architecture)
+    who = powers.grant(own, request.powers, facts, plan.target.groups)
+    granted = powers.granted(own, request.powers, facts)
+    if window is not None or request.term is not None:
+        who = identity.with_term(who, request.term, plan.target.runtime)
+    record = records.encode(
+        who,
+        request.command,
+        stdin=request.stdin,
+        verify=not request.command,
+        window=window,
+        limit_seconds=request.max_duration_seconds,
+    )
+    return Checked(record, facts, found, compared, granted, who.lacks)
+
+
+def proof(plan: Plan, policy: CpuPolicy, checked: Checked, started: Started) -> Proof:
+    """Where the command stands. Raises PlacementError where that is not what was checked."""
+    facts, target = checked.facts, plan.target
+    verdict.check_started(facts, started)
+    return Proof(
+        namespace=target.namespace,
+        pod=target.pod,
+        container=target.container,
+        node=target.node,
+        reserved=facts.mask if policy.nothing_exclusive else policy.reserved,
+        source=policy.source,
+        by=policy.by,
+        target_mask=facts.target_mask,
+        exclusive=checked.verdict.exclusive,
+        cmd_mask=started.mask,
+        pin=facts.pin,
+        cgroup=facts.cgroup,
+        pid=started.pid,
+        reason=checked.verdict.reason,
+        verdict=checked.verdict.summary,
+        granted=checked.granted,
+        cross_checks=(*policy.cross_checks, *checked.compared.cross_checks),
+        warnings=(*checked.verdict.warnings, *checked.compared.warnings, *checked.lacks),
+    )

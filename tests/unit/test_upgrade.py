@@ -1,0 +1,129 @@
+"""A request that becomes a WebSocket: what the server may answer, and what it sends along with it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import socket
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+import urllib3
+
+from kubectl_nsexec.cluster.connection import WebSocketConnection, masked_frame
+from kubectl_nsexec.cluster.upgrade import connect
+from kubectl_nsexec.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455, 1.3."""
+_SECONDS = 20.0
+
+
+def accepted(request: bytes, more: bytes = b"") -> bytes:
+    """What a server answers, and MORE in the same segment."""
+    (key,) = re.findall(rb"(?i)sec-websocket-key: (\S+)", request)
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n" + more
+    )
+
+
+def refused(status: str, body: bytes) -> bytes:
+    """An answer that is no upgrade."""
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def opened(answer: Callable[[bytes], bytes]) -> tuple[WebSocketConnection, bytes]:
+    """The connection to a server that answers so, and the request that it was asked by."""
+    asked = []
+
+    def serve(listener: socket.socket) -> None:
+        link, _ = listener.accept()
+        with link:
+            request = b""
+            while not request.endswith(b"\r\n\r\n"):
+                request += link.recv(4096)
+            asked.append(request)
+            link.sendall(answer(request))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        try:
+            headers = urllib3.HTTPHeaderDict({"Impersonate-Group": "a"})
+            headers.add("Impersonate-Group", "b")
+            port = listener.getsockname()[1]
+            url = f"http://127.0.0.1:{port}/api/v1/namespaces/n/pods/p/exec?command=a&command=b%20c"
+            return connect(urllib3.PoolManager(), url, headers, _SECONDS), asked[0]
+        finally:
+            thread.join()
+
+
+def test_a_request_becomes_a_websocket_with_all_of_its_headers() -> None:
+    """Each group of an impersonation is a header of its own; the query is as it was."""
+    connection, request = opened(accepted)
+    with closing(connection):
+        assert connection.protocol == "v5.channel.k8s.io"
+    lines = request.decode().split("\r\n")
+    assert lines[0] == "GET /api/v1/namespaces/n/pods/p/exec?command=a&command=b%20c HTTP/1.1"
+    assert [line for line in lines if line.startswith("Impersonate-Group")] == [
+        "Impersonate-Group: a",
+        "Impersonate-Group: b",
+    ]
+    assert "Upgrade: websocket" in lines
+    assert "Sec-WebSocket-Version: 13" in lines
+
+
+def test_frames_that_came_with_the_answer_are_not_lost() -> None:
+    """And nobody waits on the socket for them."""
+    frame = b"\x82\x03\x01hi"
+    connection, _ = opened(lambda request: accepted(request, frame * 2))
+    with closing(connection):
+        assert connection.buffered()
+        assert connection.receive() == [b"\x01hi", b"\x01hi"]
+        assert not connection.buffered()
+
+
+def test_a_refusal_is_the_servers_own_status() -> None:
+    """With its reason, as of any other request."""
+    status = json.dumps({"kind": "Status", "message": 'pods "p" is forbidden', "reason": "Forbidden"}).encode()
+    with pytest.raises(ApiError) as error:
+        opened(lambda _: refused("403 Forbidden", status))
+    assert (error.value.status, error.value.reason) == (403, "Forbidden")
+    assert error.value.message == 'pods "p" is forbidden'
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda _: accepted(b"Sec-WebSocket-Key: x\r\n"), "it does not answer as a WebSocket does"),
+        (lambda _: b"", "closed connection without response"),
+        (lambda _: b"SSH-2.0-OpenSSH\r\n", "SSH-2.0-OpenSSH"),
+    ],
+)
+def test_what_is_no_websocket_is_said_so(answer: Callable[[bytes], bytes], words: str) -> None:
+    """By the server's address, in a sentence."""
+    with pytest.raises(ApiError, match="the API server http://127.0.0.1:[0-9]+ could not be reached") as error:
+        opened(answer)
+    assert words in error.value.message
+
+
+@pytest.mark.parametrize(("size", "head"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])
+def test_a_frame_is_masked_and_says_its_length(size: int, head: int) -> None:
+    """RFC 6455, 5.2 and 5.3: lengths of one, three and nine bytes; a server refuses what is not masked."""
+    payload = bytes(range(256)) * 257
+    frame = masked_frame(payload[:size], 2)
+    assert frame[0] == 0x82
+    assert frame[1] & 0x80
+    length = frame[1] & 0x7F if head == 2 else int.from_bytes(frame[2:head], "big")
+    assert length == size
+    mask, masked = frame[head : head + 4], frame[head + 4 :]
+    assert bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked)) == payload[:size]
