@@ -17,24 +17,18 @@ if TYPE_CHECKING:
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cpuset import CpuSet
     from kubectl_nsexec.deadline import Deadline
-    from kubectl_nsexec.plan import Plan
-    from kubectl_nsexec.request import Request
+    from kubectl_nsexec.run import Run
 
 
 class ByPod:
     """A Way through a helper pod that runs."""
 
-    def __init__(
-        self, request: Request, cluster: Cluster, plan: Plan, helper: HelperSpec, links: Links, deadline: Deadline
-    ) -> None:
+    def __init__(self, run: Run, helper: HelperSpec, links: Links) -> None:
         self.name = f"helper pod {helper.namespace}/{helper.name}"
         self.links = links
         self.wants_link = True
-        self._request = request
-        self._cluster = cluster
-        self._plan = plan
+        self._run = run
         self._helper = helper
-        self._deadline = deadline
 
     def hold(self) -> RemoteStream:
         """Attaches to the helper's main process, which lives as long as this stream."""
@@ -43,7 +37,8 @@ class ByPod:
         return lease
 
     def _refuse_v4(self, stream: RemoteStream) -> None:
-        if self._request.stdin and not self._request.tty and stream.connection.protocol != V5_PROTOCOL:
+        request = self._run.request
+        if request.stdin and not request.tty and stream.connection.protocol != V5_PROTOCOL:
             raise HelperPodError(
                 "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
@@ -51,9 +46,8 @@ class ByPod:
 
     def enter(self, cpus: CpuSet) -> RemoteStream:
         """See Way."""
-        plan = self._plan
-        command = agent.enter_command(plan.nonce, cpus, new_id(), plan.target, self._request.powers, shell=plan.shell)
-        return self._exec(command)
+        plan, powers = self._run.plan, self._run.request.powers
+        return self._exec(agent.enter_command(plan.nonce, cpus, new_id(), plan.target, powers, shell=plan.shell))
 
     def _exec(self, command: Sequence[str]) -> RemoteStream:
         return self._open("exec", [("command", word) for word in command])
@@ -63,8 +57,8 @@ class ByPod:
         return ""
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
-        helper = self._helper
-        stream = open_stream(self._cluster, helper.namespace, helper.name, subresource, query, self._deadline)
+        run, helper = self._run, self._helper
+        stream = open_stream(run.cluster, helper.namespace, helper.name, subresource, query, run.deadline)
         self.links.add(stream)
         return stream
 

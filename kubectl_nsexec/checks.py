@@ -12,9 +12,9 @@ from kubectl_nsexec.results import Proof
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
-    from kubectl_nsexec.plan import Plan
-    from kubectl_nsexec.request import Request
     from kubectl_nsexec.results import NodeLook, Started, TargetFacts
+    from kubectl_nsexec.run import Run
+    from kubectl_nsexec.target import Target
 
 
 class Checked(NamedTuple):
@@ -34,31 +34,30 @@ def by_node(undecided: Undecided, look: NodeLook, *, in_pool: bool) -> CpuPolicy
     return node_word.decide(undecided, look, node_cpus.read(look.sources), in_pool=in_pool)
 
 
-def checked(
-    request: Request, plan: Plan, policy: CpuPolicy, facts: TargetFacts, window: tuple[int, int] | None
-) -> Checked:
-    """Raises the NsexecError family for what must not start; ``window``: rows and columns of its terminal."""
+def checked(run: Run, policy: CpuPolicy, facts: TargetFacts) -> Checked:
+    """Raises the NsexecError family for what must not start."""
+    request, plan = run.request, run.plan
     compared = node_word.compare(policy, node_cpus.read(facts.sources), plan.target.node)
     found = verdict.check_on_node(policy, facts)
     own = identity.of_target(facts, plan.helper.architecture)
     who = powers.grant(own, request.powers, facts, plan.target.groups)
     granted = powers.granted(own, request.powers, facts)
-    if window is not None or request.term is not None:
+    if run.window is not None or request.term is not None:
         who = identity.with_term(who, request.term, plan.target.runtime)
     record = records.encode(
         who,
         request.command,
         stdin=request.stdin,
         verify=not request.command,
-        window=window,
+        window=run.window,
         limit_seconds=request.max_duration_seconds,
     )
     return Checked(record, facts, found, compared, granted, who.lacks)
 
 
-def proof(plan: Plan, policy: CpuPolicy, checked: Checked, started: Started) -> Proof:
+def proof(target: Target, policy: CpuPolicy, checked: Checked, started: Started) -> Proof:
     """Where the command stands. Raises PlacementError where that is not what was checked."""
-    facts, target = checked.facts, plan.target
+    facts = checked.facts
     verdict.check_started(facts, started)
     return Proof(
         namespace=target.namespace,

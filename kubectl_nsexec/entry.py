@@ -15,9 +15,8 @@ from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Started, Target
 from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.plan import Plan
-    from kubectl_nsexec.request import Request
     from kubectl_nsexec.results import Proof
+    from kubectl_nsexec.run import Run
     from kubectl_nsexec.streams import RemoteStream
     from kubectl_nsexec.way import Way
 
@@ -41,11 +40,10 @@ class StartedCommand(NamedTuple):
 class Entry:
     """One way onto the node and one target. Every method raises the NsexecError family."""
 
-    def __init__(self, request: Request, plan: Plan, way: Way, deadline: Deadline) -> None:
-        self.request = request
+    def __init__(self, run: Run, way: Way) -> None:
+        self.run = run
         self.way = way
-        self._plan = plan
-        self._deadline = deadline
+        self._plan = plan = run.plan
         self._policy = plan.policy if isinstance(plan.policy, CpuPolicy) else CpuPolicy(CpuSet(), "not known yet")
 
     def hold_lease(self) -> CpuPolicy:
@@ -73,12 +71,12 @@ class Entry:
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
         from kubectl_nsexec import checks  # noqa: PLC0415 - see _import_checks
 
-        policy = checks.by_node(undecided, look, in_pool=self.request.via.kind == POD)
+        policy = checks.by_node(undecided, look, in_pool=self.run.request.via.kind == POD)
         self.lease.send_stdin(agent.place_line(policy.reserved))
         return policy
 
-    def start_command(self, window: tuple[int, int] | None = None) -> StartedCommand:
-        """Enters the target and stops just after CMD has been started; ``window``: with a terminal of that size."""
+    def start_command(self) -> StartedCommand:
+        """Enters the target and stops just after CMD has been started."""
         stream = self.way.enter(self._policy.reserved)
         facts = self._facts(stream)
         from kubectl_nsexec import checks, verdict  # noqa: PLC0415 - see _import_checks
@@ -86,15 +84,15 @@ class Entry:
         if outside := verdict.outside_target(self._policy, facts):
             stream.send_stdin(agent.narrow_line(outside))
             facts = self._facts(stream)
-        checked = checks.checked(self.request, self._plan, self._policy, facts, window)
-        seconds = self.request.max_duration_seconds
+        checked = checks.checked(self.run, self._policy, facts)
+        seconds = self.run.request.max_duration_seconds
         limit = None if seconds is None else Deadline.after(seconds)
         stream.send_stdin(agent.go_line(len(checked.record)) + checked.record)
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         stream.last_word = LastWord(self._plan.nonce)
-        proof = checks.proof(self._plan, self._policy, checked, started)
+        proof = checks.proof(self._plan.target, self._policy, checked, started)
         return StartedCommand(stream, proof, started.tty, limit)
 
     def _facts(self, stream: RemoteStream) -> TargetFacts:
@@ -107,7 +105,7 @@ class Entry:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
         stray_bytes = 0
-        while (line := self.way.links.wait_for_line(stream, self._deadline)) is not None:
+        while (line := self.way.links.wait_for_line(stream, self.run.deadline)) is not None:
             event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
                 raise agent.to_error(event, self._context())
@@ -120,9 +118,9 @@ class Entry:
         raise self._silence(stream, strays)
 
     def _silence(self, stream: RemoteStream, strays: list[bytes]) -> NsexecError:
-        if self._deadline.expired():
+        if self.run.deadline.expired():
             return HelperPodError(
-                f"the node did not start the command within {self._deadline.allowed_seconds:g}s; "
+                f"the node did not start the command within {self.run.deadline.allowed_seconds:g}s; "
                 f"nothing was started; give it longer by --timeout{self._heard()}"
             )
         self.way.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))

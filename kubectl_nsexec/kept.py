@@ -18,15 +18,11 @@ from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.streams import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cpuset import CpuSet
     from kubectl_nsexec.entry import StartedCommand
     from kubectl_nsexec.helper_manifest import HelperSpec
-    from kubectl_nsexec.interrupts import Interrupts
-    from kubectl_nsexec.plan import Plan
-    from kubectl_nsexec.request import Request
+    from kubectl_nsexec.run import Run
     from kubectl_nsexec.streams import RemoteStream
 
 Json = dict[str, Any]
@@ -43,23 +39,22 @@ class ByKept(ByPod):
     command does not read would hide its end, so another stream is the lease.
     """
 
-    def __init__(
-        self, request: Request, cluster: Cluster, plan: Plan, helper: HelperSpec, links: Links, deadline: Deadline
-    ) -> None:
-        super().__init__(request, cluster, plan, helper, links, deadline)
+    def __init__(self, run: Run, helper: HelperSpec, links: Links) -> None:
+        super().__init__(run, helper, links)
         self.wants_link = False
         self._session_id = new_id()
         self._lease: RemoteStream | None = None
 
     def hold(self) -> RemoteStream:
         """See Way."""
-        if self._request.stdin:
-            lease = self._exec(keeping.lease_command(self._plan.nonce, self._session_id, self._plan.shell))
+        plan = self._run.plan
+        if self._run.request.stdin:
+            lease = self._exec(keeping.lease_command(plan.nonce, self._session_id, plan.shell))
             self._refuse_v4(lease)
             return lease
-        if not isinstance(self._plan.policy, CpuPolicy):
+        if not isinstance(plan.policy, CpuPolicy):
             raise TypeError("a helper is kept only where its CPUs are known")
-        self._lease = self._session(self._plan.policy.reserved, leased=False)
+        self._lease = self._session(plan.policy.reserved, leased=False)
         return self._lease
 
     def enter(self, cpus: CpuSet) -> RemoteStream:
@@ -67,9 +62,9 @@ class ByKept(ByPod):
         return self._lease or self._session(cpus, leased=True)
 
     def _session(self, cpus: CpuSet, *, leased: bool) -> RemoteStream:
-        plan, session_id = self._plan, self._session_id
-        enter = agent.enter_command(plan.nonce, cpus, session_id, plan.target, self._request.powers, shell=plan.shell)
-        keep_seconds = self._request.keep_seconds or 0.0
+        plan, request, session_id = self._run.plan, self._run.request, self._session_id
+        enter = agent.enter_command(plan.nonce, cpus, session_id, plan.target, request.powers, shell=plan.shell)
+        keep_seconds = request.keep_seconds or 0.0
         return self._exec(
             keeping.session_command(plan.nonce, session_id, keep_seconds, enter, plan.shell, leased=leased)
         )
@@ -81,54 +76,37 @@ class _Helper(NamedTuple):
     new: bool
 
 
-def started(
-    request: Request,
-    cluster: Cluster,
-    plan: Plan,
-    spec: HelperSpec,
-    deadline: Deadline,
-    interrupts: Interrupts,
-    remark: Callable[[str], None],
-    window: tuple[int, int] | None,
-) -> tuple[Entry, CpuPolicy, StartedCommand] | None:
+def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedCommand] | None:
     """The command, started in the helper that is kept; the caller closes its links.
 
     The helper is made where there is none, but not only to be ended (``--keep 0``): then None. One whose time ran out
     as we came is replaced, once. Raises the NsexecError family.
     """
     gone = ""
-    while helper := _find(request, cluster, plan, spec, deadline, interrupts, remark, gone):
+    while helper := _find(run, spec, gone):
         links = Links()
-        entry = Entry(request, plan, ByKept(request, cluster, plan, helper.spec, links, deadline), deadline)
+        entry = Entry(run, ByKept(run, helper.spec, links))
         try:
             policy = entry.hold_lease()
-            return entry, policy, entry.start_command(window)
+            return entry, policy, entry.start_command()
         except BaseException as error:
             links.close()
-            if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(cluster, helper, error):
+            if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(run.cluster, helper, error):
                 raise
         gone = helper.uid
     return None
 
 
-def _find(
-    request: Request,
-    cluster: Cluster,
-    plan: Plan,
-    spec: HelperSpec,
-    deadline: Deadline,
-    interrupts: Interrupts,
-    remark: Callable[[str], None],
-    gone: str,
-) -> _Helper | None:
+def _find(run: Run, spec: HelperSpec, gone: str) -> _Helper | None:
     """The helper of that name, running; ``gone``: the uid of one that is to be replaced."""
+    cluster, deadline = run.cluster, run.deadline
     while not deadline.expired():
         pod = _get(cluster, spec)
         if pod is None:
-            if not request.keep_seconds:
+            if not run.request.keep_seconds:
                 return None
             try:
-                return _make(request, cluster, plan, spec, deadline, interrupts, remark)
+                return _make(run, spec)
             except ApiError as error:
                 if error.status != _CONFLICT:
                     raise
@@ -153,24 +131,19 @@ def _find(
     raise HelperPodError(f'the helper pod "{spec.name}" did not run within {deadline.allowed_seconds:g}s')
 
 
-def _make(
-    request: Request,
-    cluster: Cluster,
-    plan: Plan,
-    spec: HelperSpec,
-    deadline: Deadline,
-    interrupts: Interrupts,
-    remark: Callable[[str], None],
-) -> _Helper:
+def _make(run: Run, spec: HelperSpec) -> _Helper:
     """A new helper that has all that it needs, and goes on without us; nothing of it stays when that fails."""
-    preflight = Preflight(cluster, request.helper_namespace, request.program.split()[0])
+    request = run.request
+    preflight = Preflight(run.cluster, request.helper_namespace, request.program.split()[0])
     preflight.ask(*rights.for_helper(request.helper_namespace))
     preflight.require()
     with ExitStack() as stack:
-        tried, pod = helper_pod.run_one_of(stack, cluster, spec, plan.images, deadline, interrupts, remark)
+        tried, pod = helper_pod.run_one_of(
+            stack, run.cluster, spec, run.plan.images, run.deadline, run.interrupts, run.console.notice
+        )
         links = Links()
         stack.callback(links.close)
-        Entry(request, plan, ByPod(request, cluster, plan, tried, links, deadline), deadline).hold_lease()
+        Entry(run, ByPod(run, tried, links)).hold_lease()
         return _Helper(tried, str(pod["metadata"]["uid"]), new=True)
 
 

@@ -28,7 +28,15 @@ Json = dict[str, Any]
 
 _FORBIDDEN = 403
 _IMAGE_SHELL = "/bin/sh"
-_FALLBACK_IMAGES = 2
+_FALLBACK_IMAGES = 3
+_PLATFORM_IMAGES = (
+    "registry.k8s.io/",
+    "quay.io/openshift-release-dev/",
+    "registry.redhat.io/",
+    "registry.ci.openshift.org/",
+)
+"""Where the images of a node's own pods come from, also by way of a mirror: the node pulls them without a namespace's
+secrets."""
 _ADDRESS_KINDS = ("InternalIP", "Hostname")
 _OS_LABEL = "kubernetes.io/os"
 
@@ -175,8 +183,15 @@ def _address(node_object: Json) -> str:
 
 
 def _images_on(node_object: Json, other_than: str) -> list[str]:
-    """Some images that are on the node already, the smallest first: what is in them does not matter."""
+    """Some images that are on the node already: the platform's own first, then the smallest.
+
+    What is in them does not matter.
+    """
     listed = (node_object.get("status") or {}).get("images") or []
     named = [image for image in listed if image.get("names") and other_than not in image["names"]]
-    named.sort(key=lambda image: int(image.get("sizeBytes") or 0))
-    return [str(image["names"][0]) for image in named[:_FALLBACK_IMAGES]]
+
+    def rank(image: Json) -> tuple[bool, int]:
+        ours = any(str(name).startswith(_PLATFORM_IMAGES) for name in image["names"])
+        return not ours, int(image.get("sizeBytes") or 0)
+
+    return [str(image["names"][0]) for image in sorted(named, key=rank)[:_FALLBACK_IMAGES]]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.connection import V5_PROTOCOL
 from kubectl_nsexec.errors import AgentError, ConnectionLostError, NsexecError
+from kubectl_nsexec.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _STDOUT, _STATUS, _STILL_THERE = 1, 3, 4
 _HEADER_BYTES = 4
 _RECEIVE_BYTES = 256 * 1024
-_SEND_BYTES = 64 * 1024
 _NOISE_LIMIT_BYTES = 64 * 1024
 _LINE_LIMIT_BYTES = 8 * 1024 * 1024
 _LAST_WORDS_SECONDS = 2.0
@@ -59,7 +59,6 @@ class ProcessConnection:
         self._in = bytearray()
         self._noise = bytearray()
         self._framed = self._ended = self._told = False
-        self._deaf = False
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -75,7 +74,7 @@ class ProcessConnection:
                 raise refused(None, f"{argv[0]}: {error.strerror}") from error
         ours.setblocking(False)  # noqa: FBT003 - its name says what is set
         self._socket = ours
-        self._out = bytearray(first)
+        self._out = Outbox(ours, first)
         # A connection that ssh keeps open for others (ControlPersist) may hold its stderr: nobody waits for its end.
         self._listener = Background(self._listen)
 
@@ -142,7 +141,7 @@ class ProcessConnection:
             word = line[len(self._prefix) :]
             if word == b"ready":
                 waiting, self._waiting = self._waiting or b"", None
-                self._queue(waiting)
+                self._out.put(waiting)
             elif word == b"framed":
                 self._framed = True
             else:
@@ -177,21 +176,16 @@ class ProcessConnection:
             f"the connection to the command broke; whether it ended, and how, is not known{words}"
         )
 
-    def _queue(self, data: bytes | bytearray) -> None:
-        if not self._deaf:
-            self._out += data
-            self.flush()
-
     def send(self, payload: bytes) -> None:
         """See Connection; before the frames begin, only stdin is there to be sent to."""
         size = len(payload) - 1
         if not self._framed:
             if self._waiting is None:
-                self._queue(payload[1:])
+                self._out.put(payload[1:])
             else:
                 self._waiting += payload[1:]
             return
-        self._queue(payload[:1] + size.to_bytes(_HEADER_BYTES - 1, "big") + payload[1:])
+        self._out.put(payload[:1], size.to_bytes(_HEADER_BYTES - 1, "big"), payload[1:])
 
     def ping(self) -> None:
         """See Connection: a guard that hears nothing for ten minutes takes us for gone."""
@@ -200,16 +194,7 @@ class ProcessConnection:
 
     def flush(self) -> None:
         """See Connection."""
-        while self._out and not self.closed:
-            try:
-                sent = self._socket.send(self._out[:_SEND_BYTES])
-            except BlockingIOError:
-                return
-            except OSError:
-                self._deaf = True
-                self._out.clear()
-                return
-            del self._out[:sent]
+        self._out.flush()
 
     def close(self) -> None:
         """See Connection: waits until the program has ended, and with it, on the node, all of ours."""

@@ -15,6 +15,7 @@ from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
 from kubectl_nsexec.helper_manifest import manifest
+from kubectl_nsexec.run import Run
 from kubectl_nsexec.sources import Source, of_descriptor
 from kubectl_nsexec.streams import ExitStatus, Links, relay
 from kubectl_nsexec.via import POD
@@ -63,9 +64,10 @@ def run(
         return 0
     if warning := disturbing.warning(request.command):
         console.notice(warning)
+    window = terminal.size() if terminal else None
+    this = Run(request, cluster, made, deadline, console, interrupts, caretaker, window)
     with ExitStack() as stack:
-        window = terminal.size() if terminal else None
-        entry, policy, started = _start(stack, request, cluster, made, deadline, interrupts, console, window, caretaker)
+        entry, policy, started = _start(stack, this)
         _tell(request, started, console)
         if request.command:
             event = _event(made, policy, entry.way)
@@ -102,43 +104,32 @@ def _dry_run(request: Request, made: Plan) -> str:
     return shlex.join(by_shell.command(request, made))
 
 
-def _start(
-    stack: ExitStack,
-    request: Request,
-    cluster: Cluster,
-    made: Plan,
-    deadline: Deadline,
-    interrupts: Interrupts,
-    console: Console,
-    window: tuple[int, int] | None,
-    caretaker: Caretaker | None,
-) -> tuple[Entry, CpuPolicy, StartedCommand]:
+def _start(stack: ExitStack, run: Run) -> tuple[Entry, CpuPolicy, StartedCommand]:
     """The command, started on the CPUs of that policy; ``stack`` ends what it needs."""
-    if made.kept is not None:
-        found = kept.started(request, cluster, made, made.kept, deadline, interrupts, console.notice, window)
+    request, plan, notice = run.request, run.plan, run.console.notice
+    if plan.kept is not None:
+        found = kept.started(run, plan.kept)
         if found:
             if not request.keep_seconds:
-                stack.callback(kept.remove, cluster, made.kept)
+                stack.callback(kept.remove, run.cluster, plan.kept)
             stack.callback(found[0].way.links.close)
             return found
     elif request.keep_seconds and request.via.kind == POD:
-        console.notice(
-            "the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them"
-        )
+        notice("the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them")
     links = Links()
     if request.via.kind == POD:
         helper, _ = helper_pod.run_one_of(
-            stack, cluster, made.helper, made.images, deadline, interrupts, console.notice, caretaker
+            stack, run.cluster, plan.helper, plan.images, run.deadline, run.interrupts, notice, run.caretaker
         )
-        way: Way = ByPod(request, cluster, made, helper, links, deadline)
+        way: Way = ByPod(run, helper, links)
     else:
-        way = ByShell(request, made, links)
+        way = ByShell(request, plan, links)
     stack.callback(links.close)
-    entry = Entry(request, made, way, deadline)
+    entry = Entry(run, way)
     policy = entry.hold_lease()
-    if policy is not made.policy:
-        _say_all(policy.notes, console)
-    return entry, policy, entry.start_command(window)
+    if policy is not plan.policy:
+        _say_all(policy.notes, run.console)
+    return entry, policy, entry.start_command()
 
 
 def _tell(request: Request, started: StartedCommand, console: Console) -> None:
@@ -166,7 +157,7 @@ def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Te
     if terminal:
         ended = _relay_terminal(entry, started, console, terminal)
     else:
-        request = entry.request
+        request = entry.run.request
         sources = [of_descriptor(console.stdin_fd)] if request.stdin and request.command else []
         ended = relay(entry.way.links, started.stream, entry.lease, console, sources, _latest_end(started))
     return _exit_status(ended, started, console)

@@ -87,7 +87,7 @@ class RemoteStream:
             elif channel == _STDERR:
                 self.stderr += memoryview(message)[1:]
             elif channel == _ERROR:
-                self.status = parse_status(message[1:])
+                self.status = parse_status(bytes(message[1:]))
 
     def send_stdin(self, data: bytes) -> None:
         """Queues ``data`` for the remote stdin."""

@@ -11,16 +11,18 @@ import ssl
 from typing import TYPE_CHECKING, Protocol
 
 from kubectl_nsexec.errors import ConnectionLostError
+from kubectl_nsexec.outbox import Outbox
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
 V5_PROTOCOL = "v5.channel.k8s.io"
 V4_PROTOCOL = "v4.channel.k8s.io"
 _TLS_RECORD_BYTES = 16 * 1024
-"""What TLS sends and receives at a time at the most: a longer buffer is only copied more often."""
-_RECEIVE_CALLS = 32
-"""Records that are taken at once when they are there, so that the work around them is done once for all."""
+"""What TLS receives at a time at the most."""
+_BUFFER_BYTES = 32 * _TLS_RECORD_BYTES
+"""Records are taken at once when they are there, so that the work around them is done once for all."""
 _BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
 _OPCODES = {0, 1, _BINARY, _CLOSE, _PING, _PONG}
 _FIN = _MASKED = 0x80
@@ -28,6 +30,10 @@ _SHORT_LENGTH = 125
 _MASK_BYTES = 4
 _FRAME_LIMIT_BYTES = 64 * 1024 * 1024
 """Far above what a server sends (32 KiB); what is longer is no frame."""
+
+
+Payload = bytes | memoryview
+"""The first byte is the channel."""
 
 
 class Connection(Protocol):
@@ -43,8 +49,8 @@ class Connection(Protocol):
         """The descriptor to wait on."""
         ...
 
-    def receive(self) -> list[bytes]:
-        """The messages that have arrived. Raises ConnectionLostError when the link broke."""
+    def receive(self) -> Sequence[Payload]:
+        """The messages that have arrived, good until the next call. Raises ConnectionLostError when the link broke."""
         ...
 
     def send(self, payload: bytes) -> None:
@@ -74,34 +80,43 @@ class Connection(Protocol):
 
 
 class FrameReader:
-    """WebSocket messages out of bytes that are fed in any cut (RFC 6455, 5.2); does no I/O.
+    """WebSocket messages out of bytes in any cut (RFC 6455, 5.2), without a copy of those that come in one piece.
 
-    websocket-client's own reader costs more time than everything else that is done to a frame.
+    Used in turn: bytes are received into ``room()``, then ``received()`` has the messages, which last until the next
+    ``room()``. It does no I/O.
     """
 
     def __init__(self) -> None:
-        self._bytes = bytearray()
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._begin = self._end = 0
         self._message = bytearray()
 
-    def feed(self, data: bytes | bytearray) -> list[tuple[int, bytes]]:
-        """``(opcode, payload)`` of each message that ``data`` completes. Raises ConnectionLostError on nonsense."""
-        self._bytes += data
-        messages: list[tuple[int, bytes]] = []
-        at = 0
-        with memoryview(self._bytes) as view:
-            while frame := _frame_at(view, at):
-                first, begin, at = frame
-                payload, opcode = bytes(view[begin:at]), first & 0x0F
-                if opcode > _BINARY:
-                    messages.append((opcode, payload))
-                elif first & _FIN and not self._message:
-                    messages.append((_BINARY, payload))
-                else:
-                    self._message += payload
-                    if first & _FIN:
-                        messages.append((_BINARY, bytes(self._message)))
-                        self._message.clear()
-        del self._bytes[:at]
+    def room(self) -> memoryview:
+        """Where to receive into, at least half of the buffer."""
+        left = self._buffer[self._begin : self._end]
+        if len(left) > len(self._buffer) // 2:
+            self._buffer = bytearray(2 * len(self._buffer))
+        self._buffer[: len(left)] = left
+        self._begin, self._end = 0, len(left)
+        return memoryview(self._buffer)[self._end :]
+
+    def received(self, count: int) -> list[tuple[int, Payload]]:
+        """``(opcode, payload)`` of each message that ``count`` more bytes complete. Raises ConnectionLostError."""
+        self._end += count
+        view = memoryview(self._buffer)[: self._end]
+        messages: list[tuple[int, Payload]] = []
+        while frame := _frame_at(view, self._begin):
+            first, begin, self._begin = frame
+            payload, opcode = view[begin : self._begin], first & 0x0F
+            if opcode > _BINARY:
+                messages.append((opcode, payload))
+            elif first & _FIN and not self._message:
+                messages.append((_BINARY, payload))
+            else:
+                self._message += payload
+                if first & _FIN:
+                    messages.append((_BINARY, bytes(self._message)))
+                    self._message.clear()
         return messages
 
 
@@ -124,8 +139,8 @@ def _frame_at(view: memoryview, at: int) -> tuple[int, int, int] | None:
     return None if len(view) < begin + length else (first, begin, begin + length)
 
 
-def masked_frame(payload: bytes, opcode: int) -> bytes:
-    """A whole message as a client sends it (RFC 6455, 5.2)."""
+def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
+    """A whole message as a client sends it (RFC 6455, 5.2), in two parts."""
     try:
         from websockets.speedups import apply_mask  # noqa: PLC0415 - see cluster.config.load
     except ImportError:  # no compiler was there when it was installed
@@ -139,7 +154,7 @@ def masked_frame(payload: bytes, opcode: int) -> bytes:
     else:
         head = bytes([_FIN | opcode, _MASKED | (_SHORT_LENGTH + 2)]) + size.to_bytes(8, "big")
     mask = os.urandom(_MASK_BYTES)
-    return b"".join((head, mask, apply_mask(payload, mask)))
+    return head + mask, apply_mask(payload, mask)
 
 
 class WebSocketConnection:
@@ -151,12 +166,10 @@ class WebSocketConnection:
         self._socket = link
         self._reader = FrameReader()
         self._received = received
-        self._out = bytearray()
+        self._out = Outbox(link)
         self.protocol = protocol
         self.closed = False
         self.unanswered_pings = 0
-        # The server takes no more, e.g. as the command ended without reading its stdin: its last words are yet to come.
-        self._deaf = False
 
     def fileno(self) -> int:
         """See Connection."""
@@ -172,39 +185,40 @@ class WebSocketConnection:
         pending = getattr(self._socket, "pending", None)
         return bool(self._received or (pending and pending()))
 
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Payload]:
         """See Connection."""
         payloads = []
-        for opcode, payload in self._reader.feed(self._arrived()):
+        for opcode, payload in self._reader.received(self._receive_into(self._reader.room())):
             self.unanswered_pings = 0
             if opcode == _BINARY:
                 payloads.append(payload)
             elif opcode == _PING:
-                self._queue(payload, _PONG)
+                self._queue(bytes(payload), _PONG)
             elif opcode == _CLOSE:
                 self.closed = True
         return payloads
 
-    def _arrived(self) -> bytearray:
-        data, self._received = bytearray(self._received), b""
+    def _receive_into(self, room: memoryview) -> int:
+        """How many bytes of ``room`` are filled now."""
+        filled = len(self._received)
+        room[:filled], self._received = self._received, b""
         try:
-            for _ in range(_RECEIVE_CALLS):
-                data += (record := self._socket.recv(_TLS_RECORD_BYTES))
-                if not record:
+            while filled + _TLS_RECORD_BYTES <= len(room):
+                count = self._socket.recv_into(room[filled : filled + _TLS_RECORD_BYTES])
+                filled += count
+                if not count:
                     self.closed = True
                     break
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
             self.closed = True
-            if not data:  # what has arrived comes first, and `closed` says the rest
+            if not filled:  # what has arrived comes first, and `closed` says the rest
                 raise ConnectionLostError(f"the connection to the API server broke: {error}") from error
-        return data
+        return filled
 
     def _queue(self, payload: bytes, opcode: int) -> None:
-        if not self._deaf:
-            self._out += masked_frame(payload, opcode)
-            self.flush()
+        self._out.put(*masked_frame(payload, opcode))
 
     def send(self, payload: bytes) -> None:
         """See Connection."""
@@ -217,16 +231,7 @@ class WebSocketConnection:
 
     def flush(self) -> None:
         """See Connection."""
-        while self._out and not self.closed:
-            try:
-                sent = self._socket.send(self._out[:_TLS_RECORD_BYTES])
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return
-            except OSError:
-                self._deaf = True
-                self._out.clear()
-                return
-            del self._out[:sent]
+        self._out.flush()
 
     def close(self) -> None:
         """See Connection."""

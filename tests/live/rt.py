@@ -46,6 +46,17 @@ def loop(name: str = "loop") -> Json:
     return pod(name, container(command=command, cpus=1, security=security), node=RT_NODE)
 
 
+@contextmanager
+def folders_refused() -> Iterator[None]:
+    """No cgroup folder can be made in a helper's pod, as on a node that is at a limit of them."""
+    limit = "for pod in {}/*-pod*; do echo {} >$pod/cgroup.max.descendants; done"
+    inside(limit.format(_HELPERS, 0))
+    try:
+        yield
+    finally:
+        inside(limit.format(_HELPERS, "max"))
+
+
 @final
 class Session:
     """A running ``oc nsexec`` whose command has printed its mask and lives until its stdin ends, or it is killed."""

@@ -138,6 +138,22 @@ def test_the_command_cannot_leave(pods: Pods, nsexec: Program, rt_node: str) -> 
     assert CpuSet.parse(mask) == rt.RESERVED
 
 
+def test_where_its_folder_is_refused_nothing_starts(pods: Pods, nsexec: Program, rt_node: str) -> None:
+    """A pin without a folder could be undone by the command and overridden by the kubelet: the run stops."""
+    target = pods.start(guaranteed("target", node=rt_node))
+    run = (*rt.options(target), "--keep", "5m", "--", "echo", "started")
+    nsexec.ok(*run)
+    try:
+        with rt.folders_refused():
+            refused = nsexec(*run)
+        assert (refused.status, refused.stdout) == (125, b"")
+        assert "cannot make the cgroup folder" in refused.stderr
+        assert "nothing was started" in refused.stderr
+        assert nsexec.ok(*run) == "started\n"
+    finally:
+        nsexec.ok("--cleanup", "--force")
+
+
 def test_a_killed_client_leaves_nothing(
     pods: Pods, kubectl: Program, nsexec: Program, helpers: str, rt_node: str
 ) -> None:

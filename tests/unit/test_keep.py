@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from kubectl_nsexec import keeping, kept
+from kubectl_nsexec.console import Console
 from kubectl_nsexec.deadline import Deadline, parse_keep
 from kubectl_nsexec.errors import AgentError, ApiError, HelperPodError, UsageError
 from kubectl_nsexec.helper_manifest import manifest
 from kubectl_nsexec.interrupts import Interrupts
 from kubectl_nsexec.request import Request
+from kubectl_nsexec.run import Run
 from tests.unit.fakes import Answer, FakeCluster, Json, not_found
 from tests.unit.test_helper_pod import RUNNING, spec
 
@@ -43,7 +45,8 @@ def shown(uid: str = "u1", labels: Json | None = None, **status: Any) -> Json:  
 def find(cluster: FakeCluster, *, keep_seconds: float = 600, gone: str = "") -> kept._Helper | None:
     """What a run finds."""
     request = Request(pod="p", command=(b"id",), keep_seconds=keep_seconds)
-    return kept._find(request, cluster, NO_PLAN, KEPT, Deadline.after(5), Interrupts(), lambda _: None, gone)
+    run = Run(request, cluster, NO_PLAN, Deadline.after(5), Console(quiet=True), Interrupts())
+    return kept._find(run, KEPT, gone)
 
 
 def same_name(changed: HelperSpec, user: str = "joe", comparable: list[str] | None = None) -> bool:
