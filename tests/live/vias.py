@@ -45,13 +45,17 @@ def takes_stdin_and_its_end(run: Program, size_bytes: int = 5_000_000) -> None:
 
 def has_a_terminal_of_the_container(run: Program) -> None:
     """Size, name and Ctrl-C as with a helper pod; ssh itself has none."""
-    words = [*run.argv[1:], "-it", "--", "sh", "-c", "trap 'echo caught; exit 3' INT; tty; stty size; read x"]
+    # Not `read`: a trap that comes just before it waits for what nobody will type.
+    script = "trap 'echo caught; exit 3' INT; tty; stty size; while :; do sleep 1; done"
+    words = [*run.argv[1:], "-it", "--", "sh", "-c", script]
     terminal = pexpect.spawn(run.argv[0], words, env=run.variables(), dimensions=(33, 99), timeout=60)
-    terminal.expect(r"/dev/pts/\d+\r\n33 99\r\n")
-    terminal.sendcontrol("c")
-    terminal.expect_exact("caught")
-    terminal.expect(pexpect.EOF)
-    terminal.close()
+    try:
+        terminal.expect(r"/dev/pts/\d+\r\n33 99\r\n")
+        terminal.sendcontrol("c")
+        terminal.expect_exact("caught")
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close(force=True)
     assert terminal.exitstatus == 3
 
 
@@ -111,7 +115,9 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.client.kill()
-        self.client.communicate()
+        # What leads to a client on the node holds its output open for as long as the command runs.
+        self._inside(f"kill -KILL {' '.join(map(str, self.pids()))} 2>/dev/null || :")
+        self.client.communicate(timeout=_ENDS_WITHIN_SECONDS)
 
     def pids(self) -> list[int]:
         """The command's process on the node, while it is there."""
