@@ -32,7 +32,7 @@ _ON_THE_NODE: Final[dict[str, Callable[[Record], Measured]]] = {
     "throughput": lambda _: (throughput.measure(), ""),
     "loop": loop.measure,
 }
-_MINUTES: Final = 5
+_MINUTES: Final = 6
 
 
 def main(wanted: list[str]) -> int:
