@@ -17,6 +17,7 @@ what does not took a tenth of the time."""
 
 def main() -> NoReturn:
     """Runs the process's own command line and exits with its status."""
+    _open_standard_streams()
     gc.set_threshold(_GARBAGE_OBJECTS, *gc.get_threshold()[1:])
     from kubectl_nsexec import cli  # noqa: PLC0415 - so that an interrupt while importing is ours to handle
     from kubectl_nsexec.console import Console  # noqa: PLC0415 - as above
@@ -27,6 +28,15 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the outermost place
         status = _defect(error, Console())
     quick_exit(status)
+
+
+def _open_standard_streams() -> None:
+    """As Go's runtime does: what we open must not become a stdout that was closed, or the command would write to it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # noqa: PERF203 - three times
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
 
 
 def _defect(error: BaseException, console: Console) -> int:
