@@ -9,33 +9,37 @@ import base64
 import gc
 import json
 import os
-import select
-import tempfile
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import typer
 
-_STATUS_CHANNEL = 3
-_SECONDS = 30.0
+_SUCCESS = b'"status":"Success"'
+"""Of the metav1.Status that ends the stream."""
+_UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Protocol": "v5.channel.k8s.io",
+}
 
 
 def main(namespace: str, pod: str) -> None:
     """Run ``true`` in the first container of POD; exit with 0 when that ended well."""
-    import urllib3  # noqa: PLC0415 - as late as nsexec has it
-
-    from kubectl_nsexec.cluster.upgrade import connect  # noqa: PLC0415 - as above
-
     server, pools = _connected()
-    path = f"{server}/api/v1/namespaces/{namespace}/pods/{pod}"
-    json.loads(pools.request("GET", path).data)
-    query = "command=true&stdout=true&stderr=true"
-    link = connect(pools, f"{path}/exec?{query}", urllib3.HTTPHeaderDict(), _SECONDS)
-    while not link.closed:
-        select.select([link], [], [])
-        for message in link.receive():
-            if message[0] == _STATUS_CHANNEL:
-                os._exit(json.loads(bytes(message[1:]))["status"] != "Success")
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}"
+    json.loads(pools.request("GET", f"{server}{path}").data)
+    connection = pools.connection_from_url(server)._new_conn()  # noqa: SLF001 - as cluster.upgrade
+    connection.request("GET", f"{path}/exec?command=true&stdout=true&stderr=true", headers=_UPGRADE)
+    answer = HTTPResponse(connection.sock, method="GET")
+    answer.begin()
+    received = b""
+    while data := answer.fp.read1():
+        received += data
+        if _SUCCESS in received:
+            os._exit(0)
     os._exit(1)
 
 
@@ -49,12 +53,9 @@ def _connected() -> tuple[str, Any]:
     cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
     context = create_urllib3_context()
     context.load_verify_locations(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
-    with tempfile.NamedTemporaryFile(dir="/dev/shm") as pair:
-        pair.write(
-            base64.b64decode(user["client-key-data"]) + b"\n" + base64.b64decode(user["client-certificate-data"])
-        )
-        pair.flush()
-        context.load_cert_chain(pair.name)
+    pair = os.memfd_create("pair")  # OpenSSL takes a path only
+    os.write(pair, base64.b64decode(user["client-key-data"]) + base64.b64decode(user["client-certificate-data"]))
+    context.load_cert_chain(f"/proc/self/fd/{pair}")
     return cluster["server"], urllib3.PoolManager(ssl_context=context)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import sys
+import termios
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -39,12 +43,23 @@ def test_the_last_word_comes_after_all_that_the_command_said(
 
 def test_a_client_that_has_stopped_reading_is_told_nothing(link: Path, shared_target: Target, tmp_path: Path) -> None:
     """Its stderr is full: the session ends with the lease all the same."""
-    session = Session(link, shared_target, identity("sh", "-c", "echo up; exec cat /dev/zero >&2"), run=tmp_path)
-    os.kill(session.up(), signal.SIGKILL)
+    session = Session(
+        link, shared_target, identity("sh", "-c", "echo up; while :; do echo 1234567; done >&2"), run=tmp_path
+    )
+    pid = session.up()
+    stderr = session.process.stderr
+    assert stderr
+    eventually(lambda: waiting(stderr) == fcntl.fcntl(stderr, fcntl.F_GETPIPE_SZ))
+    os.kill(pid, signal.SIGKILL)
     session.let_go()
     assert session.process.wait(timeout=20) == 137
     assert session.end()[0] == 137
     assert session.told is None
+
+
+def waiting(pipe: IO[bytes]) -> int:
+    """How many bytes wait in it (FIONREAD, ioctl_tty(2))."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 @pytest.mark.parametrize(
