@@ -59,8 +59,12 @@ class Interrupts:
 
     @contextmanager
     def as_exceptions(self) -> Iterator[None]:
-        """Within, the signals raise; their former handlers come back afterwards."""
-        former = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        """Within, the signals raise; their former handlers come back afterwards.
+
+        What is ignored when we begin stays so: nohup(1) and a shell's background jobs mean it.
+        """
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        former = {number: signal.signal(number, self._handle) for number in heeded}
         hook = sys.unraisablehook
         sys.unraisablehook = partial(self._unraisable, hook)
         try:

@@ -79,6 +79,17 @@ def test_the_first_signal_counts_and_waits_for_the_end_of_a_deferred_block() -> 
     assert done == ["the step"]
 
 
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored() -> None:
+    """As nohup(1) has it for SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts().as_exceptions():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_other_exceptions_that_cannot_get_out_are_reported_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """To the hook that was there before, which comes back."""
     told: list[object] = []
