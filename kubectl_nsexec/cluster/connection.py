@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from kubectl_nsexec.errors import ConnectionLostError
@@ -15,7 +16,7 @@ from kubectl_nsexec.outbox import Outbox
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 V5_PROTOCOL = "v5.channel.k8s.io"
 V4_PROTOCOL = "v4.channel.k8s.io"
@@ -139,13 +140,18 @@ def _frame_at(view: memoryview, at: int) -> tuple[int, int, int] | None:
     return None if len(view) < begin + length else (first, begin, begin + length)
 
 
-def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
-    """A whole message as a client sends it (RFC 6455, 5.2), in two parts."""
+@cache
+def _masking() -> Callable[[bytes, bytes], bytes]:
+    """Looked for once: Python looks through all of its path for a module that is not there, each time."""
     try:
         from websockets.speedups import apply_mask  # noqa: PLC0415 - see cluster.config.load
     except ImportError:  # no compiler was there when it was installed
         from websockets.utils import apply_mask  # noqa: PLC0415 - as above
+    return apply_mask
 
+
+def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
+    """A whole message as a client sends it (RFC 6455, 5.2), in two parts."""
     size = len(payload)
     if size <= _SHORT_LENGTH:
         head = bytes([_FIN | opcode, _MASKED | size])
@@ -154,7 +160,7 @@ def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
     else:
         head = bytes([_FIN | opcode, _MASKED | (_SHORT_LENGTH + 2)]) + size.to_bytes(8, "big")
     mask = os.urandom(_MASK_BYTES)
-    return head + mask, apply_mask(payload, mask)
+    return head + mask, _masking()(payload, mask)
 
 
 class WebSocketConnection:
