@@ -95,7 +95,7 @@ def test_the_command_is_on_the_reserved_cpus_and_who_it_is_with_exec(
     """Only the mask differs, which it cannot widen, and the kernel takes it first where memory is short."""
     # -q: with ssh a warning tells where this machine's sshd is.
     quiet = dataclasses.replace(nsexec, argv=(*nsexec.argv, "-q"), environment={**nsexec.environment, **way})
-    who.compare(kubectl, quiet, target)
+    who.compare(kubectl, quiet, target, by_runtime=False)
     vias.stays_on(run, _RESERVED, CpuSet.parse(host_kubelet.isolated()))
     assert run("--", "cat", "/proc/self/oom_score_adj").text == "1000\n"
 
