@@ -4,6 +4,8 @@
  *   stalk      stops whatever is born in the container before it can do much, and says what can be had from it
  *   fork       as many processes as there can be, that wait
  *   freeze     stops every process it can see, again and again
+ *   freeze orphaned
+ *              the same, once whoever started it is gone, who would be stopped too, and waited for
  *   pin CPU    tries to leave its CPUs: sched_setaffinity(2) of itself, a thread of io_uring, and tells where it may run
  *   open FILE  opens it for reading, and for writing
  */
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -160,6 +163,18 @@ static _Noreturn void fork_all(void)
         pause();
 }
 
+static void wait_until_orphaned(void)
+{
+    sigset_t end;
+
+    sigemptyset(&end);
+    sigaddset(&end, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &end, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR1);
+    if (getppid() != 1)
+        sigwaitinfo(&end, NULL);
+}
+
 static _Noreturn void freeze(void)
 {
     printf("freezing\n");
@@ -218,8 +233,11 @@ int main(int count, char **words)
         stalk();
     if (!strcmp(what, "fork"))
         fork_all();
-    if (!strcmp(what, "freeze"))
+    if (!strcmp(what, "freeze")) {
+        if (count > 2)
+            wait_until_orphaned();
         freeze();
+    }
     if (!strcmp(what, "pin") && count == 3)
         return pin(atoi(words[2]));
     if (!strcmp(what, "open") && count == 3)

@@ -67,7 +67,7 @@ def test_the_newborn_process_has_nothing_to_take(nsexec: Program, kubectl: Progr
     assert "WROTE" not in report
 
 
-@pytest.mark.parametrize("mode", ["fork", "freeze"])
+@pytest.mark.parametrize("mode", ["fork", "freeze orphaned"])
 def test_a_container_that_is_busy_with_itself_can_be_looked_at_or_left(
     nsexec: Program, kubectl: Program, pods: Pods, host_node: str, attacker: Path, mode: str
 ) -> None:

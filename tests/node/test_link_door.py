@@ -114,7 +114,7 @@ def test_a_helper_that_nobody_enters_ends(door: Door) -> None:
 
 def test_it_waits_as_long_as_the_last_session_said_once_all_are_over(door: Door) -> None:
     """A session that is under way counts, however short the time; then the newest word does."""
-    door.open(idle=1)
+    door.open(idle=1000)
     first, second = door.session("one00"), door.session("two00", idle=1)
     for guest in (first, second):
         up(guest)
