@@ -75,14 +75,19 @@ class Caretaker:
             with suppress(OSError):  # somebody ended it
                 os.write(self._pipe, line.encode() + b"\n")
 
-    def close(self) -> None:
-        """Lets it go: it ends at once, or goes on after what could not be deleted while this process ends."""
+    def dismiss(self) -> None:
+        """No pod of this run is left to it: it ends while this process goes on."""
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
-            if not self._expected:
-                with suppress(OSError):
-                    os.waitpid(self._pid, 0)
+
+    def close(self) -> None:
+        """Lets it go: it ends at once, or goes on after what could not be deleted while this process ends."""
+        self.dismiss()
+        if self._pid and not self._expected:
+            with suppress(OSError):
+                os.waitpid(self._pid, 0)
+            self._pid = 0
 
 
 def _live(pipe: int, cluster: Cluster) -> NoReturn:

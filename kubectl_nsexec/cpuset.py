@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,16 +14,25 @@ MAX_CPU = 8191
 _RANGE = re.compile(r"(?P<first>[0-9]+)(?:-(?P<last>[0-9]+)(?::(?P<used>[0-9]+)/(?P<group>[0-9]+))?)?", re.ASCII)
 
 
-@dataclass(frozen=True)
 class CpuSet:
     """An immutable set of CPU numbers. ``parse`` and ``str`` are inverses, and comparison is by members."""
 
-    cpus: frozenset[int] = field(default_factory=frozenset)
+    __slots__ = ("_cpus",)
 
-    def __post_init__(self) -> None:
-        for cpu in self.cpus:
+    def __init__(self, cpus: frozenset[int] = frozenset()) -> None:
+        for cpu in cpus:
             if not 0 <= cpu <= MAX_CPU:
                 raise ValueError(f"CPU {cpu} is out of range: 0 to {MAX_CPU}")
+        self._cpus = cpus
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CpuSet) and self._cpus == other._cpus
+
+    def __hash__(self) -> int:
+        return hash(self._cpus)
+
+    def __repr__(self) -> str:
+        return f"CpuSet.parse({str(self)!r})"
 
     @classmethod
     def of(cls, *cpus: int) -> CpuSet:
@@ -51,7 +59,7 @@ class CpuSet:
 
     def _runs(self) -> Iterator[tuple[int, int]]:
         """First and last CPU of each unbroken run, ascending."""
-        ordered = sorted(self.cpus)
+        ordered = sorted(self._cpus)
         start = 0
         for at, cpu in enumerate(ordered):
             if at + 1 == len(ordered) or ordered[at + 1] != cpu + 1:
@@ -59,32 +67,32 @@ class CpuSet:
                 start = at + 1
 
     def __or__(self, other: CpuSet) -> CpuSet:
-        return CpuSet(self.cpus | other.cpus)
+        return CpuSet(self._cpus | other._cpus)
 
     def __and__(self, other: CpuSet) -> CpuSet:
-        return CpuSet(self.cpus & other.cpus)
+        return CpuSet(self._cpus & other._cpus)
 
     def __sub__(self, other: CpuSet) -> CpuSet:
-        return CpuSet(self.cpus - other.cpus)
+        return CpuSet(self._cpus - other._cpus)
 
     def __le__(self, other: CpuSet) -> bool:
-        return self.cpus <= other.cpus
+        return self._cpus <= other._cpus
 
     def __bool__(self) -> bool:
-        return bool(self.cpus)
+        return bool(self._cpus)
 
     def __len__(self) -> int:
-        return len(self.cpus)
+        return len(self._cpus)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self.cpus))
+        return iter(sorted(self._cpus))
 
     def __contains__(self, cpu: object) -> bool:
-        return cpu in self.cpus
+        return cpu in self._cpus
 
     def isdisjoint(self, other: CpuSet) -> bool:
         """Whether the two sets have no CPU in common."""
-        return self.cpus.isdisjoint(other.cpus)
+        return self._cpus.isdisjoint(other._cpus)
 
 
 def _expand(part: str, whole: str) -> Iterator[int]:

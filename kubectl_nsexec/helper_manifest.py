@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class HelperSpec(NamedTuple):
 
 def new_id() -> str:
     """Ten letters and digits, unique enough to name a helper pod and its session."""
-    return secrets.token_hex(5)
+    return os.urandom(5).hex()
 
 
 def namespace_manifest(name: str) -> Json:

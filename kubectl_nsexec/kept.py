@@ -88,11 +88,15 @@ def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedComman
         entry = Entry(run, ByKept(run, helper.spec, links))
         try:
             policy = entry.hold_lease()
-            return entry, policy, entry.start_command()
+            command = entry.start_command()
         except BaseException as error:
             links.close()
             if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(run.cluster, helper, error):
                 raise
+        else:
+            if run.caretaker:
+                run.caretaker.dismiss()
+            return entry, policy, command
         gone = helper.uid
     return None
 

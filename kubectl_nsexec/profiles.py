@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kubectl_nsexec.errors import ApiError, CpuPolicyError, UsageError
@@ -24,8 +23,7 @@ class ProfilesFound(NamedTuple):
     items: tuple[Profile, ...]
 
 
-@dataclass(frozen=True)
-class ProfilesApiMissing:
+class ProfilesApiMissing(NamedTuple):
     """404: the cluster does not serve performance.openshift.io in any version."""
 
 

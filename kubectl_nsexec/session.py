@@ -6,10 +6,9 @@ import shlex
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, by_shell, disturbing, helper_pod, kept, output, trail
+from kubectl_nsexec import agent, disturbing, helper_pod, kept, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.by_pod import ByPod
-from kubectl_nsexec.by_shell import ByShell
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
@@ -99,8 +98,12 @@ def _published(cluster: Cluster, event: Json, console: Console, verbosity: int) 
 
 def _dry_run(request: Request, made: Plan) -> str:
     """What would be created or run."""
+    from kubectl_nsexec import output  # noqa: PLC0415 - not for a command
+
     if request.via.kind == POD:
         return output.in_form(manifest(made.kept or made.helper), request.output or "yaml")
+    from kubectl_nsexec import by_shell  # noqa: PLC0415 - not for a helper pod
+
     return shlex.join(by_shell.command(request, made))
 
 
@@ -123,6 +126,8 @@ def _start(stack: ExitStack, run: Run) -> tuple[Entry, CpuPolicy, StartedCommand
         )
         way: Way = ByPod(run, helper, links)
     else:
+        from kubectl_nsexec.by_shell import ByShell  # noqa: PLC0415 - as above
+
         way = ByShell(request, plan, links)
     stack.callback(links.close)
     entry = Entry(run, way)
@@ -138,6 +143,8 @@ def _tell(request: Request, started: StartedCommand, console: Console) -> None:
     for warning in started.proof.warnings:
         console.notice(f"warning: {warning}")
     if request.verify:
+        from kubectl_nsexec import output  # noqa: PLC0415 - as above
+
         proof = started.proof
         shown = (
             output.in_form(output.proof_document(proof), request.output)

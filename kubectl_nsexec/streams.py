@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import selectors
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import sources
@@ -62,16 +61,16 @@ def parse_status(payload: bytes) -> ExitStatus:
     return ExitStatus(None, message)
 
 
-@dataclass
 class RemoteStream:
     """One exec or attach: what has arrived on each channel and has not been taken yet."""
 
-    connection: Connection
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
-    status: ExitStatus | None = None
-    last_word: LastWord | None = None
-    """Of a command that has started: without it no end is a success."""
+    def __init__(self, connection: Connection, last_word: LastWord | None = None) -> None:
+        """``last_word``: of a command that has started; without it no end is a success."""
+        self.connection = connection
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.status: ExitStatus | None = None
+        self.last_word = last_word
 
     @property
     def ended(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 X32_BIT = 0x40000000
@@ -56,4 +56,4 @@ def numbers() -> dict[str, dict[str, int]]:
 
     Made by the build (hatch_build.py) from the kernel's own headers, which the compiler brings.
     """
-    return dict(json.loads(files(__package__).joinpath("syscalls.json").read_text(encoding="utf-8")))
+    return dict(json.loads(Path(__file__).with_name("syscalls.json").read_text(encoding="utf-8")))

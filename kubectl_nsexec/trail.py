@@ -5,11 +5,10 @@ It is the client's own word, for colleagues who look afterwards; the API server'
 
 from __future__ import annotations
 
-import getpass
 import json
-import platform
-import secrets
-from datetime import datetime, timezone
+import os
+import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.helper_manifest import OWNER, TARGET_ANNOTATION, USER_ANNOTATION
@@ -61,7 +60,7 @@ def event(target: Target, run: Mapping[str, str], where: str) -> Json:
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{target.pod[:_POD_NAME_CHARACTERS].rstrip('.-')}.{secrets.token_hex(8)}",
+            "name": f"{target.pod[:_POD_NAME_CHARACTERS].rstrip('.-')}.{os.urandom(8).hex()}",
             "namespace": target.namespace,
         },
         "involvedObject": {
@@ -89,11 +88,13 @@ def publish(cluster: Cluster, made: Json) -> None:
 def _named(user: str | None) -> str:
     if user is not None:
         return user
+    import getpass  # noqa: PLC0415 - only for servers that do not tell
+
     try:
         login = getpass.getuser()
     except (ImportError, KeyError, OSError):  # no entry in passwd, as in many containers; no passwd, as on Windows
         login = "somebody"
-    return f"{login} on {platform.node() or 'an unknown host'} (the client's own word)"
+    return f"{login} on {socket.gethostname() or 'an unknown host'} (the client's own word)"
 
 
 def _more(powers: Powers) -> str:
@@ -121,4 +122,4 @@ def _shortened(text: str, size: int) -> str:
 
 def _now() -> str:
     """RFC 3339, as the API has times."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -24,7 +24,6 @@ def api_error(http_status: int, body: bytes | str | None) -> ApiError:
 
 
 def unreachable(server: str, error: Exception) -> ApiError:
-    """The error of a server that gave no answer; urllib3 hides the cause in ``reason`` behind an object's name."""
-    cause = getattr(error, "reason", None) or error
-    words = str(cause).rpartition("): ")[2].strip() or type(cause).__name__
+    """The error of a server that gave no answer."""
+    words = str(error).strip() or type(error).__name__
     return ApiError(f"the API server {server} could not be reached: {words}; check the kubeconfig, VPN and proxy")

@@ -5,28 +5,31 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from kubectl_nsexec.cluster.answers import api_error, unreachable
-from kubectl_nsexec.cluster.settings import pool_manager
-from kubectl_nsexec.cluster.upgrade import connect
-from kubectl_nsexec.errors import ApiError, UsageError
+from kubectl_nsexec.cluster.dial import dialler
+from kubectl_nsexec.cluster.exchange import Exchange
+from kubectl_nsexec.cluster.upgrade import upgraded
+from kubectl_nsexec.errors import ApiError
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, HTTPHeaderDict
-
     from kubectl_nsexec.cluster.connection import Connection, WebSocketConnection
     from kubectl_nsexec.cluster.settings import Settings
     from kubectl_nsexec.cluster.trace import Trace
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
-Timeout = float | tuple[float, float] | None
-"""Seconds in all, or (to connect, between bytes); None: as long as it takes."""
 
 JSON = "application/json"
 
+_REFUSED = 400
+"""The least status of an answer that is an error."""
+_FAILED = "failed"
+_CHUNK_BYTES = 64 * 1024
 _CONNECT_SECONDS = 30.0
 _REQUEST_SECONDS = 30.0
 """What one request may take where neither the caller nor ``--request-timeout`` says."""
@@ -65,7 +68,7 @@ class Cluster(Protocol):
 
 
 class KubernetesCluster:
-    """A real API server, through urllib3's connection pool."""
+    """A real API server."""
 
     def __init__(
         self,
@@ -76,16 +79,8 @@ class KubernetesCluster:
         request_timeout_seconds: float | None,
         trace: Trace,
     ) -> None:
-        from urllib3 import disable_warnings  # noqa: PLC0415 - see config.load
-        from urllib3.exceptions import InsecureRequestWarning  # noqa: PLC0415 - as above
-
-        if not settings.verify_ssl:
-            disable_warnings(InsecureRequestWarning)  # kubectl does not nag either: it was asked for
         self._settings = settings
-        try:
-            self._pools = pool_manager(settings)
-        except ImportError as error:
-            raise UsageError("a SOCKS proxy needs PySocks: pip install PySocks") from error
+        self._exchange = Exchange(dialler(settings))
         self.namespace = namespace
         self._impersonation = impersonation
         self._request_timeout_seconds = request_timeout_seconds
@@ -96,16 +91,12 @@ class KubernetesCluster:
         """The API server's address, for messages."""
         return str(self._settings.host)
 
-    def _headers(self) -> HTTPHeaderDict:
-        from urllib3 import HTTPHeaderDict  # noqa: PLC0415 - see config.load
-
-        headers = HTTPHeaderDict({"User-Agent": "kubectl-nsexec"})
+    def _headers(self, accept: str = "") -> list[tuple[str, str]]:
+        headers = [("User-Agent", "kubectl-nsexec"), *self._impersonation]  # a group a header
+        if accept:
+            headers.append(("Accept", accept))
         authorization = self._settings.authorization()
-        if authorization:
-            headers["Authorization"] = authorization
-        for name, value in self._impersonation:
-            headers.add(name, value)  # a group a header
-        return headers
+        return [*headers, ("Authorization", authorization)] if authorization else headers
 
     def _seconds(self, given: float | None) -> float | None:
         """What one request may take: a caller's own limit is only ever made shorter by ``--request-timeout``."""
@@ -113,43 +104,6 @@ class KubernetesCluster:
         if given is None:
             return _REQUEST_SECONDS if flag is None else flag or None
         return min(given, flag) if flag else given
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        query: Query,
-        body: Json | None,
-        timeout: Timeout,
-        *,
-        read: bool,
-        accept: str = JSON,
-    ) -> BaseHTTPResponse:
-        from urllib3 import Timeout as Limits  # noqa: PLC0415 - see config.load
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
-
-        url = self._settings.host + path + (f"?{urlencode(query)}" if query else "")
-        headers = self._headers()
-        headers["Accept"] = accept
-        if body is not None:
-            headers["Content-Type"] = JSON
-        limits = Limits(connect=timeout[0], read=timeout[1]) if isinstance(timeout, tuple) else Limits(total=timeout)
-        content = None if body is None else json.dumps(body)
-        began, status, received = time.monotonic(), "failed", 0 if read else None
-        try:
-            answer = self._pools.request(
-                method, url, headers=headers, body=content, timeout=limits, preload_content=False
-            )
-            status = f"{answer.status} {answer.reason}"
-            if read or answer.status >= 400:  # noqa: PLR2004 - HTTP
-                received = len(answer.data)
-        except (HTTPError, OSError) as error:
-            raise unreachable(self.server, error) from error
-        finally:
-            self._trace.done(method, url, status, began, body, received)
-        if answer.status >= 400:  # noqa: PLR2004 - HTTP
-            raise api_error(answer.status, answer.data)
-        return answer
 
     def request(
         self,
@@ -162,7 +116,21 @@ class KubernetesCluster:
         accept: str = JSON,
     ) -> Json:
         """See Cluster."""
-        answer = self._call(method, path, query, body, self._seconds(timeout_seconds), read=True, accept=accept)
+        headers = self._headers(accept)
+        if body is not None:
+            headers.append(("Content-Type", JSON))
+        content = None if body is None else json.dumps(body).encode()
+        target, seconds = self._target(path, query), self._seconds(timeout_seconds)
+        began, status, received = time.monotonic(), _FAILED, 0
+        try:
+            answer = self._exchange.request(method, target, headers, content, seconds)
+            status, received = f"{answer.status} {answer.reason}", len(answer.data)
+        except (HTTPException, OSError) as error:
+            raise unreachable(self.server, error) from error
+        finally:
+            self._trace.done(method, self._url(path, query), status, began, body, received)
+        if answer.status >= _REFUSED:
+            raise api_error(answer.status, answer.data)
         try:
             document = json.loads(answer.data)
         except ValueError as error:
@@ -175,36 +143,55 @@ class KubernetesCluster:
 
     def watch(self, path: str, query: Query, *, timeout_seconds: float) -> Iterator[Json]:
         """See Cluster."""
-        from urllib3.exceptions import HTTPError, ReadTimeoutError  # noqa: PLC0415 - see config.load
-
-        timeout = self._seconds(_CONNECT_SECONDS) or _CONNECT_SECONDS, max(0.1, timeout_seconds)
-        answer = self._call("GET", path, [("watch", "true"), *query], None, timeout, read=False)
-        try:
-            pending = b""
-            for chunk in answer.stream(None):
-                *lines, pending = (pending + chunk).split(b"\n")
-                yield from (json.loads(line) for line in lines if line.strip())
-        except ReadTimeoutError:
-            return
-        except (HTTPError, OSError, ValueError) as error:
-            raise unreachable(self.server, error) from error
-        finally:
-            answer.close()
+        connect_seconds = self._seconds(_CONNECT_SECONDS) or _CONNECT_SECONDS
+        query = [("watch", "true"), *query]
+        with ExitStack() as stack:
+            streamed = self._exchange.streamed(
+                self._target(path, query), self._headers(JSON), connect_seconds, max(0.1, timeout_seconds)
+            )
+            began, status = time.monotonic(), _FAILED
+            try:
+                answer = stack.enter_context(streamed)
+                status = f"{answer.status} {answer.reason}"
+            except (HTTPException, OSError) as error:
+                raise unreachable(self.server, error) from error
+            finally:
+                self._trace.done("GET", self._url(path, query), status, began, None, None)
+            try:
+                if answer.status >= _REFUSED:
+                    raise api_error(answer.status, answer.read())
+                pending = b""
+                while chunk := answer.read1(_CHUNK_BYTES):
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    yield from (json.loads(line) for line in lines if line.strip())
+            except TimeoutError:
+                return
+            except (HTTPException, OSError, ValueError) as error:
+                raise unreachable(self.server, error) from error
 
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> WebSocketConnection:
         """See Cluster."""
-        url = f"{self._settings.host}{path}?{urlencode(query)}"
-        seconds = self._seconds(timeout_seconds) or timeout_seconds
-        began, status = time.monotonic(), "failed"
+        began, status = time.monotonic(), _FAILED
         try:
-            opened = connect(self._pools, url, self._headers(), seconds)
+            connection = self._exchange.dial(self._seconds(timeout_seconds) or timeout_seconds)
+            opened = upgraded(connection, self._target(path, query), self._headers())
             status = "101 Switching Protocols"
+        except (HTTPException, OSError) as error:
+            raise unreachable(self.server, error) from error
         except ApiError as error:
             status = str(error.status or status)
             raise
         finally:
-            self._trace.done("GET", url, status, began, None, None)
+            self._trace.done("GET", self._url(path, query), status, began, None, None)
         return opened
+
+    def _url(self, path: str, query: Query) -> str:
+        return self._settings.host + path + (f"?{urlencode(query)}" if query else "")
+
+    def _target(self, path: str, query: Query) -> str:
+        """The same without the server: a proxy of many clusters has a path of its own before the API's."""
+        parts = urlsplit(self._url(path, query))
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def pod_path(namespace: str, name: str = "", subresource: str = "") -> str:

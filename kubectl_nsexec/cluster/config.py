@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from kubectl_nsexec.cluster import exec_plugin, kubeconfig
+from kubectl_nsexec.cluster import kubeconfig
 from kubectl_nsexec.cluster.api import KubernetesCluster
 from kubectl_nsexec.cluster.memory_file import memory_file
-from kubectl_nsexec.cluster.settings import BEARER, Settings
+from kubectl_nsexec.cluster.settings import BEARER, Settings, basic
 from kubectl_nsexec.cluster.trace import Trace
 from kubectl_nsexec.errors import UsageError
 
@@ -121,6 +120,8 @@ def _reread_token(settings: Settings, path: Path) -> None:
 
 def _ask_plugin(settings: Settings, plugin: Section, cluster: Section) -> None:
     """A token is renewed when it expires, for the clean-up after a long session; a certificate serves to the end."""
+    from kubectl_nsexec.cluster import exec_plugin  # noqa: PLC0415 - see load
+
     answers = [exec_plugin.run(plugin, cluster)]
 
     def renew(current: Settings) -> None:
@@ -160,7 +161,7 @@ def _ask_provider(settings: Settings, user: Section) -> None:
 
 def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
     """As Go's net/http: ``proxy-url`` is not asked of NO_PROXY, and the environment's proxy not used for loopback."""
-    host = urlsplit(settings.host)
+    host = settings.address()
     if proxy_url:
         settings.proxy = str(proxy_url)
     elif not _is_loopback(host.hostname or ""):
@@ -172,14 +173,14 @@ def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
         return
     parts = urlsplit(settings.proxy)
     if parts.username:
-        from urllib3.util import make_headers  # noqa: PLC0415 - see load
-
-        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        settings.proxy_headers = make_headers(proxy_basic_auth=login)
+        login = basic(unquote(parts.username), unquote(parts.password or ""))
+        settings.proxy_headers = {"proxy-authorization": login}
         settings.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - see load
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,7 +1,8 @@
 """One WebSocket of an exec or attach subresource, non-blocking in both directions.
 
-``upgrade`` opens it. websockets masks what is sent, in C: in Python that took most of the time of a stream. The frames
-are made and read here: the kubernetes client's own reader takes a channel at a time and copies everything so far.
+``upgrade`` opens it. websockets masks what is sent, in C: in Python that took most of the time of a stream. What is
+short is masked here, for importing it takes as long as a request. The frames are made and read here as well: the
+kubernetes client's own reader takes a channel at a time and copies everything so far.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _OPCODES = {0, 1, _BINARY, _CLOSE, _PING, _PONG}
 _FIN = _MASKED = 0x80
 _SHORT_LENGTH = 125
 _MASK_BYTES = 4
+_MASKED_HERE_BYTES = 8 * 1024
 _FRAME_LIMIT_BYTES = 64 * 1024 * 1024
 """Far above what a server sends (32 KiB); what is longer is no frame."""
 
@@ -150,6 +152,15 @@ def _masking() -> Callable[[bytes, bytes], bytes]:
     return apply_mask
 
 
+def _masked(payload: bytes, mask: bytes) -> bytes:
+    """``payload`` with ``mask`` over and over again in it (RFC 6455, 5.3)."""
+    size = len(payload)
+    if size > _MASKED_HERE_BYTES:
+        return _masking()(payload, mask)
+    over = (mask * (size // _MASK_BYTES + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(over, "big")).to_bytes(size, "big")
+
+
 def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
     """A whole message as a client sends it (RFC 6455, 5.2), in two parts."""
     size = len(payload)
@@ -160,7 +171,7 @@ def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
     else:
         head = bytes([_FIN | opcode, _MASKED | (_SHORT_LENGTH + 2)]) + size.to_bytes(8, "big")
     mask = os.urandom(_MASK_BYTES)
-    return head + mask, _masking()(payload, mask)
+    return head + mask, _masked(payload, mask)
 
 
 class WebSocketConnection:

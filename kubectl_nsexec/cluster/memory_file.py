@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import tempfile
 from contextlib import suppress
 
 
@@ -18,6 +17,8 @@ def memory_file(content: bytes) -> str:
         descriptor = os.memfd_create("nsexec", os.MFD_CLOEXEC)
         path = f"/proc/self/fd/{descriptor}"
     else:
+        import tempfile  # noqa: PLC0415 - not on Linux
+
         descriptor, path = tempfile.mkstemp(prefix="nsexec-")
         atexit.register(_remove, path)
     with os.fdopen(descriptor, "wb", closefd=not path.startswith("/proc")) as file:

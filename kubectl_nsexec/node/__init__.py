@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from kubectl_nsexec.errors import HelperPodError
 
+_FOLDER = Path(__file__).parent
 _AGENT_PARTS = ("agent-base.sh", "agent-find.sh", "agent-sources.sh", "agent-alone.sh", "agent.sh")
 
 
 def agent_script() -> str:
     """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter|alone …`` on the node."""
-    folder = files(__name__)
-    return "".join(folder.joinpath(part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
+    return "".join((_FOLDER / part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
 
 
 def last_link(architecture: str) -> bytes:
@@ -21,8 +21,8 @@ def last_link(architecture: str) -> bytes:
     ``architecture`` is the node's own word for it (label ``kubernetes.io/arch``): ``amd64``, ``arm64`` …
     Raises HelperPodError when this copy of nsexec has none for it.
     """
-    folder = files(__name__).joinpath("bin")
-    program = folder.joinpath(f"last-link-{architecture}")
+    folder = _FOLDER / "bin"
+    program = folder / f"last-link-{architecture}"
     if architecture.isalnum() and program.is_file():
         return program.read_bytes()
     present = folder.iterdir() if folder.is_dir() else ()

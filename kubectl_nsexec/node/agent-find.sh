@@ -159,5 +159,3 @@ find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would t
   done
   return 1
 }
-
-coded() { base64 -w0 2>/dev/null <"$1"; } # $1: file; nothing when it is unreadable

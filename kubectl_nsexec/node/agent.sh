@@ -39,7 +39,7 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
   own_mask
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   find_kubelet_state
-  say "\"event\":\"node\",\"mask\":\"$mask\",\"cpu_manager_state\":\"$(coded "$kubelet_state")\",$sources"
+  say "\"event\":\"node\",\"mask\":\"$mask\",\"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
   read -r word reserved && [ "$word" = place ] || exit 125
 }
 
@@ -123,15 +123,15 @@ stand() { # → $pinned, $own_rights: our own CPUs, which have to be of $cut
 }
 
 tell_target() {
-  say "$(printf '"event":"target","pid":%s,"inner":%s,"entry_mask":"%s","mask":"%s","target_mask":"%s",' \
-    "$pid" "$inner" "$entry_mask" "$pinned" "$target_mask"
-  printf '"online":"%s","capabilities":"%s",' "$online" "$own_rights"
-  printf '"pin":"folder","cgroup":"%s","spec":"%s","status":"%s","environ":"%s","limits":"%s",' \
-    "$version" "$(coded "$spec")" "$status" "$environ" "$limits"
-  printf '"crun_filter":"%s",' "$(coded "$crun_filter")"
-  printf '"cwd":"%s","root":"%s","cpu_manager_state":"%s",' "$(readlink -n cwd | base64 -w0)" "$root" \
-    "$(coded "$kubelet_state")"
-  printf %s "$sources")"
+  filter=''
+  [ ! -r "$crun_filter" ] || filter=$(base64 -w0 <"$crun_filter")
+  # base64 in each of these parentheses is all that is in them: then the shell starts one process for it, not two.
+  say "\"event\":\"target\",\"pid\":$pid,\"inner\":$inner,\"entry_mask\":\"$entry_mask\",\"mask\":\"$pinned\",\
+\"target_mask\":\"$target_mask\",\"online\":\"$online\",\"capabilities\":\"$own_rights\",\
+\"pin\":\"folder\",\"cgroup\":\"$version\",\"status\":\"$status\",\"environ\":\"$environ\",\"limits\":\"$limits\",\
+\"spec\":\"$(base64 -w0 2>/dev/null <"$spec")\",\"crun_filter\":\"$filter\",\
+\"cwd\":\"$(readlink -n cwd | base64 -w0)\",\"root\":\"$root\",\
+\"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
 }
 
 enter() {
@@ -162,7 +162,7 @@ enter() {
   find_spec "$container_id" "$parent"
   find_crun_filter "$container_id"
   # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
-  status=$(coded status) environ='' limits=$(coded "$NSEXEC_PROC/$parent/limits")
+  status=$(base64 -w0 2>/dev/null <status) environ='' limits=$(base64 -w0 2>/dev/null <"$NSEXEC_PROC/$parent/limits")
   # Its environment is memory of its own: to read it may wait for its lock, and be as much as it likes.
   [ -r "$spec" ] || environ=$(head -c 4194304 environ 2>/dev/null | base64 -w0)
   if [ "$process" != first ]; then

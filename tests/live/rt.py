@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 RESERVED: Final = CpuSet.parse(rt_config.RESERVED)
 MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
-_CLIENT: Final = "/run/client"
-_CLIENT_LIBRARIES: Final = (
-    "annotated-doc",
-    "durationpy",
-    "pyyaml",
-    "shellingham",
-    "typer",
-    "typing-extensions",
-    "urllib3",
-)
 _PATIENCE_SECONDS: Final = 180.0
 _HELPERS: Final = "/sys/fs/cgroup/kubepods.slice/kubepods-besteffort.slice"
 """Where the helper pods' cgroup folders are; every other pod of these tests is Guaranteed."""

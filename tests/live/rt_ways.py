@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CLIENT: Final = "/run/client"
-_LIBRARIES: Final = ("annotated-doc", "durationpy", "pyyaml", "shellingham", "typer", "typing-extensions", "urllib3")
+_LIBRARIES: Final = ("annotated-doc", "durationpy", "pyyaml", "shellingham", "typer", "typing-extensions")
 """What a run without a helper pod imports."""
 
 

@@ -45,10 +45,17 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The proxies that a cluster is to be reached through."""
+    taken: list[str] = []
+    monkeypatch.setattr("kubectl_nsexec.cluster.dial._ThroughProxy", lambda settings, _: taken.append(settings.proxy))
+    return taken
+
+
 def authorization(cluster: KubernetesCluster) -> str | None:
     """The header of that name."""
-    value = cluster._headers().get("Authorization")
-    return None if value is None else str(value)
+    return dict(cluster._headers()).get("Authorization")
 
 
 def test_a_token_of_the_kubeconfig_and_of_the_flag(tmp_path: Path) -> None:
@@ -115,6 +122,7 @@ def test_inline_keys_never_reach_a_disk(tmp_path: Path) -> None:
 def test_which_proxy_is_used(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    proxied: list[str],
     server: str,
     variables: dict[str, str],
     proxy_url: str | None,
@@ -125,15 +133,15 @@ def test_which_proxy_is_used(
         monkeypatch.setenv(name, value)
     cluster = loaded(tmp_path, {}, {"server": server, **({"proxy-url": proxy_url} if proxy_url else {})})
     assert cluster._settings.proxy == expected
-    pools = cluster._pools
-    assert (str(pools.proxy) if pools.proxy else None) == expected
+    assert proxied == ([expected] if expected else [])
 
 
-def test_no_proxy_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxied: list[str]) -> None:
     """For the environment's proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://p:1")
     monkeypatch.setenv("NO_PROXY", ".example")
-    assert loaded(tmp_path, {})._pools.proxy is None
+    loaded(tmp_path, {})
+    assert proxied == []
 
 
 def test_a_proxys_login_is_a_header_for_the_proxy(tmp_path: Path) -> None:
@@ -155,7 +163,7 @@ def test_the_servers_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, user: dict[str, str], expected: str
 ) -> None:
     """Without a scheme it depends on the credentials, as in client-go; a path before the API's is kept."""
-    monkeypatch.setattr("kubectl_nsexec.cluster.settings._tls", lambda _: None)  # they are none
+    monkeypatch.setattr("kubectl_nsexec.cluster.dial._tls", lambda _: None)  # they are none
     assert loaded(tmp_path, user, {"server": server}).server == expected
 
 

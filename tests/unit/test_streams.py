@@ -236,7 +236,8 @@ def test_the_agents_lines_are_cut_out_and_the_rest_is_left() -> None:
 
 def test_an_endless_line_is_refused() -> None:
     """An agent that never ends its line cannot fill our memory."""
-    stream = RemoteStream(FakeConnection(), stdout=bytearray(9 * 1024 * 1024))
+    stream = RemoteStream(FakeConnection())
+    stream.stdout += bytes(9 * 1024 * 1024)
     with pytest.raises(AgentError, match="without a line's end"):
         stream.take_line()
 

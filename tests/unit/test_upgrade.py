@@ -12,10 +12,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-import urllib3
 
+from kubectl_nsexec.cluster import KubernetesCluster
 from kubectl_nsexec.cluster.connection import WebSocketConnection, masked_frame
-from kubectl_nsexec.cluster.upgrade import connect
+from kubectl_nsexec.cluster.settings import Settings
+from kubectl_nsexec.cluster.trace import Trace
 from kubectl_nsexec.errors import ApiError
 
 if TYPE_CHECKING:
@@ -58,11 +59,15 @@ def opened(answer: Callable[[bytes], bytes]) -> tuple[WebSocketConnection, bytes
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         try:
-            headers = urllib3.HTTPHeaderDict({"Impersonate-Group": "a"})
-            headers.add("Impersonate-Group", "b")
-            port = listener.getsockname()[1]
-            url = f"http://127.0.0.1:{port}/api/v1/namespaces/n/pods/p/exec?command=a&command=b%20c"
-            return connect(urllib3.PoolManager(), url, headers, _SECONDS), asked[0]
+            cluster = KubernetesCluster(
+                Settings(f"http://127.0.0.1:{listener.getsockname()[1]}"),
+                "n",
+                impersonation=[("Impersonate-Group", "a"), ("Impersonate-Group", "b")],
+                request_timeout_seconds=None,
+                trace=Trace(0, print),
+            )
+            path, query = "/api/v1/namespaces/n/pods/p/exec", [("command", "a"), ("command", "b c")]
+            return cluster.open_stream(path, query, timeout_seconds=_SECONDS), asked[0]
         finally:
             thread.join()
 
@@ -73,7 +78,7 @@ def test_a_request_becomes_a_websocket_with_all_of_its_headers() -> None:
     with closing(connection):
         assert connection.protocol == "v5.channel.k8s.io"
     lines = request.decode().split("\r\n")
-    assert lines[0] == "GET /api/v1/namespaces/n/pods/p/exec?command=a&command=b%20c HTTP/1.1"
+    assert lines[0] == "GET /api/v1/namespaces/n/pods/p/exec?command=a&command=b+c HTTP/1.1"
     assert [line for line in lines if line.startswith("Impersonate-Group")] == [
         "Impersonate-Group: a",
         "Impersonate-Group: b",
