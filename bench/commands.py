@@ -41,11 +41,6 @@ def nsexec_in(*command: str, stdin: bool = False, options: Sequence[str] = ()) -
     return nsexec(POD, *own, *(["-i"] if stdin else []), *options, "--", *command)
 
 
-def least() -> list[str]:
-    """Return the command line of the plain exec of `bench.least`."""
-    return ["/usr/bin/env", f"KUBECONFIG={KUBECONFIG}", sys.executable, "-m", "bench.least", NAMESPACE, POD]
-
-
 def run(argv: Sequence[str], stdin: str = "") -> str:
     """Run ARGV with STDIN and return its stdout. Raises BenchError with its stderr when it fails or hangs."""
     try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ID_LIMIT = 2**32 - 2
 """The largest number is "no such id" to the kernel (setresuid(2))."""
@@ -67,7 +70,7 @@ def check_cpus(choice: CpuChoice) -> None:
         raise UsageError(f"you may not specify --profile and --cpu-source {choice.source} together")
 
 
-def users(given: list[str]) -> tuple[str | None, str | None]:
+def users(given: Sequence[str]) -> tuple[str | None, str | None]:
     """``(the kubeconfig's user, the command's user)`` among the values of --user; of several of a kind the last wins.
 
     kubectl's flag of that name is about the connection, so only digits and ``digits:digits`` are about the command.

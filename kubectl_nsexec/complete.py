@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from kubectl_nsexec import cli, completion, typed
+from kubectl_nsexec import command_line, completion, typed
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster import kubeconfig, load
 from kubectl_nsexec.console import Console, OutputClosedError
@@ -40,7 +40,7 @@ def main() -> NoReturn:
 
 def run(words: list[str], console: Console, limit_seconds: float = LIMIT_SECONDS) -> None:
     """Prints what the last of ``words`` can become; of an error one line on stderr. Raises OutputClosedError."""
-    asked = Background(lambda: completion.candidates(typed.read(cli.parser(), words), _connect, _kubeconfig))
+    asked = Background(lambda: completion.candidates(typed.read(command_line.parser(), words), _connect, _kubeconfig))
     try:
         found = asked.result(limit_seconds)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not spoil the user's line either

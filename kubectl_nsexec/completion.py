@@ -6,21 +6,20 @@ github.com/spf13/cobra, completions.go. Pods and the like are asked for by name 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from kubectl_nsexec import asked, find_pod, resources, target
+from kubectl_nsexec import find_pod, resources, target, wanted
 from kubectl_nsexec.cluster.api import list_performance_profiles
-from kubectl_nsexec.deadline import parse_request_timeout
+from kubectl_nsexec.given import Given
 from kubectl_nsexec.profiles import profile_name
-from kubectl_nsexec.request import ClusterOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cluster.kubeconfig import Kubeconfig
+    from kubectl_nsexec.request import ClusterOptions
 
 ERROR, NO_SPACE, NO_FILES, BY_ENDING = 1, 2, 4, 8
 """cobra's ShellCompDirective: bits, of which none means that the shell completes files."""
@@ -63,11 +62,10 @@ class Typed(NamedTuple):
     """``word`` belongs to CMD, after ``--``."""
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Words, or a word with its explanation after a tab; ``directive`` is the sum of cobra's bits."""
 
-    lines: list[str] = field(default_factory=list)
+    lines: Sequence[str] = ()
     directive: int = NO_FILES
 
 
@@ -99,25 +97,9 @@ def connection(values: Mapping[str, Any]) -> ClusterOptions:
 
     Raises UsageError for a time-out that is none.
     """
-    given = values.get("request_timeout")
-    seconds = parse_request_timeout(given) if given else REQUEST_SECONDS
-    return ClusterOptions(
-        kubeconfig=values.get("kubeconfig"),
-        context=values.get("context"),
-        cluster=values.get("cluster"),
-        user=asked.users(values.get("user") or [])[0],
-        server=values.get("server"),
-        token=values.get("token"),
-        as_user=values.get("as_user"),
-        as_groups=tuple(values.get("as_group") or ()),
-        as_uid=values.get("as_uid"),
-        certificate_authority=values.get("certificate_authority"),
-        client_certificate=values.get("client_certificate"),
-        client_key=values.get("client_key"),
-        insecure_skip_tls_verify=bool(values.get("insecure_skip_tls_verify")),
-        tls_server_name=values.get("tls_server_name"),
-        request_timeout_seconds=min(seconds or REQUEST_SECONDS, REQUEST_SECONDS),
-    )
+    options = wanted.connection(Given({**values, "v": None}))  # nothing is shown to who only pressed TAB
+    seconds = min(options.request_timeout_seconds or REQUEST_SECONDS, REQUEST_SECONDS)
+    return options._replace(request_timeout_seconds=seconds)
 
 
 def _values(

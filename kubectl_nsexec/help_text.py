@@ -8,8 +8,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import flags
-from kubectl_nsexec.flags import about, as_exec, cleanup, connection, cpus, helper, powers, via
+from kubectl_nsexec.flags import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,17 +32,6 @@ COMMON = (
     "--options", "--help",
 )  # fmt: skip
 """The flags that --help shows, in this order."""
-GROUPS = {
-    "As oc exec and oc rsh have them": as_exec,
-    "The CPUs": cpus,
-    "The way onto the node": via,
-    "The helper pod": helper,
-    "More than oc exec gives": powers,
-    "Instead of a command": cleanup,
-    "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": connection,
-    "The tool itself": about,
-}
-"""A title → the module whose flags stand below it; the parser's own --help stands in the last."""
 EXAMPLES = (
     ("", "du-0 -- ps aux"),
     ("", "-n ran -it deploy/du -c dpdk -- top"),
@@ -89,9 +77,9 @@ def full(parameters: Iterable[Any]) -> str:
 def grouped(parameters: Iterable[Any]) -> list[tuple[str, list[Any]]]:
     """The options among a command's parameters below the titles of GROUPS."""
     options = [parameter for parameter in parameters if parameter.param_type_name == "option"]
-    titles = {word: title for title, group in GROUPS.items() for word in flags.words(group)}
+    titles = {field: title for title, group in GROUPS.items() for field in group}
     last = [*GROUPS][-1]
-    return [(title, [each for each in options if titles.get(each.opts[0], last) == title]) for title in GROUPS]
+    return [(title, [each for each in options if titles.get(each.name, last) == title]) for title in GROUPS]
 
 
 def named(option: Any) -> str:  # noqa: ANN401 - typer's copy of click is private

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import asked, resources
@@ -10,18 +9,14 @@ from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.via import THROUGH_POD, Via
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 DEFAULT_HELPER_NAMESPACE = "nsexec"
-DEFAULT_TIMEOUT = "60s"
-DEFAULT_POD_RUNNING_TIMEOUT = "1m0s"
-DEFAULT_SHELL = "/bin/sh"
 NO_TERMINAL = "Unable to use a TTY - input is not a terminal or the right kind of file"
 """kubectl's words (cmd/exec/exec.go, SetupTTY)."""
 
 
-@dataclass(frozen=True)
-class ClusterOptions:
+class ClusterOptions(NamedTuple):
     """How to reach the API server and as whom: kubectl's flags that override the kubeconfig. None: not given."""
 
     kubeconfig: str | None = None
@@ -29,7 +24,7 @@ class ClusterOptions:
     cluster: str | None = None
     user: str | None = None
     server: str | None = None
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
     as_user: str | None = None
     as_groups: tuple[str, ...] = ()
     as_uid: str | None = None
@@ -43,6 +38,11 @@ class ClusterOptions:
     verbosity: int = 0
     not_a_user: str | None = None
     """A value of --user that was taken for the command's user and not for one of the kubeconfig."""
+
+    def __repr__(self) -> str:
+        """Without the token: this may stand in a traceback."""
+        shown = {**self._asdict(), "token": "..." if self.token else None}
+        return f"ClusterOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Request(NamedTuple):
@@ -104,7 +104,7 @@ def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str] | None]:
     return argv[:at], argv[at + 1 :]
 
 
-def pod_name(given: list[str], program: str) -> str:
+def pod_name(given: Sequence[str], program: str) -> str:
     """The pod from the words before ``--``, as ``Request.pod`` holds it.
 
     Raises UsageError in kubectl's words when there is none, or a command without ``--``.
@@ -117,7 +117,7 @@ def pod_name(given: list[str], program: str) -> str:
 
 
 def pod_of_manifest(
-    text: str, source: str, given: list[str], namespace: str | None, program: str
+    text: str, source: str, given: Sequence[str], namespace: str | None, program: str
 ) -> tuple[str, str | None]:
     """``(pod, namespace)`` for a Request from the manifest of ``--filename``, ``source`` being the flag's value.
 

@@ -25,7 +25,7 @@ class Via(NamedTuple):
 THROUGH_POD = Via()
 
 
-def asked(kind: str, ssh_user: str, ssh_options: list[str] | None) -> Via:
+def asked(kind: str, ssh_user: str, ssh_options: tuple[str, ...]) -> Via:
     """The flags' words as one value. Raises UsageError."""
     if kind not in (POD, SSH, LOCAL):
         raise UsageError(f'--via: "{kind}" is neither pod, ssh nor local')
@@ -33,6 +33,6 @@ def asked(kind: str, ssh_user: str, ssh_options: list[str] | None) -> Via:
         raise UsageError(f"--via {kind} does not work on Windows; without it a helper pod is the way onto the node")
     if ssh_options and kind != SSH:
         raise UsageError("--ssh-option goes with --via ssh")
-    if "\0" in ssh_user or any("\0" in option for option in ssh_options or []):
+    if "\0" in ssh_user or any("\0" in option for option in ssh_options):
         raise UsageError("an argument cannot contain a NUL byte")
-    return Via(kind, ssh_user, tuple(ssh_options or ()))
+    return Via(kind, ssh_user, ssh_options)

@@ -46,19 +46,19 @@ def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN
 
 def requested(kind: str = via.SSH, user: str = "core", *options: str) -> Request:
     """A request by that way."""
-    return Request(pod="p", command=(b"id",), via=via.asked(kind, user, list(options)))
+    return Request(pod="p", command=(b"id",), via=via.asked(kind, user, options))
 
 
 def test_users_options_come_first_and_the_address_cannot_be_one() -> None:
     """To ssh the first value of a setting is the one that counts."""
-    argv = by_shell.ssh_command(via.asked(via.SSH, "core", ["Port=22", "User=me"]), "-oProxyCommand=x", ["true"])
+    argv = by_shell.ssh_command(via.asked(via.SSH, "core", ("Port=22", "User=me")), "-oProxyCommand=x", ["true"])
     assert argv[:5] == ["ssh", "-o", "Port=22", "-o", "User=me"]
     assert argv[-5:-1] == ["-l", "core", "--", "-oProxyCommand=x"]
 
 
 def test_no_user_leaves_it_to_sshs_configuration() -> None:
     """--ssh-user ''."""
-    assert "-l" not in by_shell.ssh_command(via.asked(via.SSH, "", None), "10.0.0.5", ["true"])
+    assert "-l" not in by_shell.ssh_command(via.asked(via.SSH, "", ()), "10.0.0.5", ["true"])
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "busybox sh"])
@@ -135,9 +135,9 @@ def test_the_agent_gets_both_halves_of_its_protocol() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
-    [("telnet", [], "neither pod, ssh nor local"), ("pod", ["Port=1"], "--ssh-option goes with --via ssh")],
+    [("telnet", (), "neither pod, ssh nor local"), ("pod", ("Port=1",), "--ssh-option goes with --via ssh")],
 )
-def test_what_makes_no_sense_is_refused(kind: str, options: list[str], words: str) -> None:
+def test_what_makes_no_sense_is_refused(kind: str, options: tuple[str, ...], words: str) -> None:
     """Before anything is asked."""
     with pytest.raises(UsageError, match=words):
         via.asked(kind, "core", options)

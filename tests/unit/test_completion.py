@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubectl_nsexec import cli, complete, completion, flags, typed
+from kubectl_nsexec import command_line, complete, completion, typed
 from kubectl_nsexec.console import Console
-from kubectl_nsexec.flags import connection
+from kubectl_nsexec.flags import GROUPS
 from kubectl_nsexec.request import ClusterOptions
 from tests.unit.fake_api import PODS, FakeApi
 
@@ -164,12 +163,12 @@ def _spelt(flag: completion.Flag) -> str:
 
 def test_every_flag_of_the_connection_is_heeded() -> None:
     """A flag that is added to ClusterOptions and forgotten here shows."""
-    command = cli.parser()
-    known = flags.words(connection)
-    line = [_spelt(flag) for flag in typed.read(command, [""]).flags if known & {*flag.words}]
+    command = command_line.parser()
+    (known,) = (group for title, group in GROUPS.items() if title.startswith("The API server"))
+    line = [_spelt(flag) for flag in typed.read(command, [""]).flags if flag.name in known]
     options = completion.connection(typed.read(command, [*line, ""]).values)
     plain = ClusterOptions()
-    same = {f.name for f in dataclasses.fields(plain) if getattr(options, f.name) == getattr(plain, f.name)}
+    same = {name for name, value in options._asdict().items() if value == getattr(plain, name)}
     assert same == {"verbosity", "not_a_user"}  # neither has a say in where to look
 
 

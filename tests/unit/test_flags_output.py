@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from kubectl_nsexec import wanted
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.flags.helper import check_dry_run
+from kubectl_nsexec.given import Given
+
+
+def ask(**values: Any) -> None:  # noqa: ANN401 - as a flag has it
+    """A request for a command, by these flags."""
+    wanted.request(Given({"pod": ["p"], **values}), ["true"], "oc nsexec", stdin_fd=0, on_terminal=False)
 
 
 @pytest.mark.parametrize("output", [None, "json", "yaml"])
 @pytest.mark.parametrize(("dry_run", "verify"), [("client", False), ("none", True), ("client", True)])
 def test_a_form_goes_with_what_prints_something(output: str | None, dry_run: str, verify: bool) -> None:  # noqa: FBT001 - a table's column
     """The proof and the helper pod, in either form."""
-    check_dry_run(dry_run, output, verify=verify, force=False)
+    ask(dry_run=dry_run, output=output, verify=verify)
 
 
 @pytest.mark.parametrize(
@@ -28,5 +36,5 @@ def test_a_form_goes_with_what_prints_something(output: str | None, dry_run: str
 def test_else_it_is_refused(dry_run: str, output: str | None, words: str) -> None:
     """A form of nothing, or one that there is not."""
     with pytest.raises(UsageError) as caught:
-        check_dry_run(dry_run, output, verify=False, force=False)
+        ask(dry_run=dry_run, output=output)
     assert words in caught.value.message

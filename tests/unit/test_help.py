@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from kubectl_nsexec import __version__, cli, help_text, typed
+from kubectl_nsexec import __version__, cli, command_line, help_text, typed
 
 COLUMNS, LINES = 80, 24
-COMMAND = cli.parser()
+COMMAND = command_line.parser()
 OPTIONS: list[Any] = [each for each in COMMAND.parameters() if each.param_type_name == "option"]
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from hatch_build import write_man_pages
-from kubectl_nsexec import cli, help_text
+from kubectl_nsexec import command_line, help_text
 from tools import man_page
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONS: list[Any] = cli.parser().parameters()
+OPTIONS: list[Any] = command_line.parser().parameters()
 
 
 def shown(text: str) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PARSER = {"kubectl_nsexec", "typer", "annotated_doc", "shellingham"}
 """The option parser and what it imports itself; neither rich nor pydantic."""
-REQUEST = {"yaml", "_yaml", "durationpy", "urllib3"}
-"""A kubeconfig, a time-out, HTTP; neither the kubernetes client nor WebSockets."""
+REQUEST = {"yaml", "_yaml", "durationpy"}
+"""A kubeconfig and a time-out; HTTP is Python's own."""
 _SHOW = """\
 import atexit, importlib, json, sys
 before = {*sys.modules}
@@ -38,7 +38,7 @@ def third_party(names: set[str]) -> set[str]:
     return packages - {*sys.stdlib_module_names, "org"}
 
 
-@pytest.mark.parametrize("flag", ["--help", "--options", "--version", "--no-such-flag"])
+@pytest.mark.parametrize("flag", ["--help", "--options", "--no-such-flag"])
 def test_what_asks_no_server_needs_the_option_parser_only(flag: str) -> None:
     """Neither YAML nor HTTP, nor what a session needs."""
     found = modules("kubectl_nsexec.__main__", flag)
@@ -46,12 +46,17 @@ def test_what_asks_no_server_needs_the_option_parser_only(flag: str) -> None:
     assert not {"kubectl_nsexec.session", "kubectl_nsexec.cluster", "ssl", "json"} & found
 
 
-def test_the_first_request_needs_no_websocket_and_no_kubernetes_client(api: FakeApi, kubeconfig: Path) -> None:
-    """A session that ends with the answer to its first request has imported neither."""
+def test_the_version_needs_nothing() -> None:
+    """It is asked of the packages' metadata."""
+    assert third_party(modules("kubectl_nsexec.__main__", "--version")) == {"kubectl_nsexec"}
+
+
+def test_the_first_request_needs_neither_option_parser_nor_clients(api: FakeApi, kubeconfig: Path) -> None:
+    """A plain line is read without the parser, and no library but YAML's has to be there before the server is asked."""
     found = modules("kubectl_nsexec.__main__", "--kubeconfig", str(kubeconfig), "no-such-pod", "--", "true")
     assert api.asked
-    assert third_party(found) <= PARSER | REQUEST
-    assert not {f"kubectl_nsexec.{name}" for name in ("session", "entry", "streams", "identity", "seccomp")} & found
+    assert third_party(found) <= {"kubectl_nsexec"} | REQUEST
+    assert not {f"kubectl_nsexec.{name}" for name in ("command_line", "checks", "by_shell", "output")} & found
 
 
 def test_a_completion_needs_no_session(api: FakeApi, kubeconfig: Path) -> None:

@@ -1,0 +1,97 @@
+"""The flags of the command line by what they are about: for each field of ``Given`` what --options says of it.
+
+The group in which a flag stands is the one under which --options and the man page list it; ``help_text`` names the few
+that stand in --help as well.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Flag(NamedTuple):
+    """``metavar`` stands for its value; a switch has none."""
+
+    help: str
+    metavar: str | None = None
+
+
+GROUPS = {
+    "As oc exec and oc rsh have them": {
+        "namespace": Flag("The pod's namespace (else the context's).", "NAME"),
+        "container": Flag("The container (else the pod's default one).", "NAME"),
+        "stdin": Flag("Pass stdin to the command."),
+        "tty": Flag("With -i: give the command a terminal."),
+        "no_tty": Flag("Give the shell no terminal."),
+        "shell": Flag("What to run when no command is given.", "PATH"),
+        "filename": Flag("A manifest that names it, instead of POD; - is stdin.", "FILE"),
+        "pod_running_timeout": Flag("How long to wait for a pod of TYPE/NAME.", "DURATION"),
+        "quiet": Flag("Only the command's own output."),
+    },
+    "The CPUs": {
+        "verify": Flag("Print the proof of the pin; without CMD only check."),
+        "cpus": Flag("Run on these CPUs (else the reserved ones).", "LIST"),
+        "profile": Flag("Take the reserved CPUs from this PerformanceProfile.", "NAME"),
+        "cpu_source": Flag(
+            "Whose word counts: PerformanceProfile, CRI-O and workload pinning on the node, kubelet's configuration.",
+            "profile|node|kubelet",
+        ),
+    },
+    "The way onto the node": {
+        "via": Flag(
+            "The way onto the node: a helper pod, your own ssh, or local: this machine is the node, and you its root.",
+            "pod|ssh|local",
+        ),
+        "ssh_user": Flag(
+            "Who to log in as with --via ssh, root or with sudo; '' leaves it to ssh's configuration.", "NAME"
+        ),
+        "ssh_option": Flag("Passed to ssh as -o; may be repeated.", "NAME=VALUE"),
+    },
+    "The helper pod": {
+        "timeout": Flag("How long it may take to start the command.", "DURATION"),
+        "max_duration": Flag("End the command after so long, by the node's clock.", "DURATION"),
+        "keep": Flag("Leave the helper pod for your next command on that node, for so long. 0 ends it.", "DURATION"),
+        "image": Flag("Image with util-linux, for nodes without it.", "IMAGE"),
+        "helper_namespace": Flag("Where the helper pod runs. Without it: nsexec.", "NAME"),
+        "dry_run": Flag("client: only print the helper pod, or what --cleanup finds.", "none|client"),
+        "output": Flag("With --verify, --dry-run=client or --cleanup: for scripts.", "json|yaml"),
+        "record_args": Flag("Write CMD's arguments into the Event and the helper pod."),
+    },
+    "More than oc exec gives": {
+        "privileged": Flag("Run as root with every capability, as nsenter -a would."),
+        "host_tools": Flag("Run the node's own program as root. Every namespace but the mounts is the container's."),
+        "process": Flag("Enter this process of the container instead of its first one.", "NAME|PID"),
+    },
+    "Instead of a command": {
+        "cleanup": Flag("List the helper pods, and delete those that are over."),
+        "force": Flag("With --cleanup: delete all, those in use as well."),
+    },
+    "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": {
+        "kubeconfig": Flag("The kubeconfig to use.", "FILE"),
+        "context": Flag("A context of the kubeconfig.", "NAME"),
+        "cluster": Flag("A cluster of the kubeconfig.", "NAME"),
+        "user": Flag(
+            "Digits: run the command as this user (GID: else by the container's /etc/passwd). "
+            "A name: a user of the kubeconfig. May be given once for each.",
+            "UID[:GID]|NAME",
+        ),
+        "server": Flag("The address of the API server.", "URL"),
+        "token": Flag("Bearer token for the API server.", "TOKEN"),
+        "as_": Flag("Impersonate this user or service account.", "USER"),
+        "as_group": Flag("Impersonate this group; may be repeated.", "GROUP"),
+        "as_uid": Flag("Impersonate this UID.", "UID"),
+        "certificate_authority": Flag("Certificate of the authority to trust.", "FILE"),
+        "client_certificate": Flag("Client certificate.", "FILE"),
+        "client_key": Flag("Key of the client certificate.", "FILE"),
+        "insecure_skip_tls_verify": Flag("Trust whatever certificate the server shows."),
+        "tls_server_name": Flag("The name that the certificate must have.", "NAME"),
+        "request_timeout": Flag("For one request, e.g. 30 or 1m; 0 for none.", "DURATION"),
+        "v": Flag("6 shows each request, 8 its size; never secrets.", "LEVEL"),
+    },
+    "The tool itself": {
+        "options": Flag("Show every flag, by what it is about, and exit."),
+        "version": Flag("Show the versions of the tool and of what it runs with, and exit."),
+    },
+}
+"""A title → the flags below it, by their fields; the parser's own --help stands in the last group."""
+FLAGS = {field: flag for group in GROUPS.values() for field, flag in group.items()}
