@@ -26,8 +26,8 @@ Query = Sequence[tuple[str, str]]
 
 JSON = "application/json"
 
-_REFUSED = 400
-"""The least status of an answer that is an error."""
+_REFUSED = 300
+"""The least status of an answer that is none: a redirection leads to no Kubernetes API."""
 _FAILED = "failed"
 _CHUNK_BYTES = 64 * 1024
 _CONNECT_SECONDS = 30.0

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.rt_node
 
 _KUBECTL_PATIENCE_SECONDS: Final = 20.0
 _GONE_WITHIN_SECONDS: Final = 10.0
+_TIDY_WITHIN_SECONDS: Final = 120.0
 _RUNS: Final = 3
 
 
@@ -157,16 +158,20 @@ def test_where_its_folder_is_refused_nothing_starts(pods: Pods, nsexec: Program,
 def test_a_killed_client_leaves_nothing(
     pods: Pods, kubectl: Program, nsexec: Program, helpers: str, rt_node: str
 ) -> None:
-    """Ten seconds after ``kill -9`` of the client no helper pod runs, and no process or cgroup folder is there."""
+    """Soon after ``kill -9`` of the client no process and no pod of it is there, and in the end no cgroup folder.
+
+    The pod's empty folder is the kubelet's to remove, which on an emulated node takes longer than anything else.
+    """
     target = pods.start(guaranteed("target", node=rt_node))
     with rt.Session(nsexec, target) as session:
         assert rt.helper_processes()
         session.kill()
-    deadline = time.monotonic() + _GONE_WITHIN_SECONDS
-    rt.wait_until_empty("processes", rt.helper_processes, deadline)
-    rt.wait_until_empty("cgroup folders", rt.helper_folders, deadline)
+    killed = time.monotonic()
+    rt.wait_until_empty("processes", rt.helper_processes, killed + _GONE_WITHIN_SECONDS)
     ended = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
-    rt.wait_until_empty("pods", lambda: kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name"), deadline)
+    alive = ("get", "pods", "-n", helpers, ended, "-o", "name")
+    rt.wait_until_empty("pods", lambda: kubectl.ok(*alive), killed + _GONE_WITHIN_SECONDS)
+    rt.wait_until_empty("cgroup folders", rt.helper_folders, killed + _TIDY_WITHIN_SECONDS)
 
 
 def _assert_reserved(sampler: rt.Sampler) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubectl_nsexec.cluster import KubernetesCluster
 from kubectl_nsexec.cluster.dial import dialler
 from kubectl_nsexec.cluster.exchange import Answer, Exchange
 from kubectl_nsexec.cluster.settings import Settings
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.cluster.trace import Trace
+from kubectl_nsexec.errors import ApiError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,8 @@ class Server:
         self.closed = [threading.Event() for _ in answers]
         """Of each connection."""
         self._client_is_done = threading.Event()
-        self.exchange = Exchange(dialler(Settings(f"http://127.0.0.1:{listener.getsockname()[1]}")))
+        self.settings = Settings(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        self.exchange = Exchange(dialler(self.settings))
 
     def serve(self) -> None:
         """One connection after the other."""
@@ -134,6 +137,16 @@ def test_an_answer_is_read_as_it_comes() -> None:
         assert answer.read1(100) == b"ab\n"
         assert answer.read1(100) == b"c\n"
         assert answer.read1(100) == b""
+
+
+def test_a_redirection_is_no_answer() -> None:
+    """It leads to no Kubernetes API: the login page of a proxy, as a rule."""
+    with server([b"HTTP/1.1 302 Found\r\nLocation: /login\r\nConnection: close\r\n\r\n"]) as made:
+        cluster = KubernetesCluster(
+            made.settings, "n", impersonation=[], request_timeout_seconds=None, trace=Trace(0, print)
+        )
+        with pytest.raises(ApiError, match="the server answered HTTP 302"):
+            cluster.request("GET", "/api")
 
 
 @pytest.mark.parametrize("host", ["https://api:x", "https://api:99999", "ftp://api", "https://", "https://[::1"])
