@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 20
 MASK = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
 _PID_FILE = "/loop.pid"
+_LOOKS = 50
 _LOOP = f"chrt -f 1 sh -c 'while :; do :; done' & echo $! >{_PID_FILE}; wait"
 _LOOK_SECONDS = 30
 _HUNG = "cannot be seen: the node starts no process any more"
@@ -122,8 +123,19 @@ def _inside(stage: Stage, script: str) -> str | None:
 
 
 def _look(stage: Stage) -> _Look | None:
-    words = (_inside(stage, f"cat /proc/$(cat {_PID_FILE})/schedstat /proc/uptime") or "").split()
-    return _Look(int(words[0]) / 1e9, float(words[3])) if len(words) > 3 else None  # noqa: PLR2004 - 3 fields, then 2
+    # Both at the same moment: on a busy emulated node a third of a second may pass between two files.
+    script = f"""
+        pid=$(cat {_PID_FILE}) before='' after=x tries=0
+        until [ "$before" = "$after" ] || [ "$tries" -ge {_LOOKS} ]; do
+            read -r before _ </proc/uptime
+            read -r had _ <"/proc/$pid/schedstat"
+            read -r after _ </proc/uptime
+            tries=$((tries + 1))
+        done
+        echo "$had $after"
+    """
+    words = (_inside(stage, script) or "").split()
+    return _Look(int(words[0]) / 1e9, float(words[1])) if len(words) == 2 else None  # noqa: PLR2004 - as it says them
 
 
 def _loop_words(before: _Look | None, after: _Look | None) -> str:
