@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 
 from bench.commands import kubectl, kubectl_exec, nsexec_in, run, timed
-from bench.results import Result, seconds, verdict
+from bench.results import Result, ratio_of_pairs, seconds, verdict
 from testbed.progress import say
 
 RUNS: Final = 7
@@ -52,7 +52,7 @@ def _warm() -> Result:
     finally:
         run(nsexec_in("true", options=("--keep=0",)))
     ours, theirs = zip(*rounds, strict=True)
-    ratio = median(mine / other for mine, other in rounds)
+    ratio = ratio_of_pairs(ours, theirs)
     return Result(
         "warm: --keep, POD -- true",
         seconds(ours),

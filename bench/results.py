@@ -49,6 +49,11 @@ def table(results: Sequence[Result]) -> str:
     return tabulate(rows, ["what", "oc nsexec", "against", "ratio", "target", ""], disable_numparse=True)
 
 
+def ratio_of_pairs(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the median of the ratios, each of two numbers of one round: the machine changes."""
+    return median(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
 def seconds(values: Sequence[float]) -> str:
     """Median and range of some durations (s), as `1.15 s (1.08 to 1.31)`."""
     return f"{median(values):.2f} s ({min(values):.2f} to {max(values):.2f})"

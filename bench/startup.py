@@ -10,12 +10,11 @@ import time
 import venv
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from bench.commands import environment, kubectl, run, timed
 from bench.errors import BenchError
-from bench.results import Result, seconds, verdict
+from bench.results import Result, ratio_of_pairs, seconds, verdict
 from testbed import binaries, pki
 from testbed.paths import API_SERVER
 from testbed.progress import say
@@ -60,7 +59,7 @@ def _measured(name: str, program: str, kubeconfig: Path) -> list[Result]:
 
 
 def _result(what: str, ours: Sequence[float], others: Sequence[float], most: float) -> Result:
-    ratio = median(mine / other for mine, other in zip(ours, others, strict=True))
+    ratio = ratio_of_pairs(ours, others)
     against = f"kubectl version --client {seconds(others)}"
     return Result(
         f"start-up of the {what}", seconds(ours), against, f"{ratio:.2f}", f"≤ {most:g}", verdict(reached=ratio <= most)

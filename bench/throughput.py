@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.commands import BESIDE, TIMEOUT_SECONDS, environment, kubectl_exec, nsexec_in, shown
 from bench.errors import BenchError
-from bench.results import Result, verdict
+from bench.results import Result, ratio_of_pairs, verdict
 from testbed.progress import say
 
 RUNS: Final = 9
@@ -56,7 +56,7 @@ def _compared(way: str, rate: Callable[[Sequence[str]], float], *commands: list[
 
 
 def _result(what: str, ours: Sequence[float], theirs: Sequence[float], least: float) -> Result:
-    ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))  # of one round: the machine changes
+    ratio = ratio_of_pairs(ours, theirs)
     return Result(
         what,
         _shown(ours),

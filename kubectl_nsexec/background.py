@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -35,3 +37,8 @@ class Background(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._values[0]
+
+
+def import_ahead(module: str) -> None:
+    """Begins to import a module that is needed soon, while something else is waited for."""
+    Background(partial(import_module, module))

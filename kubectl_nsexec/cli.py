@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec import plain_line, terminal, via, wanted
 from kubectl_nsexec import request as requests
-from kubectl_nsexec.background import Background
+from kubectl_nsexec.background import import_ahead
 from kubectl_nsexec.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.errors import NsexecError, UsageError
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
@@ -67,9 +67,9 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     with interrupts.deferred():  # what a handler raises in the middle of os.fork is swallowed there
         caretaker = Caretaker.forked(cluster, needed=needed)
     with closing(caretaker):
-        Background(_import_session)  # while the API server is at work
+        import_ahead("kubectl_nsexec.session")  # while the API server is at work
         planned = plan.make(request, cluster)
-        from kubectl_nsexec import session  # noqa: PLC0415 - as above
+        from kubectl_nsexec import session  # noqa: PLC0415 - half of the tool
 
         tty = user_terminal if request.tty else None
         return session.run(request, cluster, planned, console, interrupts, tty, caretaker)
@@ -95,10 +95,6 @@ def _shown(given: Given, program: str, console: Console) -> bool:
 
         console.print(versions.shown(program))
     return given.options or given.version
-
-
-def _import_session() -> None:
-    from kubectl_nsexec import session  # noqa: F401, PLC0415 - half of the tool
 
 
 def _cluster(request: requests.Request, console: Console) -> Cluster:

@@ -12,7 +12,7 @@ from kubectl_nsexec import help_text
 from kubectl_nsexec.command import Command
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.flags import FLAGS
-from kubectl_nsexec.given import FIELDS, SHORT, VARIABLES, Given, long_flag
+from kubectl_nsexec.given import FIELDS, SWITCHES, VARIABLES, WORDS, Given
 
 _POD = typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False)
 
@@ -31,9 +31,8 @@ def read(words: list[str], program: str) -> Given | None:
     """The ``words`` before ``--``; None where they asked for --help, which was printed. Raises UsageError."""
     made: list[Given] = []
     command = _command(made)
-    switches = {word for option in command.params if getattr(option, "is_flag", False) for word in option.opts}
     try:
-        command.main(args=arguments.plain(words, switches), prog_name=program, standalone_mode=False)
+        command.main(args=arguments.plain(words, SWITCHES), prog_name=program, standalone_mode=False)
     except typer.TyperException as error:
         raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
     return made[0] if made else None
@@ -66,5 +65,5 @@ def _parameter(field: str) -> inspect.Parameter:
 
 def _option(field: str) -> Any:  # noqa: ANN401 - typer calls it so itself
     flag = FLAGS[field]
-    words = [*(short for short, named in SHORT.items() if named == field), long_flag(field)]
+    words = [word for word, named in WORDS.items() if named == field]
     return typer.Option(*words, metavar=flag.metavar, help=flag.help, envvar=VARIABLES.get(field))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import agent, events
-from kubectl_nsexec.background import Background
+from kubectl_nsexec.background import import_ahead
 from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
@@ -53,7 +53,7 @@ class Entry:
         stands on them. Returns the policy that holds from here on.
         """
         self.lease = self.way.hold()
-        Background(_import_checks)  # while the node is at work
+        import_ahead("kubectl_nsexec.checks")  # while the node is at work: it takes a tenth of a warm run
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy)
         if self.way.wants_link:
@@ -69,7 +69,7 @@ class Entry:
         look = self._next_event(self.lease)
         if not isinstance(look, NodeLook):
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
-        from kubectl_nsexec import checks  # noqa: PLC0415 - see _import_checks
+        from kubectl_nsexec import checks  # noqa: PLC0415 - see hold_lease
 
         policy = checks.by_node(undecided, look, in_pool=self.run.request.via.kind == POD)
         self.lease.send_stdin(agent.place_line(policy.reserved))
@@ -79,7 +79,7 @@ class Entry:
         """Enters the target and stops just after CMD has been started."""
         stream = self.way.enter(self._policy.reserved)
         facts = self._facts(stream)
-        from kubectl_nsexec import checks, verdict  # noqa: PLC0415 - see _import_checks
+        from kubectl_nsexec import checks, verdict  # noqa: PLC0415 - see hold_lease
 
         if outside := verdict.outside_target(self._policy, facts):
             stream.send_stdin(agent.narrow_line(outside))
@@ -138,7 +138,3 @@ class Entry:
     def _context(self) -> agent.FailureContext:
         target, policy = self._plan.target, self._policy
         return agent.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)
-
-
-def _import_checks() -> None:
-    from kubectl_nsexec import checks  # noqa: F401, PLC0415 - it takes a tenth of a warm run, if nothing goes on meanwhile

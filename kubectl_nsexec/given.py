@@ -107,3 +107,9 @@ VARIABLES = {
 def long_flag(field: str) -> str:
     """``--as-group`` for ``as_group``."""
     return "--" + field.rstrip("_").replace("_", "-")
+
+
+WORDS = SHORT | {long_flag(field): field for field in FIELDS if field != "pod"}
+"""Every flag, as it is typed, and its field."""
+SWITCHES = {word: field for word, field in WORDS.items() if getattr(Given, field) is False}
+"""Those of them that take no value."""

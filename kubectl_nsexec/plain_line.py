@@ -1,4 +1,4 @@
-"""A plain command line, read without the option parser: importing that takes as long as a whole ``kubectl exec``.
+"""A plain command line, read without the option parser: by that it takes nearly as long as a whole ``kubectl exec``.
 
 Plain is what is written as --options writes it: ``-n ran``, ``-it``, ``--keep 5m``, ``--keep=5m``. All else is the
 option parser's: mistakes, --help, values that begin with a dash, a flag twice. What is read here, that would read alike
@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec.given import FIELDS, SHORT, VARIABLES, Given, long_flag
+from kubectl_nsexec.given import SHORT, SWITCHES, VARIABLES, WORDS, Given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Values = dict[str, Any]
-
-_FIELDS = {long_flag(field): field for field in FIELDS if field != "pod"} | SHORT
-_SWITCHES = {flag: field for flag, field in _FIELDS.items() if getattr(Given, field) is False}
 
 
 def read(words: Sequence[str], environment: Mapping[str, str]) -> Given | None:
@@ -30,11 +27,11 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Given | None:
             _add(values, "pod", word)
         elif not equals and (switches := _switches(word)):
             values |= dict.fromkeys(switches, True)
-        elif flag not in _FIELDS or flag in _SWITCHES or (equals and flag in SHORT):
+        elif flag not in WORDS or flag in SWITCHES or (equals and flag in SHORT):
             return None
         else:
             value = value if equals else next(left, "-")
-            if value.startswith("-") or not _add(values, _FIELDS[flag], value):
+            if value.startswith("-") or not _add(values, WORDS[flag], value):
                 return None
     return Given(_by_environment(environment) | values)
 
@@ -42,7 +39,7 @@ def read(words: Sequence[str], environment: Mapping[str, str]) -> Given | None:
 def _switches(word: str) -> list[str]:
     """The fields of ``--stdin`` or ``-it``; none where not all of it are switches."""
     flags = [word] if word.startswith("--") else [f"-{letter}" for letter in word[1:]]
-    return [_SWITCHES[flag] for flag in flags] if all(flag in _SWITCHES for flag in flags) else []
+    return [SWITCHES[flag] for flag in flags] if all(flag in SWITCHES for flag in flags) else []
 
 
 def _add(values: Values, field: str, value: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from kubectl_nsexec.cluster.answers import api_error, unreachable
 from kubectl_nsexec.cluster.dial import dialler
@@ -80,6 +80,7 @@ class KubernetesCluster:
         trace: Trace,
     ) -> None:
         self._settings = settings
+        self._base = settings.address().path
         self._exchange = Exchange(dialler(settings))
         self.namespace = namespace
         self._impersonation = impersonation
@@ -128,7 +129,7 @@ class KubernetesCluster:
         except (HTTPException, OSError) as error:
             raise unreachable(self.server, error) from error
         finally:
-            self._trace.done(method, self._url(path, query), status, began, body, received)
+            self._trace.done(method, self._url(target), status, began, body, received)
         if answer.status >= _REFUSED:
             raise api_error(answer.status, answer.data)
         try:
@@ -144,11 +145,10 @@ class KubernetesCluster:
     def watch(self, path: str, query: Query, *, timeout_seconds: float) -> Iterator[Json]:
         """See Cluster."""
         connect_seconds = self._seconds(_CONNECT_SECONDS) or _CONNECT_SECONDS
-        query = [("watch", "true"), *query]
+        target = self._target(path, [("watch", "true"), *query])
         with ExitStack() as stack:
-            streamed = self._exchange.streamed(
-                self._target(path, query), self._headers(JSON), connect_seconds, max(0.1, timeout_seconds)
-            )
+            quiet_seconds = max(0.1, timeout_seconds)
+            streamed = self._exchange.streamed(target, self._headers(JSON), connect_seconds, quiet_seconds)
             began, status = time.monotonic(), _FAILED
             try:
                 answer = stack.enter_context(streamed)
@@ -156,7 +156,7 @@ class KubernetesCluster:
             except (HTTPException, OSError) as error:
                 raise unreachable(self.server, error) from error
             finally:
-                self._trace.done("GET", self._url(path, query), status, began, None, None)
+                self._trace.done("GET", self._url(target), status, began, None, None)
             try:
                 if answer.status >= _REFUSED:
                     raise api_error(answer.status, answer.read())
@@ -171,10 +171,11 @@ class KubernetesCluster:
 
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> WebSocketConnection:
         """See Cluster."""
+        target = self._target(path, query)
         began, status = time.monotonic(), _FAILED
         try:
             connection = self._exchange.dial(self._seconds(timeout_seconds) or timeout_seconds)
-            opened = upgraded(connection, self._target(path, query), self._headers())
+            opened = upgraded(connection, target, self._headers())
             status = "101 Switching Protocols"
         except (HTTPException, OSError) as error:
             raise unreachable(self.server, error) from error
@@ -182,16 +183,15 @@ class KubernetesCluster:
             status = str(error.status or status)
             raise
         finally:
-            self._trace.done("GET", self._url(path, query), status, began, None, None)
+            self._trace.done("GET", self._url(target), status, began, None, None)
         return opened
 
-    def _url(self, path: str, query: Query) -> str:
-        return self._settings.host + path + (f"?{urlencode(query)}" if query else "")
-
     def _target(self, path: str, query: Query) -> str:
-        """The same without the server: a proxy of many clusters has a path of its own before the API's."""
-        parts = urlsplit(self._url(path, query))
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        """The address on the server: a proxy of many clusters has a path of its own before the API's."""
+        return self._base + path + (f"?{urlencode(query)}" if query else "")
+
+    def _url(self, target: str) -> str:
+        return self.server.removesuffix(self._base) + target
 
 
 def pod_path(namespace: str, name: str = "", subresource: str = "") -> str:

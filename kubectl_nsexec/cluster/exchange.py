@@ -81,11 +81,6 @@ class Exchange:
             connection.close()  # the server has hung up
         return self.dial(timeout_seconds)
 
-    def close(self) -> None:
-        """Ends the idle connections. A process that ends need not."""
-        while self._idle:
-            self._idle.pop().close()
-
     @contextmanager
     def streamed(
         self, target: str, headers: Headers, connect_seconds: float, quiet_seconds: float

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rt_node
 
 _KUBECTL_PATIENCE_SECONDS: Final = 20.0
-_GONE_WITHIN_SECONDS: Final = 30.0
+_GONE_WITHIN_SECONDS: Final = 10.0
 _TIDY_WITHIN_SECONDS: Final = 120.0
 _RUNS: Final = 3
 

@@ -56,7 +56,12 @@ def test_the_first_request_needs_neither_option_parser_nor_clients(api: FakeApi,
     found = modules("kubectl_nsexec.__main__", "--kubeconfig", str(kubeconfig), "no-such-pod", "--", "true")
     assert api.asked
     assert third_party(found) <= {"kubectl_nsexec"} | REQUEST
-    assert not {f"kubectl_nsexec.{name}" for name in ("command_line", "checks", "by_shell", "output")} & found
+    assert (
+        not {
+            f"kubectl_nsexec.{name}" for name in ("command_line", "checks", "identity", "seccomp", "by_shell", "output")
+        }
+        & found
+    )
 
 
 def test_a_completion_needs_no_session(api: FakeApi, kubeconfig: Path) -> None:

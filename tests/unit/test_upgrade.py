@@ -6,25 +6,20 @@ import base64
 import hashlib
 import json
 import re
-import socket
-import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec.cluster import KubernetesCluster
 from kubectl_nsexec.cluster.connection import WebSocketConnection, masked_frame
-from kubectl_nsexec.cluster.settings import Settings
-from kubectl_nsexec.cluster.trace import Trace
 from kubectl_nsexec.errors import ApiError
+from tests.unit.raw_server import SECONDS, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
-_SECONDS = 20.0
 
 
 def accepted(request: bytes, more: bytes = b"") -> bytes:
@@ -44,32 +39,10 @@ def refused(status: str, body: bytes) -> bytes:
 
 def opened(answer: Callable[[bytes], bytes]) -> tuple[WebSocketConnection, bytes]:
     """The connection to a server that answers so, and the request that it was asked by."""
-    asked = []
-
-    def serve(listener: socket.socket) -> None:
-        link, _ = listener.accept()
-        with link:
-            request = b""
-            while not request.endswith(b"\r\n\r\n"):
-                request += link.recv(4096)
-            asked.append(request)
-            link.sendall(answer(request))
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
-        thread.start()
-        try:
-            cluster = KubernetesCluster(
-                Settings(f"http://127.0.0.1:{listener.getsockname()[1]}"),
-                "n",
-                impersonation=[("Impersonate-Group", "a"), ("Impersonate-Group", "b")],
-                request_timeout_seconds=None,
-                trace=Trace(0, print),
-            )
-            path, query = "/api/v1/namespaces/n/pods/p/exec", [("command", "a"), ("command", "b c")]
-            return cluster.open_stream(path, query, timeout_seconds=_SECONDS), asked[0]
-        finally:
-            thread.join()
+    with raw_server([answer]) as server:
+        cluster = server.cluster(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+        path, query = "/api/v1/namespaces/n/pods/p/exec", [("command", "a"), ("command", "b c")]
+        return cluster.open_stream(path, query, timeout_seconds=SECONDS), server.asked[0]
 
 
 def test_a_request_becomes_a_websocket_with_all_of_its_headers() -> None:
