@@ -1,6 +1,7 @@
 """Command line of the test bed: up, down, status, env, clean, packages. Talk on stderr, data on stdout."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> int:
         "clean": _clean,
         "packages": lambda: packages.ensure(*arguments.purpose),
     }
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever blocks signals would be inherited by all that is started
     try:
         actions[arguments.command]()
     except ClusterError as error:

@@ -7,6 +7,7 @@ and a process that does not match all three is never signalled.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -33,18 +34,21 @@ def start(
 ) -> int:
     """Start ARGV in a session of its own and note it as NAME; a NAME that is alive is left alone. Return its pid.
 
-    stdin is /dev/null; stdout and stderr are appended to the file LOG (default NAME) of the log folder.
+    stdin is /dev/null; stdout and stderr are appended to the file LOG (default NAME) of the log folder. No signal is
+    ignored, as nohup(1) or a shell's background would have it: whatever a runtime starts would inherit that.
     Raises ClusterError when the program is missing.
     """
     running = pid_of(name)
     if running is not None:
         return running
+    if not shutil.which(argv[0]):
+        raise ClusterError(f"{name} cannot be started: there is no program {argv[0]}")
     LOG.mkdir(parents=True, exist_ok=True)
     PID.mkdir(parents=True, exist_ok=True)
     with log_file(log or name).open("ab") as output:
         try:
             child = subprocess.Popen(
-                list(argv),
+                ["env", "--default-signal", *argv],  # becomes it: the pid is the same
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -1,12 +1,24 @@
-"""For every test, whoever runs them: signals are those of a program that a user starts."""
+"""For every test, whoever runs them: signals are those of a program that a user starts, and no test can hang."""
 
 from __future__ import annotations
 
-import signal
+from pathlib import Path
+from typing import Final
 
-# nohup(1), and a shell that runs us in the background, ignore these, which all that we start would inherit. What has a
-# handler is by default again in a program (execve(2)).
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda *_: None)
+import pytest
+
+from tools import signals
+
+signals.as_at_a_terminal()
+
+_TESTS: Final = Path(__file__).parent
+_LIMIT_SECONDS: Final = {"live": 900, "machines": 900, "release": 900}
+"""Of one test with its fixtures, by folder: builds, boots and emulated nodes. Others have that of pyproject.toml."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives each test of those folders its time."""
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+        if folder in _LIMIT_SECONDS and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_LIMIT_SECONDS[folder]))
