@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from demo import seen
+from demo.programs import DemoError
+from demo.seen import Look, PodState, Unseen
+from testbed.errors import ClusterError
+from testbed.progress import say
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from demo.cluster import Stage
 
@@ -20,15 +25,57 @@ PATIENCE_SECONDS = 20
 MASK = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
 _PID_FILE = "/loop.pid"
-_LOOKS = 50
-_LOOP = f"chrt -f 1 sh -c 'while :; do :; done' & echo $! >{_PID_FILE}; wait"
+# Its PID is there before it begins: with its priority it leaves the container's only CPU to nobody who could write it.
+_LOOP = f"""sh -c 'echo $$ >{_PID_FILE}; exec chrt -f 1 sh -c "while :; do :; done"' & wait"""
+_READY_SECONDS = 110
+_POLL_SECONDS = 0.5
+_NSEXEC_SECONDS = 150
 _LOOK_SECONDS = 30
-_HUNG = "cannot be seen: the node starts no process any more"
+_WAITS = 20
+_LOOKS = 50
+_FIFO = 1
+_POLICY_FIELD = 41 - 2
+"""Of /proc/PID/stat (proc_pid_stat(5)), counted from behind the name, which may have spaces in it."""
+_STRAYS = f"""
+    read -r loop _ <{_PID_FILE}
+    for process in /proc/[0-9]*; do
+        case ${{process#/proc/}} in 1 | $$ | "$loop") continue ;; esac
+        read -r name <"$process/comm" && echo "$name"
+    done 2>/dev/null
+    echo .
+"""
+_KILL = f'read -r pid _ <{_PID_FILE} && kill -9 "$pid"'
+
+
+def look_script(pid_file: str = _PID_FILE, policy: int = _FIFO, pause_seconds: float = 1) -> str:
+    """Prints what ``seen.look`` reads, once the process of that file runs by that policy.
+
+    The pod is Ready before its loop has begun. The loop's time and the clock are read at the same moment: on a busy
+    emulated node a third of a second may pass between two files.
+    """
+    return f"""
+        tries=0
+        until read -r pid _ <{pid_file} && read -r stat <"/proc/$pid/stat" && set -- ${{stat##*) }} &&
+            [ "${{{_POLICY_FIELD}}}" = {policy} ]
+        do
+            [ "$tries" -lt {_WAITS} ] || exit {seen.NO_LOOP_STATUS}
+            tries=$((tries + 1))
+            sleep {pause_seconds}
+        done 2>/dev/null
+        before='' after=x tries=0
+        until [ "$before" = "$after" ] || [ "$tries" -ge {_LOOKS} ]; do
+            read -r before _ </proc/uptime
+            read -r had _ <"/proc/$pid/schedstat"
+            read -r after _ </proc/uptime
+            tries=$((tries + 1))
+        done
+        echo "$pid $had $before $after"
+    """
 
 
 @dataclass(frozen=True)
 class Act:
-    """What came of one run."""
+    """What came of one run; each field is a cell of the table."""
 
     mask: str
     seconds: str
@@ -37,17 +84,46 @@ class Act:
     left_behind: str
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The loop's seconds on its CPU (field 1 of /proc/PID/schedstat, sched-stats.rst), and the node's clock."""
-
-    had_seconds: float
-    clock_seconds: float
-
-
 @contextmanager
-def loop(stage: Stage) -> Iterator[None]:
-    """A Guaranteed pod whose busy loop owns one isolated CPU at SCHED_FIFO 1; deleted on the way out."""
+def loop(stage: Stage) -> Iterator[Look]:
+    """A Guaranteed pod whose busy loop owns one isolated CPU at SCHED_FIFO 1; deleted on the way out.
+
+    Yields a first look at it. Raises DemoError when it does not begin, and when something of it stays.
+    """
+    _end(stage)  # what an interrupted demo left
+    with stage.way_out() as calm:
+        try:
+            yield _begun(stage)
+        except BaseException:
+            for failure in _cleared(stage, calm):
+                say(f"demo: the pod {POD} may still be there: {failure}")
+            raise
+        if failures := _cleared(stage, calm):
+            raise DemoError(f"the pod {POD} may still be there ({'; '.join(failures)}): kubectl delete pod {POD}")
+
+
+def _begun(stage: Stage) -> Look:
+    """The pod, made anew while its node has no CPU for it yet. Raises DemoError."""
+    deadline = time.monotonic() + _READY_SECONDS
+    state = PodState("waiting")
+    stage.run("create", "-f", "-", stdin=json.dumps(_pod(stage)))
+    while time.monotonic() < deadline:
+        state = seen.pod_state(stage.json("get", "pod", POD, "-o", "json"))
+        if state.kind == "ready":
+            first = _look(stage)
+            if isinstance(first, Unseen):
+                raise DemoError(f"the loop in pod {POD} cannot be seen: {first.reason}")
+            return first
+        if state.kind == "failed":
+            break
+        if state.kind == "no CPU yet":
+            stage.run("delete", "pod", POD, "--timeout=60s")
+            stage.run("create", "-f", "-", stdin=json.dumps(_pod(stage)))
+        time.sleep(_POLL_SECONDS)
+    raise DemoError(f"the pod {POD} does not run on node {stage.node}: {state.words}")
+
+
+def _pod(stage: Stage) -> dict[str, object]:
     resources = {"cpu": "1", "memory": "64Mi"}
     container = {
         "name": "loop",
@@ -63,100 +139,74 @@ def loop(stage: Stage) -> Iterator[None]:
         "tolerations": [{"operator": "Exists"}],
         "containers": [container],
     }
-    _end(stage)  # what an interrupted demo left
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": spec}
-    with stage.way_out() as calm:
-        try:
-            stage.run("create", "-f", "-", stdin=json.dumps(pod))
-            stage.run("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=110s")
-            yield
-        finally:
-            # The given-up exec starves on the loop's CPU, and the runtime waits for it before it ends the container:
-            # with the loop still there the pod could not be deleted.
-            calm()
-            _end(stage)
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": spec}
+
+
+def _cleared(stage: Stage, calm: Callable[[], object]) -> list[str]:
+    """Nothing of it is left; what stood in the way of that, in words."""
+    # The given-up exec starves on the loop's CPU, and the runtime waits for it before it ends the container:
+    # with the loop still there the pod could not be deleted.
+    return [failure for step in (calm, lambda: _end(stage)) if (failure := _failure(step))]
+
+
+def _failure(step: Callable[[], object]) -> str:
+    try:
+        step()
+    except (DemoError, ClusterError) as error:
+        return str(error)
+    return ""
 
 
 def _end(stage: Stage) -> None:
     if stage.run("get", "pod", POD, "--ignore-not-found", "-o", "name"):
-        _inside(stage, f"kill -9 $(cat {_PID_FILE})")
+        _inside(stage, _KILL)
         stage.run("delete", "pod", POD, "--ignore-not-found", "--timeout=110s")
 
 
-def nsexec(stage: Stage) -> Act:
-    """``oc nsexec``, with its proof on our stderr."""
-    before = _look(stage)
+def nsexec(stage: Stage, before: Look | Unseen) -> Act:
+    """``oc nsexec``, with its proof on our stderr; ``before``: the last look at the loop."""
     began = time.monotonic()
-    done = subprocess.run(
-        stage.nsexec_argv(POD, MASK, "--verify"), stdout=subprocess.PIPE, text=True, check=False, timeout=150
+    done = stage.program(stage.nsexec_argv(POD, MASK, "--verify"), _NSEXEC_SECONDS, show_stderr=True)
+    seconds = f"{time.monotonic() - began:.1f} s" if done else f"given up after {_NSEXEC_SECONDS} s"
+    words = seen.loop_words(before, _look(stage))
+    return Act(
+        seen.mask(done.stdout) if done else seen.NONE,
+        seconds,
+        str(done.status) if done else seen.NONE,
+        words,
+        _helpers(stage),
     )
-    seconds = f"{time.monotonic() - began:.1f} s"
-    words = _loop_words(before, _look(stage))
-    helpers = stage.run("get", "pods", "-n", "nsexec", "-o", "name").split()
-    return Act(_mask(done.stdout), seconds, str(done.returncode), words, ", ".join(helpers) or "nothing")
 
 
 def kubectl_exec(stage: Stage) -> Act:
     """``kubectl exec``, given up after PATIENCE_SECONDS. Comes last: it may hang the node as a whole."""
     before = _look(stage)
     began = time.monotonic()
-    try:
-        done = subprocess.run(
-            stage.exec_argv(POD, MASK), capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        shown = ("never seen", f"given up after {PATIENCE_SECONDS} s", "none")
+    if done := stage.program(stage.exec_argv(POD, MASK), PATIENCE_SECONDS):
+        shown = (seen.mask(done.stdout), f"{time.monotonic() - began:.1f} s", str(done.status))
     else:
-        shown = (_mask(done.stdout), f"{time.monotonic() - began:.1f} s", str(done.returncode))
-    return Act(*shown, _loop_words(before, _look(stage)), _strays(stage))
+        shown = ("never seen", f"given up after {PATIENCE_SECONDS} s", seen.NONE)
+    after, left = _look(stage), _inside(stage, _STRAYS)
+    return Act(*shown, seen.loop_words(before, after), left.cell() if isinstance(left, Unseen) else seen.strays(left))
 
 
-def _mask(output: str) -> str:
-    return output.partition(":")[2].strip() or "none"
+def _helpers(stage: Stage) -> str:
+    """The helper pods that are there."""
+    try:
+        return ", ".join(stage.run("get", "pods", "-n", "nsexec", "-o", "name").split()) or "nothing"
+    except DemoError as error:
+        return Unseen(seen.short(str(error))).cell()
 
 
-def _inside(stage: Stage, script: str) -> str | None:
-    """Stdout of a script in the pod, by the only way in that does not disturb the loop; None when there is none."""
+def _look(stage: Stage) -> Look | Unseen:
+    output = _inside(stage, look_script())
+    return output if isinstance(output, Unseen) else seen.look(output)
+
+
+def _inside(stage: Stage, script: str) -> str | Unseen:
+    """Stdout of a script in the pod, by the only way in that does not disturb the loop."""
     argv = stage.nsexec_argv(POD, ("sh", "-c", script), "-q", "--timeout", f"{_LOOK_SECONDS}s")
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=2 * _LOOK_SECONDS)
-    return done.stdout if done.returncode == 0 else None
-
-
-def _look(stage: Stage) -> _Look | None:
-    # Both at the same moment: on a busy emulated node a third of a second may pass between two files.
-    script = f"""
-        pid=$(cat {_PID_FILE}) before='' after=x tries=0
-        until [ "$before" = "$after" ] || [ "$tries" -ge {_LOOKS} ]; do
-            read -r before _ </proc/uptime
-            read -r had _ <"/proc/$pid/schedstat"
-            read -r after _ </proc/uptime
-            tries=$((tries + 1))
-        done
-        echo "$had $after"
-    """
-    words = (_inside(stage, script) or "").split()
-    return _Look(int(words[0]) / 1e9, float(words[1])) if len(words) == 2 else None  # noqa: PLR2004 - as it says them
-
-
-def _loop_words(before: _Look | None, after: _Look | None) -> str:
-    if before is None or after is None:
-        return _HUNG
-    share = (after.had_seconds - before.had_seconds) / max(after.clock_seconds - before.clock_seconds, 0.01)
-    return f"had its CPU {min(share, 1):.1%} of the time"
-
-
-def _strays(stage: Stage) -> str:
-    """Processes in the container that are none of its own: what the given-up exec left there, starving."""
-    script = f"""
-        for process in /proc/[0-9]*; do
-            case ${{process#/proc/}} in 1|$$|$(cat {_PID_FILE})) ;; *) cat $process/comm ;; esac
-        done 2>/dev/null; true"""
-    output = _inside(stage, script)
-    if output is None:
-        return _HUNG
-    names = [name for name in output.split("\n") if name and name != "cat"]
-    return f"{len(names)} starving: {_list(names)}" if names else "nothing"
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(sorted(set(names)))
+    done = stage.program(argv, 2 * _LOOK_SECONDS)
+    if done is None:
+        return Unseen(seen.HUNG)
+    return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr)

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from demo import programs
+from demo.programs import DemoError
 from testbed import binaries, images, rt_valve
 from testbed.paths import KUBECONFIG, RT_NODE
 
@@ -20,36 +22,57 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _SECONDS = 120
+_UP_SECONDS = 2 * 3600
+"""For the first time on a slow machine, where all of it is compiled."""
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the message says why and what to do."""
+class Runs(Protocol):
+    """How a program is run to its end: ``programs.run``."""
+
+    def __call__(
+        self, argv: Sequence[str], seconds: float, *, stdin: str | None = None, show_stderr: bool = False
+    ) -> programs.Ended | None:
+        """See programs.run."""
+        ...
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A cluster, one of its real-time nodes, and an image with sh, grep and chrt for the loop."""
+    """A cluster, one of its real-time nodes, and an image with sh, grep, sleep and chrt for the loop."""
 
     kubeconfig: str
     kubectl: str
     node: str
     image: str
+    program: Runs = programs.run
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """Stdout of kubectl. Raises DemoError with its stderr."""
-        done = subprocess.run(
-            [self.kubectl, "--kubeconfig", self.kubeconfig, *arguments],
-            input=stdin, capture_output=True, text=True, check=False, timeout=_SECONDS,
-        )  # fmt: skip
-        if done.returncode:
-            raise DemoError(f"kubectl {' '.join(arguments[:3])} failed: {done.stderr.strip()}")
+        words = f"kubectl {' '.join(arguments[:3])}"
+        done = self.program([self.kubectl, "--kubeconfig", self.kubeconfig, *arguments], _SECONDS, stdin=stdin)
+        if done is None:
+            raise DemoError(f"{words} did not end within {_SECONDS} s; does the API server answer?")
+        if done.status:
+            raise DemoError(f"{words} failed: {done.stderr.strip() or f'status {done.status}'}")
         return done.stdout
+
+    def json(self, *arguments: str) -> Json:
+        """The same as the object that it is. Raises DemoError."""
+        output = self.run(*arguments)
+        try:
+            document = json.loads(output)
+        except ValueError as error:
+            raise DemoError(f"kubectl {' '.join(arguments[:3])} did not answer with JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise DemoError(f"kubectl {' '.join(arguments[:3])} answered with something that is no object")
+        return document
 
     @contextmanager
     def way_out(self) -> Iterator[Callable[[], object]]:
         """Yields what takes the loop's priority away even when the starving exec has hung the node.
 
-        Only our own node has such a way, prepared beforehand; elsewhere stalld or a reboot has to do it.
+        Only our own node has such a way, prepared beforehand; elsewhere stalld or a reboot has to do it. Raises
+        ClusterError, as what is yielded does.
         """
         if self.kubeconfig != str(KUBECONFIG):
             yield lambda: None
@@ -70,12 +93,22 @@ class Stage:
 def stage() -> Stage:
     """The user's cluster when DEMO_KUBECONFIG names one, else our own, brought up. Raises DemoError."""
     theirs = os.environ.get("DEMO_KUBECONFIG")
-    if theirs is not None:
+    if theirs:
         return _their_stage(theirs)
-    up = subprocess.run([sys.executable, "-m", "testbed", "up", "--node", "rt"], check=False)
-    if up.returncode:
-        raise DemoError("the real-time node did not come up; its logs are in .cluster/log")
+    _bring_up()
     return Stage(str(KUBECONFIG), str(binaries.KUBERNETES.folder() / "kubectl"), RT_NODE, images.BUSYBOX)
+
+
+def _bring_up() -> None:
+    """It says on our stderr what it does, and why it did not come to its end. Raises DemoError."""
+    argv = [sys.executable, "-m", "testbed", "up", "--node", "rt"]
+    try:
+        up = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False, timeout=_UP_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        hours = _UP_SECONDS // 3600
+        raise DemoError(f"the real-time node did not come up within {hours} hours; see .cluster/log") from error
+    if up.returncode:
+        raise DemoError("the real-time node did not come up (see above); its logs are in .cluster/log")
 
 
 def _their_stage(kubeconfig: str) -> Stage:
@@ -84,17 +117,19 @@ def _their_stage(kubeconfig: str) -> Stage:
     if not kubectl:
         raise DemoError("there is neither kubectl nor oc on PATH")
     if not image:
-        raise DemoError("DEMO_IMAGE must name an image with sh, grep and chrt that the cluster can pull")
+        raise DemoError("DEMO_IMAGE must name an image with sh, grep, sleep and chrt that the cluster can pull")
     found = Stage(kubeconfig, kubectl, os.environ.get("DEMO_NODE", ""), image)
-    return Stage(kubeconfig, kubectl, found.node or _node_with_profile(found), image)
+    return Stage(kubeconfig, kubectl, found.node or node_with_profile(found), image)
 
 
-def _node_with_profile(cluster: Stage) -> str:
-    """A ready node that some PerformanceProfile selects."""
-    profiles: list[Json] = json.loads(cluster.run("get", "performanceprofiles", "-o", "json"))["items"]
-    for profile in profiles:
-        selector = ",".join(f"{key}={value}" for key, value in profile["spec"]["nodeSelector"].items())
-        for node in json.loads(cluster.run("get", "nodes", "-l", selector, "-o", "json"))["items"]:
-            if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"]):
+def node_with_profile(cluster: Stage) -> str:
+    """A ready node that some PerformanceProfile selects. Raises DemoError where there is none."""
+    for profile in cluster.json("get", "performanceprofiles", "-o", "json").get("items") or []:
+        labels = (profile.get("spec") or {}).get("nodeSelector") or {}
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        nodes = cluster.json("get", "nodes", "-l", selector, "-o", "json") if selector else {}
+        for node in nodes.get("items") or []:
+            conditions = (node.get("status") or {}).get("conditions") or []
+            if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
                 return str(node["metadata"]["name"])
     raise DemoError("no ready node is selected by a PerformanceProfile; DEMO_NODE names one")

@@ -17,7 +17,9 @@ from rich import _export_format as formats
 from rich.console import Console
 from rich.text import Text
 
-from demo.cluster import DemoError, Stage
+from demo.boundary import status_of
+from demo.cluster import Stage
+from demo.programs import DemoError
 from testbed import binaries, images
 from testbed.paths import KUBECONFIG, STATE
 from testbed.progress import say
@@ -38,14 +40,10 @@ _NODE = "node-a"
 _SECONDS = 120
 
 
-def main() -> int:
-    """Runs COMMANDS for real and draws what they printed."""
-    try:
-        with _stage() as environment:
-            session = [(command, _printed(command, status, environment)) for command, status in COMMANDS]
-    except DemoError as error:
-        say(f"picture: {error}")
-        return 1
+def play() -> int:
+    """Runs COMMANDS for real and draws what they printed. Raises DemoError."""
+    with _stage() as environment:
+        session = [(command, _printed(command, status, environment)) for command, status in COMMANDS]
     PICTURE.write_text(drawn(session), encoding="utf-8")
     say(f"picture: {len(session)} commands in {PICTURE.name}")
     return 0
@@ -65,10 +63,14 @@ def drawn(session: list[tuple[str, str]]) -> str:
 def _printed(command: str, wanted: int, environment: Mapping[str, str]) -> str:
     """What COMMAND prints on a terminal. Raises DemoError when it ends otherwise, or names a place of this machine."""
     words = command.split()[2:]
-    output, status = pexpect.run(
-        " ".join([sys.executable, "-m", "kubectl_nsexec", *words]),
-        timeout=_SECONDS, withexitstatus=True, env=environment, dimensions=(40, COLUMNS), encoding="utf-8",
-    )  # fmt: skip
+    try:
+        output, status = pexpect.run(
+            " ".join([sys.executable, "-m", "kubectl_nsexec", *words]),
+            timeout=_SECONDS, withexitstatus=True, env=environment, dimensions=(40, COLUMNS), encoding="utf-8",
+            codec_errors="replace",
+        )  # fmt: skip
+    except pexpect.ExceptionPexpect as error:
+        raise DemoError(f"{command} cannot be run: {error.value}") from error
     if status != wanted or str(STATE) in output:
         raise DemoError(f"{command} ended with {status}: {output}")
     return str(output).replace("\r\n", "\n")
@@ -79,6 +81,8 @@ def _stage() -> Iterator[dict[str, str]]:
     """A pod that owns an isolated CPU, and the environment in which it can be named without any flag."""
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = Path(folder, "kubeconfig")
+        if not KUBECONFIG.exists():
+            raise DemoError(f"there is no cluster ({KUBECONFIG} is missing); make picture brings it up")
         kubeconfig.write_bytes(KUBECONFIG.read_bytes())
         kubeconfig.chmod(0o600)
         run = Stage(str(kubeconfig), str(binaries.KUBERNETES.folder() / "kubectl"), _NODE, images.BUSYBOX).run
@@ -106,4 +110,4 @@ def _pod() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(status_of("picture", play))

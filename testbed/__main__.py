@@ -23,7 +23,7 @@ from testbed import (
     rt_node,
     rt_vm,
 )
-from testbed.errors import ClusterError
+from testbed.errors import ClusterError, unexpected
 from testbed.go_build import Build
 from testbed.paths import CACHE, KUBECONFIG, STATE
 from testbed.progress import say
@@ -63,6 +63,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("testbed: interrupted; `make cluster-down` ends what has been started", file=sys.stderr)
         return 130
+    except Exception as error:  # noqa: BLE001 - whoever tries the demo for the first time gets a sentence
+        print(f"testbed: {unexpected(error)}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -6,10 +6,11 @@ then on nothing on the node can fork, the kubelet, the runtime and sshd included
 comes from a process that runs already: it takes the loop's priority away. On OpenShift stalld does the like.
 """
 
+import select
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import IO, Final
 
 from testbed import rt_vm
 from testbed.errors import ClusterError
@@ -33,6 +34,9 @@ for _ in sys.stdin:
         calmed += 1
     print(calmed, flush=True)
 """
+_ARMED_SECONDS: Final = 120.0
+_CALMED_SECONDS: Final = 60.0
+"""An emulated node is slow, but it does answer."""
 
 
 @contextmanager
@@ -47,18 +51,26 @@ def armed() -> Iterator[Callable[[], int]]:
         assert process.stdin  # noqa: S101 - tells mypy what PIPE promises
         assert process.stdout  # noqa: S101
         commands, answers = process.stdin, process.stdout
-        if answers.readline() != "armed\n":
-            raise ClusterError("the real-time node does not let its valve be armed; is it up?")
 
         def calm() -> int:
-            commands.write("\n")
-            commands.flush()
-            answer = answers.readline()
+            with suppress(BrokenPipeError):
+                commands.write("\n")
+                commands.flush()
+            answer = _line(answers, _CALMED_SECONDS)
             if not answer:
                 raise ClusterError("the real-time node has lost its valve")
             return int(answer)
 
         try:
+            if _line(answers, _ARMED_SECONDS) != "armed\n":
+                raise ClusterError("the real-time node does not let its valve be armed; is it up?")
             yield calm
         finally:
+            with suppress(BrokenPipeError):
+                commands.close()
             process.kill()
+
+
+def _line(answers: IO[str], seconds: float) -> str:
+    """The next line; empty when none comes in time. Each is asked for, so none is waiting in the buffer."""
+    return answers.readline() if select.select([answers], [], [], seconds)[0] else ""
