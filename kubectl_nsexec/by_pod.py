@@ -27,6 +27,7 @@ class ByPod:
         self.name = f"helper pod {helper.namespace}/{helper.name}"
         self.links = links
         self.wants_link = True
+        self.lease_is_session = False
         self._run = run
         self._helper = helper
 

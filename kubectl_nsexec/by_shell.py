@@ -35,6 +35,7 @@ class ByShell:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
         self.links = links
         self.wants_link = True
+        self.lease_is_session = True
         self._ssh = request.via.kind == SSH
         self._plan = plan
         self._argv = command(request, plan)

@@ -63,6 +63,11 @@ class Entry:
             raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")
         return self._policy
 
+    @property
+    def lease_apart(self) -> RemoteStream | None:
+        """The lease, where it is a stream of its own."""
+        return None if self.way.lease_is_session else self.lease
+
     def _by_node(self, undecided: Undecided) -> CpuPolicy:
         """Until it is told its CPUs, a helper pod waits in the shared pool, on CPUs that nobody owns."""
         self.lease.send_stdin(agent.LOOK)

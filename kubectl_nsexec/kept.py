@@ -42,13 +42,14 @@ class ByKept(ByPod):
     def __init__(self, run: Run, helper: HelperSpec, links: Links) -> None:
         super().__init__(run, helper, links)
         self.wants_link = False
+        self.lease_is_session = not run.request.stdin
         self._session_id = new_id()
         self._lease: RemoteStream | None = None
 
     def hold(self) -> RemoteStream:
         """See Way."""
         plan = self._run.plan
-        if self._run.request.stdin:
+        if not self.lease_is_session:
             lease = self._exec(keeping.lease_command(plan.nonce, self._session_id, plan.shell))
             self._refuse_v4(lease)
             return lease

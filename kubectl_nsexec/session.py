@@ -14,9 +14,10 @@ from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
 from kubectl_nsexec.helper_manifest import manifest
+from kubectl_nsexec.relay import relay
 from kubectl_nsexec.run import Run
 from kubectl_nsexec.sources import Source, of_descriptor
-from kubectl_nsexec.streams import ExitStatus, Links, relay
+from kubectl_nsexec.streams import ExitStatus, Links
 from kubectl_nsexec.via import POD
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Te
     else:
         request = entry.run.request
         sources = [of_descriptor(console.stdin_fd)] if request.stdin and request.command else []
-        ended = relay(entry.way.links, started.stream, entry.lease, console, sources, _latest_end(started))
+        ended = relay(entry.way.links, started.stream, entry.lease_apart, console, sources, _latest_end(started))
     return _exit_status(ended, started, console)
 
 
@@ -188,7 +189,7 @@ def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, ter
                 return agent.typed(data) if data else data
 
             sources = [Source(typed.fd, keys), Source(resized.fd, window)]
-            return relay(entry.way.links, stream, entry.lease, console, sources, _latest_end(started))
+            return relay(entry.way.links, stream, entry.lease_apart, console, sources, _latest_end(started))
 
 
 def _latest_end(started: StartedCommand) -> Deadline | None:

@@ -1,7 +1,5 @@
-"""The channels of exec and attach, and the loop that moves bytes between them and the user.
+"""The channels of exec and attach, and the wait for several of them at once.
 
-One thread does everything: both links, the user's stdin and the keep-alive pings. Nothing here
-blocks but the write to the user's own stdout, which is how a slow reader slows the command down.
 Protocol: KEP-4006 and k8s.io/apimachinery remotecommand (channel number in the first byte).
 """
 
@@ -13,30 +11,21 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import sources
-from kubectl_nsexec.deadline import Deadline
-from kubectl_nsexec.errors import AgentError, ConnectionLostError
+from kubectl_nsexec.errors import AgentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from kubectl_nsexec.cluster import Connection
-    from kubectl_nsexec.console import Console
+    from kubectl_nsexec.deadline import Deadline
     from kubectl_nsexec.last_word import LastWord
-    from kubectl_nsexec.sources import Source
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 PING_SECONDS = 15.0
 """Well under the shortest idle time-out of the proxies in use (30 s to 60 s)."""
-_SILENT_PINGS = 4
-"""So many without an answer, a minute, and a link is taken for dead, as kubectl does."""
 _STDIN_BYTES = 64 * 1024
-_UNSENT_LIMIT_BYTES = 1024 * 1024
-"""Stdin is not read further while this much waits for the link."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _LINE_LIMIT_BYTES = 8 * 1024 * 1024
-_LAST_WORDS_SECONDS = 3.0
-_LEASE_SECONDS = 1.0
-_KILLED = 137  # 128 + SIGKILL
 
 
 class ExitStatus(NamedTuple):
@@ -127,31 +116,34 @@ class Links:
         for stream in self._streams:
             stream.connection.close()
 
-    def step(self, timeout_seconds: float, *others: int) -> set[int]:
+    def step(self, timeout_seconds: float, *others: int, held: RemoteStream | None = None) -> set[int]:
         """Moves what can be moved, waiting for it at most ``timeout_seconds``; those of ``others`` that can be read.
 
-        Raises ConnectionLostError.
+        ``held``: a stream that is not read now, but kept alive. Raises ConnectionLostError.
         """
         open_streams = [s for s in self._streams if not s.connection.closed]
+        read = [s for s in open_streams if s is not held]
         until_ping = max(0.0, self._next_ping - self._clock())
-        wait = 0.0 if any(s.connection.buffered() for s in open_streams) else min(timeout_seconds, until_ping)
-        wanted = {
-            stream.connection.fileno(): _READ | (_WRITE if stream.connection.unsent_bytes else 0)
-            for stream in open_streams
-        }
+        wait = 0.0 if any(s.connection.buffered() for s in read) else min(timeout_seconds, until_ping)
+        wanted = dict.fromkeys((s.connection.fileno() for s in read), _READ)
+        for stream in open_streams:
+            if stream.connection.unsent_bytes:
+                wanted[stream.connection.fileno()] = wanted.get(stream.connection.fileno(), 0) | _WRITE
         wanted.update(dict.fromkeys(others, _READ))
         ready = self._wait(wanted, wait)
         for stream in open_streams:
             events = ready.get(stream.connection.fileno(), 0)
             if events & _WRITE:
                 stream.connection.flush()
-            if events & _READ or stream.connection.buffered():
+            if stream is not held and (events & _READ or stream.connection.buffered()):
                 stream.receive()
         if self._clock() >= self._next_ping:
             self._next_ping = self._clock() + PING_SECONDS
             for stream in open_streams:
                 if not stream.connection.closed:
                     stream.connection.ping()
+        if held:
+            held.connection.unanswered_pings = 0  # nobody listens to it now
         return ready.keys() & set(others)
 
     def _wait(self, wanted: dict[int, int], timeout_seconds: float) -> dict[int, int]:
@@ -175,82 +167,3 @@ class Links:
         while not stream.ended and not deadline.expired():
             self.step(deadline.remaining_seconds())
         return stream.ended
-
-
-def relay(
-    links: Links,
-    session: RemoteStream,
-    lease: RemoteStream,
-    console: Console,
-    sources: Iterable[Source] = (),
-    limit: Deadline | None = None,
-) -> ExitStatus:
-    """Moves CMD's bytes both ways until it has ended, and says how.
-
-    When one of ``sources`` ends, so does CMD's stdin. ``limit``: when the node ends it at the latest. Raises
-    ConnectionLostError when the link or the helper pod went first: what became of CMD is then unknown.
-    """
-    left = tuple(sources)
-    while True:
-        _show(session, console)
-        if session.status is not None:
-            # Killed perhaps along with the helper pod, of which the node may tell later than of this.
-            if session.status.exit_code != _KILLED or not links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS)):
-                return _confirmed(session.status, session.last_word)
-        elif session.connection.closed:
-            raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
-        if lease.ended:
-            # The helper's main process is gone, and the node ends CMD: its last words may still be on their way.
-            links.wait_for_end(session, Deadline.after(_LAST_WORDS_SECONDS))
-            _show(session, console)
-            raise ConnectionLostError(
-                "the helper pod ended before the command did (evicted, deleted, or the node went away)"
-            )
-        # Not the session's own: a command that does not read its stdin keeps the server from hearing pings there.
-        if lease.connection.unanswered_pings >= _SILENT_PINGS:
-            raise ConnectionLostError(
-                f"the API server, a proxy on the way or the node has been silent for {_SILENT_PINGS * PING_SECONDS:g}"
-                "s; whether the command ended, and how, is not known"
-            )
-        wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
-        ready = links.step(PING_SECONDS, *(source.fd for source in wanted))
-        if limit and limit.expired() and not (ready or session.stdout or session.stderr or session.ended):
-            raise ConnectionLostError(
-                "the command's time (--max-duration) is over, and the node does not say that it has ended; "
-                "it ends the command by itself, however broken the connection is"
-            )
-        if not all(_forward(session, source) for source in wanted if source.fd in ready):
-            session.close_stdin()
-            left = ()
-
-
-def _confirmed(status: ExitStatus, last_word: LastWord | None) -> ExitStatus:
-    """The server's word, where it is a success, only with the supervisor's. Raises ConnectionLostError."""
-    if last_word is None or status.exit_code != 0:
-        return status
-    if last_word.status is None:
-        raise ConnectionLostError(
-            "the connection to the command was ended from the other side (the node's container runtime or kubelet has "
-            "restarted?); whether the command ended, and how, is not known"
-        )
-    return ExitStatus(last_word.status)
-
-
-def _show(session: RemoteStream, console: Console) -> None:
-    """What CMD has written so far, to the user. Raises OutputClosedError."""
-    if session.stdout:
-        data, session.stdout = session.stdout, bytearray()
-        console.write_stdout(data)
-    if session.stderr:
-        if session.last_word:
-            data = session.last_word.take(session.stderr, whole=session.ended)
-        else:
-            data, session.stderr = session.stderr, bytearray()
-        console.write_stderr(data)
-
-
-def _forward(session: RemoteStream, source: Source) -> bool:
-    """What ``source`` has to CMD; False at its end."""
-    if data := source.read():
-        session.send_stdin(data)
-    return data is not None

@@ -18,6 +18,8 @@ class Way(Protocol):
     """Every stream of this way."""
     wants_link: bool
     """Whether the lease's holder has to be handed the last link."""
+    lease_is_session: bool
+    """Whether the session's own stream is the lease: then there is no other whose end or silence says anything."""
 
     def hold(self) -> RemoteStream:
         """The lease: while it is open, all of ours on the node lives. Its holder waits for CPUs or the last link."""

@@ -118,12 +118,12 @@ static void hear_of_exec(const struct session *session, struct child *child)
     child->heard = -1;
 }
 
-/* Tells the client that the command has ended, unless it does not read any more. */
-static void tell_end(const struct session *session, int status)
+/* Tells the client that the command has ended, unless it is gone or does not read for PATIENCE ms (-1: for ever). */
+static void tell_end(const struct session *session, int status, int patience)
 {
     struct pollfd sources[] = {{.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = session->lease}, {.fd = session->client}};
 
-    while (poll(sources, sizeof sources / sizeof *sources, -1) < 0)
+    while (poll(sources, sizeof sources / sizeof *sources, patience) < 0)
         if (errno != EINTR)
             return;
     if (sources[0].revents & POLLOUT)
@@ -160,6 +160,9 @@ static int follow(struct session *session, struct child *child)
             break;
         /* Where the container has no PID namespace of its own, its end would leave the command running. */
         if (!ended && (sources[LEASE].revents || sources[TARGET].revents || abandoned(session, sources))) {
+            /* The container's end is that of the command, which is killed with it. */
+            if (!sources[LEASE].revents && sources[TARGET].revents)
+                tell_end(session, KILLED, 0);
             /* On cgroup v2 this is the end of every process of the session, of this one too. */
             if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
                 child_kill(child);
@@ -167,7 +170,7 @@ static int follow(struct session *session, struct child *child)
         }
     }
     status = child->timed_out ? TIMED_OUT : status;
-    tell_end(session, status);
+    tell_end(session, status, -1);
     return status;
 }
 

@@ -283,6 +283,7 @@ def test_container_that_ends_takes_the_command_along_without_pids_of_its_own(lin
         pid = session.up()
         target.end()
         assert session.ended() == 137
+        assert session.told == 137
         assert gone(pid)
 
 

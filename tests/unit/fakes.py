@@ -57,6 +57,7 @@ class FakeConnection:
         return self._read_fd
 
     def receive(self) -> list[bytes]:
+        self.unanswered_pings = 0
         if self.messages:
             return [self.messages.popleft()]
         self.closed = self.closed or self._then_closed
@@ -66,6 +67,7 @@ class FakeConnection:
         self.sent.append(payload)
 
     def ping(self) -> None:
+        self.unanswered_pings += 1
         self.sent.append(b"ping")
 
     def flush(self) -> None:
