@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from demo import seen
 from demo.programs import DemoError
-from demo.seen import Look, PodState, Unseen
+from demo.seen import Json, Look, PodState, Unseen
+from kubectl_nsexec.helper_manifest import literally
 from testbed.errors import ClusterError
 from testbed.progress import say
 
@@ -30,7 +31,11 @@ _LOOP = f"""sh -c 'echo $$ >{_PID_FILE}; exec chrt -f 1 sh -c "while :; do :; do
 _READY_SECONDS = 110
 _POLL_SECONDS = 0.5
 _NSEXEC_SECONDS = 150
-_LOOK_SECONDS = 30
+_LOOK_SECONDS = 120
+"""An emulated node that has just booted takes more than half a minute for its first helper pod."""
+_LAST_LOOK_SECONDS = 30
+"""Of a node that may hang."""
+_GRACE_SECONDS = 30
 _WAITS = 20
 _LOOKS = 50
 _FIFO = 1
@@ -123,12 +128,12 @@ def _begun(stage: Stage) -> Look:
     raise DemoError(f"the pod {POD} does not run on node {stage.node}: {state.words}")
 
 
-def _pod(stage: Stage) -> dict[str, object]:
+def _pod(stage: Stage) -> Json:
     resources = {"cpu": "1", "memory": "64Mi"}
     container = {
         "name": "loop",
         "image": stage.image,
-        "command": ["sh", "-c", _LOOP],
+        "command": ["sh", "-c", literally(_LOOP)],
         "resources": {"requests": resources, "limits": resources},
         "securityContext": {"capabilities": {"add": ["SYS_NICE"]}},  # chrt
     }
@@ -159,7 +164,7 @@ def _failure(step: Callable[[], object]) -> str:
 
 def _end(stage: Stage) -> None:
     if stage.run("get", "pod", POD, "--ignore-not-found", "-o", "name"):
-        _inside(stage, _KILL)
+        _inside(stage, _KILL, _LAST_LOOK_SECONDS)
         stage.run("delete", "pod", POD, "--ignore-not-found", "--timeout=110s")
 
 
@@ -186,7 +191,7 @@ def kubectl_exec(stage: Stage) -> Act:
         shown = (seen.mask(done.stdout), f"{time.monotonic() - began:.1f} s", str(done.status))
     else:
         shown = ("never seen", f"given up after {PATIENCE_SECONDS} s", seen.NONE)
-    after, left = _look(stage), _inside(stage, _STRAYS)
+    after, left = _look(stage, _LAST_LOOK_SECONDS), _inside(stage, _STRAYS, _LAST_LOOK_SECONDS)
     return Act(*shown, seen.loop_words(before, after), left.cell() if isinstance(left, Unseen) else seen.strays(left))
 
 
@@ -195,18 +200,18 @@ def _helpers(stage: Stage) -> str:
     try:
         return ", ".join(stage.run("get", "pods", "-n", "nsexec", "-o", "name").split()) or "nothing"
     except DemoError as error:
-        return Unseen(seen.short(str(error))).cell()
+        return Unseen(str(error)).cell()
 
 
-def _look(stage: Stage) -> Look | Unseen:
-    output = _inside(stage, look_script())
+def _look(stage: Stage, seconds: int = _LOOK_SECONDS) -> Look | Unseen:
+    output = _inside(stage, look_script(), seconds)
     return output if isinstance(output, Unseen) else seen.look(output)
 
 
-def _inside(stage: Stage, script: str) -> str | Unseen:
+def _inside(stage: Stage, script: str, seconds: int) -> str | Unseen:
     """Stdout of a script in the pod, by the only way in that does not disturb the loop."""
-    argv = stage.nsexec_argv(POD, ("sh", "-c", script), "-q", "--timeout", f"{_LOOK_SECONDS}s")
-    done = stage.program(argv, 2 * _LOOK_SECONDS)
+    argv = stage.nsexec_argv(POD, ("sh", "-c", script), "-q", "--timeout", f"{seconds}s")
+    done = stage.program(argv, seconds + _GRACE_SECONDS)
     if done is None:
         return Unseen(seen.HUNG)
     return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr)

@@ -39,7 +39,7 @@ class Unseen(NamedTuple):
 
     def cell(self) -> str:
         """For the table."""
-        return f"not measured: {self.reason}"
+        return f"not measured: {short(self.reason)}"
 
 
 class PodState(NamedTuple):
@@ -95,7 +95,7 @@ def why_unseen(status: int, stderr: str) -> Unseen:
         return Unseen("there is no loop at SCHED_FIFO")
     if _HUNG.search(stderr):
         return Unseen(HUNG)
-    return Unseen(short(stderr) or f"the look ended with status {status}")
+    return Unseen(_first_line(stderr) or f"the look ended with status {status}")
 
 
 def pod_state(pod: Json) -> PodState:
@@ -116,5 +116,9 @@ def pod_state(pod: Json) -> PodState:
 
 def short(text: str) -> str:
     """The first line, cut to what a cell of the table can take."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "").removeprefix("error: ")
+    line = _first_line(text)
     return line if len(line) <= _CELL_CHARACTERS else line[: _CELL_CHARACTERS - 1] + "…"
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "").removeprefix("error: ")

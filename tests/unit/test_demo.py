@@ -150,13 +150,15 @@ def test_a_list_of_processes_is_whole_or_not_measured(output: str, cell: str) ->
         (125, 'error: the helper pod "x" did not run within 30s; last event: none\n', seen.HUNG),
         (125, "error: the node did not start the command within 30s; nothing was started\n", seen.HUNG),
         (1, "\nError from server (NotFound): pods not found\n", "Error from server (NotFound): pods not found"),
-        (1, "error: " + 100 * "x", 59 * "x" + "…"),
+        (1, "error: " + 100 * "x" + "\nmore", 100 * "x"),
         (137, "", "the look ended with status 137"),
     ],
 )
-def test_a_look_that_failed_says_why_in_the_space_of_a_cell(status: int, stderr: str, reason: str) -> None:
-    """In the words of what failed, cut."""
-    assert seen.why_unseen(status, stderr) == Unseen(reason)
+def test_a_look_that_failed_says_why(status: int, stderr: str, reason: str) -> None:
+    """In the words of what failed; cut where it is a cell of the table."""
+    unseen = seen.why_unseen(status, stderr)
+    assert unseen == Unseen(reason)
+    assert len(unseen.cell()) <= 80
 
 
 def pod(phase: str, **status: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -366,6 +368,12 @@ def test_a_demo_that_fails_ends_in_a_sentence(
     last = capsys.readouterr().err.splitlines()[-1]
     assert "] demo: " in last
     assert words in last
+
+
+def test_the_loops_own_pid_survives_the_kubelet() -> None:
+    """Which makes one dollar of two in a pod's command (k8s.io/kubernetes, expansion.go)."""
+    container: dict[str, Any] = acts._pod(stage(script()))["spec"]["containers"][0]
+    assert "echo $$ >" in container["command"][-1].replace("$$", "$")
 
 
 def test_a_pod_that_the_node_has_no_cpu_for_yet_is_made_anew(play: Callable[[Script], int]) -> None:
