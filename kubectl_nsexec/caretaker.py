@@ -25,7 +25,7 @@ _TRY_FOR_SECONDS = 60.0
 _MAY_COME_SECONDS = 10.0
 """How long a pod that is not there may yet be created by a request that was under way."""
 _PAUSE_SECONDS = 0.5
-_NOT_FOUND = 404
+_NOT_FOUND, _BUSY, _BROKEN = 404, 429, 500
 _NAME = b"nsexec-cleanup"
 """Of its process (15 bytes at most, proc_pid_comm(5))."""
 
@@ -137,7 +137,9 @@ def delete(
 def _patience_seconds(cluster: Cluster, namespace: str, name: str) -> float:
     """How long after the first time the API server may be asked again; 0: it is done, or there is no use."""
     try:
-        delete_pod(cluster, namespace, name)
+        delete_pod(cluster, namespace, name, patience_seconds=_TRY_FOR_SECONDS)
     except ApiError as error:
-        return {0: _TRY_FOR_SECONDS, _NOT_FOUND: _MAY_COME_SECONDS}.get(error.status, 0.0)
+        if error.status == _NOT_FOUND:
+            return _MAY_COME_SECONDS
+        return _TRY_FOR_SECONDS if error.status in (0, _BUSY) or error.status >= _BROKEN else 0.0
     return 0.0

@@ -60,7 +60,7 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     from kubectl_nsexec import plan  # noqa: PLC0415 - not for --help
 
     request = requests.settle_tty(asked, console.notice, terminal=on_terminal)
-    cluster = _cluster(request, console)
+    cluster = _cluster(request, console, interrupts)
     from kubectl_nsexec.caretaker import Caretaker  # noqa: PLC0415 - as below
 
     needed = request.via.kind == via.POD and not request.dry_run
@@ -97,11 +97,11 @@ def _shown(given: Given, program: str, console: Console) -> bool:
     return given.options or given.version
 
 
-def _cluster(request: requests.Request, console: Console) -> Cluster:
+def _cluster(request: requests.Request, console: Console, interrupts: Interrupts) -> Cluster:
     from kubectl_nsexec.cluster import load  # noqa: PLC0415 - not for --help
 
     try:
-        return load(request.connection, console.say)
+        return load(request.connection, console.say, interrupts.pending)
     except UsageError as error:
         if request.via.kind == via.LOCAL:
             error.message += (

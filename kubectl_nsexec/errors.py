@@ -51,16 +51,23 @@ class TargetError(NsexecError):
 class ApiError(NsexecError):
     """The API server answered with a Status (metav1.Status), or could not be asked (status 0).
 
-    ``reason`` is the Status' reason (``NotFound``, ``Forbidden`` …), ``status`` the HTTP status.
+    ``reason`` is the Status' reason (``NotFound``, ``Forbidden`` …), ``status`` the HTTP status, ``retry_after`` the
+    header of that name (RFC 9110, 10.2.3).
     """
 
     code = "api"
     exit_status = EXIT_USAGE
 
-    def __init__(self, message: str, *, reason: str = "", status: int = 0) -> None:
+    def __init__(self, message: str, *, reason: str = "", status: int = 0, retry_after: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def http_status(self) -> int:
+        """Of the answer, whoever gave it; 0 where there was none."""
+        return self.status
 
     def rendered(self) -> str:
         """As kubectl shows the server's answers; a server that gave none is an ordinary error."""
@@ -68,6 +75,19 @@ class ApiError(NsexecError):
             return f"error: {self.message}"
         reason = f" ({self.reason})" if self.reason else ""
         return f"Error from server{reason}: {self.message}"
+
+
+class WebSocketRefusedError(ApiError):
+    """Something before the API server answered instead of letting a WebSocket through."""
+
+    def __init__(self, message: str, *, http_status: int, retry_after: str = "") -> None:
+        super().__init__(message, retry_after=retry_after)
+        self._http_status = http_status
+
+    @property
+    def http_status(self) -> int:
+        """See ApiError."""
+        return self._http_status
 
 
 class CpuPolicyError(NsexecError):

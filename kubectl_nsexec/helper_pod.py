@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import rights
 from kubectl_nsexec.caretaker import Caretaker
-from kubectl_nsexec.cluster.api import delete_pod, pod_path
+from kubectl_nsexec.cluster.api import PATIENCE_SECONDS, delete_pod, pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manifest
 from kubectl_nsexec.pod_state import IMAGE_FAILURES, is_running, start_failure
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _DELETE_SECONDS = 10.0
-_NOT_FOUND, _CONFLICT = 404, 409
+_FIND_SECONDS = 5.0
+_NOT_FOUND, _CONFLICT, _BROKEN = 404, 409, 500
 
 
 class HelperImageError(HelperPodError):
@@ -58,8 +59,8 @@ def running(
             try:
                 pod = _create(cluster, spec, deadline)
             except BaseException as error:
-                # No answer: it may have been created all the same; of one that is kept, by somebody else, too.
-                may_exist = isinstance(error, ApiError) and error.status == 0 and not spec.keeper
+                # No answer, or a 5xx: it may have been created all the same; one that is kept, by somebody else, too.
+                may_exist = isinstance(error, ApiError) and _is_uncertain(error) and not spec.keeper
                 if not may_exist:
                     caretaker.gone(spec.namespace, spec.name)
                 raise
@@ -115,10 +116,15 @@ def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
         raise
 
 
+def _is_uncertain(error: ApiError) -> bool:
+    """Whether what was asked for may have been done."""
+    return error.status == 0 or error.status >= _BROKEN
+
+
 def _create_in_namespace(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
-    path, body = pod_path(spec.namespace), manifest(spec)
+    body = manifest(spec)
     try:
-        return cluster.request("POST", path, body=body)
+        return _posted(cluster, spec, body, deadline)
     except ApiError as error:
         if error.reason == "NotFound" and f'namespaces "{spec.namespace}" not found' in error.message:
             _create_namespace(cluster, spec.namespace)
@@ -128,7 +134,33 @@ def _create_in_namespace(cluster: Cluster, spec: HelperSpec, deadline: Deadline)
     accounts = f"/api/v1/namespaces/{spec.namespace}/serviceaccounts"
     for _ in cluster.watch(accounts, [("fieldSelector", "metadata.name=default")], timeout_seconds=_left(deadline)):
         break
-    return cluster.request("POST", path, body=body)
+    return _posted(cluster, spec, body, deadline)
+
+
+def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline) -> Json:
+    """The pod, created. Raises ApiError.
+
+    After a 5xx it is asked for again (see cluster.retry), though it may have been created: then its own command, which
+    no other run's pod has, says that it is this one.
+    """
+    patience_seconds = min(PATIENCE_SECONDS, deadline.remaining_seconds())
+    try:
+        return cluster.request("POST", pod_path(spec.namespace), body=body, patience_seconds=patience_seconds)
+    except ApiError as error:
+        if error.reason == "AlreadyExists" and (own := _found_again(cluster, spec, body)):
+            return own
+        raise
+
+
+def _found_again(cluster: Cluster, spec: HelperSpec, body: Json) -> Json | None:
+    """The pod of that name, when it is the one that was asked for; by the right to watch, which a run has anyway."""
+    query = [("fieldSelector", f"metadata.name={spec.name}")]
+    with suppress(NsexecError):
+        for event in cluster.watch(pod_path(spec.namespace), query, timeout_seconds=_FIND_SECONDS):
+            found: Json = event["object"]
+            own = (found.get("spec") or {}).get("containers") or [{}]
+            return found if own[0].get("command") == body["spec"]["containers"][0]["command"] else None
+    return None
 
 
 def _create_namespace(cluster: Cluster, name: str) -> None:

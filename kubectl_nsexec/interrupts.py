@@ -57,6 +57,10 @@ class Interrupts:
             self._raised = True
             raise SignalReceived(self._received)
 
+    def pending(self) -> bool:
+        """Whether a signal has arrived, also one that is deferred."""
+        return self._received is not None
+
     @contextmanager
     def as_exceptions(self) -> Iterator[None]:
         """Within, the signals raise; their former handlers come back afterwards.

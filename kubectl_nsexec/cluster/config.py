@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from kubectl_nsexec.cluster import kubeconfig
-from kubectl_nsexec.cluster.api import KubernetesCluster
 from kubectl_nsexec.cluster.memory_file import memory_file
+from kubectl_nsexec.cluster.server import KubernetesCluster
 from kubectl_nsexec.cluster.settings import BEARER, Settings, basic
 from kubectl_nsexec.cluster.trace import Trace
 from kubectl_nsexec.errors import UsageError
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-def load(options: ClusterOptions, say: Callable[[str], None]) -> KubernetesCluster:
+def load(
+    options: ClusterOptions, say: Callable[[str], None], hurried: Callable[[], bool] = lambda: False
+) -> KubernetesCluster:
     """The cluster that kubectl would talk to with the same flags, KUBECONFIG and proxy variables.
 
-    Inside a pod without any kubeconfig: its own cluster. ``say`` takes the lines of ``-v``. Raises UsageError when the
+    Inside a pod without any kubeconfig: its own cluster. ``say`` takes the lines of ``-v``, ``hurried`` says
+    whether the user wants to go. Raises UsageError when the
     configuration cannot be read, is not one, or lacks what the flags name.
 
     Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
@@ -49,6 +52,7 @@ def load(options: ClusterOptions, say: Callable[[str], None]) -> KubernetesClust
         impersonation=kubeconfig.impersonation(chosen),
         request_timeout_seconds=options.request_timeout_seconds,
         trace=Trace(options.verbosity, say),
+        hurried=hurried,
     )
 
 

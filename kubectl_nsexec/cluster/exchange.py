@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     Headers = Sequence[tuple[str, str]]
     """A name may stand several times, as that of an impersonated group."""
 
+RETRY_AFTER = "Retry-After"
 _ONCE_MORE = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 """Methods that may be sent twice (RFC 9110, 9.2.2)."""
 
 
 class Answer(NamedTuple):
-    """All of an answer: ``reason`` is that of its first line, ``data`` its body."""
+    """All of an answer: ``reason`` is that of its first line, ``data`` its body, ``retry_after`` that header."""
 
     status: int
     reason: str
     data: bytes
+    retry_after: str = ""
 
 
 class Exchange:
@@ -59,7 +61,7 @@ class Exchange:
             send(connection, method, target, headers, body)
             # urllib3's own would give its own kind of answer.
             answer = HTTPConnection.getresponse(connection)
-            made = Answer(answer.status, answer.reason, answer.read())
+            made = Answer(answer.status, answer.reason, answer.read(), answer.getheader(RETRY_AFTER) or "")
         except BaseException:
             connection.close()
             raise

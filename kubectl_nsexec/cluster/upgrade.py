@@ -15,9 +15,9 @@ from hashlib import sha1
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.cluster.answers import api_error
+from kubectl_nsexec.cluster.answers import not_upgraded
 from kubectl_nsexec.cluster.connection import V4_PROTOCOL, V5_PROTOCOL, WebSocketConnection
-from kubectl_nsexec.cluster.exchange import send
+from kubectl_nsexec.cluster.exchange import RETRY_AFTER, send
 
 if TYPE_CHECKING:
     import socket
@@ -34,7 +34,8 @@ _ERROR_BYTES = 64 * 1024
 def upgraded(connection: HTTPConnection, target: str, headers: Headers) -> WebSocketConnection:
     """``connection`` as a WebSocket, by a GET of ``target``; closed where it does not become one.
 
-    Raises ApiError with the server's own Status when it refuses, OSError and HTTPException.
+    Raises ApiError with the server's own Status when it refuses, WebSocketRefusedError when somebody before it does,
+    OSError and HTTPException.
     """
     try:
         return _upgraded(connection, target, headers)
@@ -57,7 +58,7 @@ def _upgraded(connection: HTTPConnection, target: str, headers: Headers) -> WebS
     with HTTPResponse(link, method="GET") as answer:
         answer.begin()
         if answer.status != _SWITCHING_PROTOCOLS:
-            raise api_error(answer.status, answer.read(_ERROR_BYTES))
+            raise not_upgraded(answer.status, answer.read(_ERROR_BYTES), answer.getheader(RETRY_AFTER) or "")
         if answer.getheader("Sec-WebSocket-Accept") != _accepting(key):
             raise HTTPException("it does not answer as a WebSocket does")
         protocol = answer.getheader("Sec-WebSocket-Protocol") or ""

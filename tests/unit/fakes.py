@@ -108,8 +108,9 @@ class FakeCluster:
         *,
         timeout_seconds: float | None = None,
         accept: str = "application/json",
+        patience_seconds: float = 0.0,
     ) -> Json:
-        del query, timeout_seconds, accept
+        del query, timeout_seconds, accept, patience_seconds
         self.calls.append(f"{method} {path}")
         self.bodies.append(body)
         answer = self._answers[f"{method} {path}"]

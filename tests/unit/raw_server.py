@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class RawServer:
         self.closed = [threading.Event() for _ in connections]
         """Of each connection."""
         self._client_is_done = threading.Event()
+        self._clusters: list[KubernetesCluster] = []
         self.settings = Settings(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def serve(self) -> None:
@@ -57,16 +59,30 @@ class RawServer:
 
     def cluster(self, *impersonation: tuple[str, str]) -> KubernetesCluster:
         """The cluster that this server is."""
-        return KubernetesCluster(
+        made = KubernetesCluster(
             self.settings, "n", impersonation=impersonation, request_timeout_seconds=None, trace=Trace(0, print)
         )
+        self._clusters.append(made)
+        return made
+
+    def forget(self) -> None:
+        """Closes the connections to it that are idle."""
+        for each in self._clusters:
+            while each._exchange._idle:
+                each._exchange._idle.pop().close()
 
 
 def _request(link: socket.socket) -> bytes:
     received = b""
-    while b"\r\n\r\n" not in received and (data := link.recv(4096)):
+    while not _is_whole(received) and (data := link.recv(4096)):
         received += data
     return received
+
+
+def _is_whole(received: bytes) -> bool:
+    head, end, body = received.partition(b"\r\n\r\n")
+    (length,) = re.findall(rb"(?i)\r\ncontent-length: (\d+)", head) or (b"0",)
+    return bool(end) and len(body) >= int(length)
 
 
 @contextmanager
@@ -79,6 +95,7 @@ def raw_server(*connections: list[Reply]) -> Iterator[RawServer]:
         try:
             yield made
         finally:
+            made.forget()
             made.let_go()
             thread.join(SECONDS)
         assert not thread.is_alive()

@@ -56,9 +56,14 @@ def test_what_is_not_known_to_be_gone_is_outstanding(lines: list[bytes], left: l
         ([{}], 1),
         ([not_found("p"), not_found("p"), {}], 3),  # the request that creates it was under way
         ([ApiError("no route"), {}], 2),
+        ([ApiError("slow down", status=429), {}], 2),
+        ([ApiError("rolled out", status=503), ApiError("elected", status=500), {}], 3),
+        ([ApiError("rolled out", status=503), forbidden("no")], 2),
+        ([ApiError("bad", status=422)], 1),
         ([forbidden("no")], 1),
         ([not_found("p")] * 100, 21),  # for ten seconds
         ([ApiError("no route")] * 200, 121),  # for a minute
+        ([ApiError("away", status=502)] * 200, 121),
     ],
 )
 def test_a_pod_is_deleted_for_as_long_as_there_is_hope(answers: list[Answer], asked: int) -> None:

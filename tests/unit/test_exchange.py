@@ -49,7 +49,7 @@ def get(made: Exchange, seconds: float = SECONDS) -> Answer:
 def test_a_connection_is_used_again() -> None:
     """And every header arrives, those of one name as well."""
     with exchange([OK, CHUNKS, LAST]) as (server, made):
-        assert get(made) == (200, "OK", b"{}")
+        assert get(made) == Answer(200, "OK", b"{}")
         assert get(made).data == b"ab\nc\n"
         assert get(made).data == b"{}"
     assert server.connections == 1

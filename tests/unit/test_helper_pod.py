@@ -194,6 +194,35 @@ def test_an_unanswered_creation_is_deleted_all_the_same() -> None:
     assert fake.calls[-1] == DELETED
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_creation_that_a_broken_server_answered_is_deleted_all_the_same(status: int) -> None:
+    """It may have been carried out before that was said."""
+    fake = cluster(create=ApiError("broken", status=status))
+    with pytest.raises(ApiError, match="broken"):
+        run(fake)
+    assert fake.calls[-1] == DELETED
+
+
+EXISTS = ApiError('pods "nsexec-a" already exists', reason="AlreadyExists", status=409)
+
+
+def test_a_pod_that_an_earlier_attempt_has_created_is_ones_own() -> None:
+    """Its command is: no other run's pod has it. It is used and deleted as any other."""
+    own = {**manifest(spec()), **pod(**RUNNING), "spec": {**manifest(spec())["spec"], "nodeName": "n"}}
+    fake = cluster(own, create=EXISTS)
+    run(fake)
+    assert fake.calls == [f"POST {PODS}", f"WATCH {PODS}", DELETED]
+
+
+def test_a_strangers_pod_of_that_name_is_neither_used_nor_deleted() -> None:
+    """The server's word is the error."""
+    other = {**pod(**RUNNING), "spec": {"nodeName": "n", "containers": [{"command": ["other"]}]}}
+    fake = cluster(other, create=EXISTS)
+    with pytest.raises(ApiError, match="already exists"):
+        run(fake)
+    assert fake.calls == [f"POST {PODS}", f"WATCH {PODS}"]
+
+
 def test_a_helper_that_became_guaranteed_is_not_used() -> None:
     """A LimitRange gave it whole CPUs: it goes before it runs, and the error names the cause."""
     fake = cluster(create=pod(qos="Guaranteed"))

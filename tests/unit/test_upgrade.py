@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubectl_nsexec.cluster.connection import WebSocketConnection, masked_frame
-from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.errors import ApiError, WebSocketRefusedError
 from tests.unit.raw_server import SECONDS, raw_server
 
 if TYPE_CHECKING:
@@ -70,6 +70,58 @@ def test_frames_that_came_with_the_answer_are_not_lost() -> None:
         assert not connection.buffered()
 
 
+PAGE = b"<!DOCTYPE html>\n<html><head><title>403 &ndash; Forbidden by\n policy</title></head><body>x</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        ("403 Forbidden", PAGE, "HTTP 403 was answered instead (403 \u2013 Forbidden by policy): "),
+        ("400 Bad Request", b"<html><script>f()</script><body>Bad <b>request</b></body></html>", "(Bad request): "),
+        ("200 OK", PAGE, "HTTP 200 was answered instead (403"),
+        ("200 OK", b"", "HTTP 200 was answered instead: "),
+        ("403 Forbidden", b"", "HTTP 403 was answered instead: "),  # Envoy, where upgrades are not configured
+        ("302 Found", b"", "HTTP 302 was answered instead: "),
+        ("426 Upgrade Required", b"upgrade to HTTP/2", "HTTP 426 was answered instead (upgrade to HTTP/2): "),
+        ("404 Not Found", PAGE, "HTTP 404 was answered instead"),
+        (
+            "400 Bad Request",
+            b'{"kind":"Status","reason":"BadRequest","message":"Upgrade request required"}',
+            "HTTP 400 was answered instead (Upgrade request required): ",
+        ),
+    ],
+)
+def test_what_somebody_before_the_server_answers_is_told_with_the_way_out(status: str, body: bytes, words: str) -> None:
+    """A proxy that lets no WebSocket through, or takes the headers of the upgrade away."""
+    with pytest.raises(WebSocketRefusedError) as error:
+        opened(lambda _: refused(status, body))
+    assert words in error.value.rendered()
+    assert error.value.rendered().startswith("error: exec and attach take a WebSocket")
+    assert "--via ssh" in error.value.message
+    assert "<" not in error.value.message
+    assert (error.value.status, error.value.http_status) == (0, int(status.split(maxsplit=1)[0]))
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("403 Forbidden", b'{"kind":"Status","reason":"Forbidden","message":"pods \\"p\\" is forbidden: User"}'),
+        ("400 Bad Request", b'{"kind":"Status","reason":"BadRequest","message":"container x is not valid for pod p"}'),
+        ("403 Forbidden", b"Forbidden (user=kube-apiserver, verb=create, resource=nodes, subresource=proxy)"),
+        ("404 Not Found", b"pod does not exist"),
+        ("500 Internal Server Error", b'container not found ("nsexec")'),
+        ("401 Unauthorized", b"Unauthorized"),
+    ],
+)
+def test_what_the_server_or_its_kubelet_refuses_is_told_as_that(status: str, body: bytes) -> None:
+    """RBAC's 403 is not a proxy's; a kubelet answers in plain text, which older servers hand on."""
+    with pytest.raises(ApiError) as error:
+        opened(lambda _: refused(status, body))
+    assert not isinstance(error.value, WebSocketRefusedError)
+    assert error.value.status == int(status.split(maxsplit=1)[0])
+    assert "--via ssh" not in error.value.message
+
+
 def test_a_refusal_is_the_servers_own_status() -> None:
     """With its reason, as of any other request."""
     status = json.dumps({"kind": "Status", "message": 'pods "p" is forbidden', "reason": "Forbidden"}).encode()
@@ -92,6 +144,7 @@ def test_what_is_no_websocket_is_said_so(answer: Callable[[bytes], bytes], words
     with pytest.raises(ApiError, match="the API server http://127.0.0.1:[0-9]+ could not be reached") as error:
         opened(answer)
     assert words in error.value.message
+    assert "--via ssh" in error.value.message
 
 
 @pytest.mark.parametrize(("size", "head"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])
