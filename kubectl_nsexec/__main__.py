@@ -1,13 +1,14 @@
 """The one entry point of ``oc-nsexec``, ``kubectl-nsexec`` and ``python -m kubectl_nsexec``."""
 
-from __future__ import annotations
-
+# Nothing but what Python has by itself is imported here: Ctrl-C is ours to answer only once main has begun.
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False  # typing takes longer to import than all that a plain line takes to be read
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from kubectl_nsexec.console import Console
 
 _GARBAGE_OBJECTS = 100_000
@@ -15,11 +16,14 @@ _GARBAGE_OBJECTS = 100_000
 what does not took a tenth of the time."""
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Runs the process's own command line and exits with its status."""
+    from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
+
+    early_signals.end_the_process()
     _open_standard_streams()
     gc.set_threshold(_GARBAGE_OBJECTS, *gc.get_threshold()[1:])
-    from kubectl_nsexec import cli  # noqa: PLC0415 - so that an interrupt while importing is ours to handle
+    from kubectl_nsexec import cli  # noqa: PLC0415 - see above
     from kubectl_nsexec.console import Console  # noqa: PLC0415 - as above
     from kubectl_nsexec.quick_exit import quick_exit  # noqa: PLC0415 - as above
 
@@ -39,7 +43,7 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest that is free
 
 
-def _defect(error: BaseException, console: Console) -> int:
+def _defect(error: BaseException, console: "Console") -> int:
     """A mistake of ours: one sentence with what to report, instead of a traceback at 3 a.m."""
     from kubectl_nsexec.errors import EXIT_OWN_FAILURE  # noqa: PLC0415 - as above
 

@@ -5,41 +5,44 @@ and at the end ``:DIRECTIVE`` (k8s.io/kubectl, pkg/cmd/plugin/plugin_completion.
 all of that away and make the shell offer files.
 """
 
-from __future__ import annotations
-
+# As in __main__, nothing is imported here but what Python has by itself.
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
-from kubectl_nsexec import command_line, completion, typed
-from kubectl_nsexec.background import Background
-from kubectl_nsexec.cluster import kubeconfig, load
-from kubectl_nsexec.console import Console, OutputClosedError
-from kubectl_nsexec.errors import NsexecError
-from kubectl_nsexec.quick_exit import quick_exit
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cluster.kubeconfig import Kubeconfig
+    from kubectl_nsexec.console import Console
     from kubectl_nsexec.request import ClusterOptions
 
 LIMIT_SECONDS = 3.0
 """For everything: a name server or an exec plugin may be slow too."""
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Answers for the process's own command line."""
+    from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
+
+    early_signals.end_the_process()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no exec plugin may ask the user who only pressed TAB
+    from kubectl_nsexec.console import Console, OutputClosedError  # noqa: PLC0415 - as above
+    from kubectl_nsexec.quick_exit import quick_exit  # noqa: PLC0415 - as above
+
     try:
         run(sys.argv[1:], Console())
-    except (KeyboardInterrupt, OutputClosedError):
+    except OutputClosedError:
         quick_exit(1)
     quick_exit(0)
 
 
-def run(words: list[str], console: Console, limit_seconds: float = LIMIT_SECONDS) -> None:
+def run(words: list[str], console: "Console", limit_seconds: float = LIMIT_SECONDS) -> None:
     """Prints what the last of ``words`` can become; of an error one line on stderr. Raises OutputClosedError."""
+    from kubectl_nsexec import command_line, completion, typed  # noqa: PLC0415 - as above
+    from kubectl_nsexec.background import Background  # noqa: PLC0415 - as above
+
     asked = Background(lambda: completion.candidates(typed.read(command_line.parser(), words), _connect, _kubeconfig))
     try:
         found = asked.result(limit_seconds)
@@ -50,14 +53,22 @@ def run(words: list[str], console: Console, limit_seconds: float = LIMIT_SECONDS
 
 
 def _words(error: Exception) -> str:
+    from kubectl_nsexec.errors import NsexecError  # noqa: PLC0415 - as above
+
     if isinstance(error, NsexecError):
         return error.rendered()
     return f"error: {error}" if isinstance(error, TimeoutError) else f"error: {type(error).__name__}: {error}"
 
 
-def _connect(options: ClusterOptions) -> Cluster:
+def _connect(options: "ClusterOptions") -> "Cluster":
+    from kubectl_nsexec.cluster import load  # noqa: PLC0415 - as above
+
     return load(options, lambda _: None)
 
 
-def _kubeconfig(options: ClusterOptions) -> Kubeconfig:
+def _kubeconfig(options: "ClusterOptions") -> "Kubeconfig":
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from kubectl_nsexec.cluster import kubeconfig  # noqa: PLC0415 - as above
+
     return kubeconfig.read(kubeconfig.paths(options.kubeconfig, os.environ, Path.home()))

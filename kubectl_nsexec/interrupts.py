@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec import early_signals
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from sys import UnraisableHookArgs
     from types import FrameType
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
-"""SIGBREAK is Windows' own, which lacks SIGHUP and SIGQUIT."""
-_SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+_SIGNALS = tuple(getattr(signal, name) for name in early_signals.NAMES if hasattr(signal, name))
 _MAIN_THREAD = _thread.get_ident()
 _AGAIN_AFTER_SECONDS = 0.005
 """How long what swallowed a signal has to come to its end."""

@@ -36,7 +36,7 @@ int child_signal(int signals)
     return got == (ssize_t)sizeof information ? (int)information.ssi_signo : 0;
 }
 
-int child_reap(const struct child *child, int *status)
+int child_reap(struct child *child, int *status)
 {
     int ended = 0, how;
     pid_t pid;
@@ -44,20 +44,33 @@ int child_reap(const struct child *child, int *status)
     while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
         if (pid == child->pid) {
             ended = 1;
+            child->pid = 0;
             *status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
         }
     return ended;
 }
 
-void child_kill(const struct child *child)
+void child_send(const struct child *child, int number)
+{
+    if (child->pid)
+        kill(child->pid, number);
+}
+
+static void send_to_group(const struct child *child, int number)
+{
+    if (child->pid)
+        kill(-child->pid, number);
+}
+
+void child_kill(struct child *child)
 {
     struct pollfd signals = {.fd = child->signals, .events = POLLIN};
     int status;
 
-    kill(-child->pid, SIGKILL);
-    kill(child->pid, SIGKILL);
+    send_to_group(child, SIGKILL);
+    child_send(child, SIGKILL);
     /* A child in an uninterruptible wait must not hold us: give it two seconds. */
-    for (int tries = 0; tries < 20 && !child_reap(child, &status); tries++) {
+    for (int tries = 0; tries < 20 && child->pid && !child_reap(child, &status); tries++) {
         poll(&signals, 1, 100);
         while (child_signal(child->signals))
             ;
@@ -84,7 +97,7 @@ int child_time_out(struct child *child)
     child->timed_out = 1;
     set_timer(child->timer, GRACE_MS);
     /* To its whole group, as timeout(1) does, and to one that is stopped as well. */
-    kill(-child->pid, SIGTERM);
-    kill(-child->pid, SIGCONT);
+    send_to_group(child, SIGTERM);
+    send_to_group(child, SIGCONT);
     return 0;
 }

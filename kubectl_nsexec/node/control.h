@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 struct child {
-    pid_t pid;
+    pid_t pid; /* 0 once it has been reaped: the number may be another's then. Only control.c sends signals to it */
     int heard, told; /* pipe from it, pipe to it */
     int signals;     /* signalfd, see child_signals */
     int timer;       /* timerfd that ends when its time is over, or -1 */
@@ -19,11 +19,14 @@ int child_signals(void);
 /* The next signal that has arrived on SIGNALS, 0 when there is none. */
 int child_signal(int signals);
 
-/* Reaps whatever has ended; true when the child has, with its exit status. */
-int child_reap(const struct child *child, int *status);
+/* Reaps whatever has ended; true when the child has just now, with its exit status. */
+int child_reap(struct child *child, int *status);
+
+/* Passes a signal on to it. To one that has been reaped nothing is sent, here and below. */
+void child_send(const struct child *child, int number);
 
 /* Kills it and its group, and waits for it a while. */
-void child_kill(const struct child *child);
+void child_kill(struct child *child);
 
 /* It may run for MS milliseconds from now on; false (0) when that could be arranged, else errno is set. */
 int child_limit(struct child *child, uint64_t ms);

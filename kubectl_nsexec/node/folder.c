@@ -14,6 +14,7 @@
 #include "report.h"
 
 #define PATIENCE 200 /* times 10 ms: a process in an uninterruptible wait must not hold us */
+#define BATCH 64 /* descriptors at a time */
 #define PIDFD_SEND_SIGNAL_CALL 424 /* pidfd_send_signal(2) and pidfd_open(2), the same numbers everywhere */
 #define PIDFD_OPEN_CALL 434
 
@@ -22,50 +23,79 @@ static int path_of(char *path, const char *folder, const char *file)
     return snprintf(path, PATH_MAX, "%s/%s", folder, file) < PATH_MAX;
 }
 
-/* A process but this one that is listed at PATH, and WANTED unless that is 0; 0 when there is none. */
-static pid_t listed(const char *path, pid_t wanted)
+/* The next process but this one that LIST names, 0 at its end; a process without a number here (0) is passed over. */
+static pid_t next(FILE *list)
 {
     char line[32];
-    pid_t found = 0;
-    FILE *list = fopen(path, "re");
 
-    while (list && !found && fgets(line, sizeof line, list)) {
+    while (fgets(line, sizeof line, list)) {
         pid_t pid = (pid_t)strtol(line, NULL, 10);
-        if (pid > 1 && pid != getpid() && (!wanted || pid == wanted)) /* 0 is a process that has no number here */
-            found = pid;
+        if (pid > 1 && pid != getpid())
+            return pid;
     }
-    if (list)
-        fclose(list);
-    return found;
+    return 0;
 }
 
-/* By a descriptor that is opened before the process is seen in the folder: another one of that number is not hit. */
-static void kill_in(const char *path, pid_t pid)
-{
-    int fd = (int)syscall(PIDFD_OPEN_CALL, pid, 0);
+struct process {
+    pid_t pid;
+    int fd;
+};
 
-    if (fd < 0) {
-        if (errno == ENOSYS)
-            kill(pid, SIGKILL);
-        return;
-    }
-    if (listed(path, pid))
-        syscall(PIDFD_SEND_SIGNAL_CALL, fd, SIGKILL, NULL, 0);
-    close(fd);
+/*
+ * Kills those of COUNT processes that are listed at PATH, where they were seen before their descriptors were opened: so
+ * another one that has got such a number meanwhile is not hit.
+ */
+static void kill_listed(const char *path, const struct process *processes, int count)
+{
+    FILE *list = fopen(path, "re");
+    pid_t pid;
+
+    while (list && (pid = next(list)))
+        for (int i = 0; i < count; i++)
+            if (processes[i].pid == pid)
+                syscall(PIDFD_SEND_SIGNAL_CALL, processes[i].fd, SIGKILL, NULL, 0);
+    if (list)
+        fclose(list);
+}
+
+/* Kills every process listed at PATH once; how many there were. One that does not end holds up no other one's end. */
+static int kill_all(const char *path)
+{
+    struct process batch[BATCH];
+    FILE *list = fopen(path, "re");
+    int found = 0, count = 0;
+    pid_t pid;
+
+    if (!list)
+        return 0;
+    do {
+        pid = next(list);
+        if (pid) {
+            int fd = (int)syscall(PIDFD_OPEN_CALL, pid, 0);
+            found++;
+            if (fd >= 0)
+                batch[count++] = (struct process){pid, fd};
+            else if (errno == ENOSYS)
+                kill(pid, SIGKILL);
+        }
+        if (count == BATCH || !pid) {
+            kill_listed(path, batch, count);
+            while (count)
+                close(batch[--count].fd);
+        }
+    } while (pid);
+    fclose(list);
+    return found;
 }
 
 void folder_kill(const char *folder)
 {
     char path[PATH_MAX];
-    pid_t pid;
 
     if (!path_of(path, folder, "cgroup.procs"))
         return;
-    for (int tries = 0; tries < PATIENCE && (pid = listed(path, 0)); tries++) {
-        kill_in(path, pid);
-        if (listed(path, pid))
-            poll(NULL, 0, 10);
-    }
+    for (int tries = 0; tries < PATIENCE && kill_all(path); tries++)
+        poll(NULL, 0, 10);
 }
 
 void folder_empty(const char *folder)

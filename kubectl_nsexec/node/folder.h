@@ -2,7 +2,7 @@
 #ifndef NSEXEC_FOLDER_H
 #define NSEXEC_FOLDER_H
 
-/* Ends every process in FOLDER but this one, one by one, and waits for their end a while. */
+/* Kills every process in FOLDER but this one, again and again, and waits for their end a while. */
 void folder_kill(const char *folder);
 
 /* The same, at once where the kernel can do that: then this process must not be in it. */

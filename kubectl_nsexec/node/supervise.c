@@ -55,7 +55,7 @@ static int abandoned(const struct session *session, const struct pollfd *sources
     return sources[CLIENT].revents && read(session->client, nobodys, sizeof nobodys) <= 0;
 }
 
-static void await_ready(const struct session *session, const struct child *child)
+static void await_ready(const struct session *session, struct child *child)
 {
     struct pollfd sources[ALL_SOURCES] = {0};
     struct word word;
@@ -86,7 +86,7 @@ static void await_ready(const struct session *session, const struct child *child
                 strerror(word.error));
 }
 
-static void announce(const struct session *session, const struct child *child)
+static void announce(const struct session *session, struct child *child)
 {
     static char mask[CPU_TEXT], allowed[CPU_TEXT];
     struct cpus cpus;
@@ -145,8 +145,8 @@ static int follow(struct session *session, struct child *child)
         if (sources[CHILD].revents)
             hear_of_exec(session, child);
         while ((number = child_signal(child->signals)))
-            if (number != SIGCHLD && !ended) /* its number may be another's by then */
-                kill(child->pid, number);
+            if (number != SIGCHLD)
+                child_send(child, number);
         if (child_reap(child, &status)) {
             hear_of_exec(session, child);
             session->target = -1;

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ctypes
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
-from tests.node.link_lab import Session, Target, gone, identity
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.node.link_lab import Session, Target, eventually, gone, identity
 
 OVER = 124
 """What timeout(1) says."""
+CLONE3_CALL = 435
+"""The same number everywhere."""
 
 
 @pytest.mark.parametrize(
@@ -47,11 +49,32 @@ def test_a_command_that_ends_in_time_has_its_own_status(
     assert session.end() == (code, b"", b"")
 
 
-def test_a_terminal_nobody_reads_does_not_hold_the_end_up(link: Path, shared_target: Target, tmp_path: Path) -> None:
-    """A client that is stopped takes nothing more: its command ends all the same."""
+def reborn(pid: int) -> None:
+    """A process with just that number, which leads a group of that number (clone3(2), set_tid)."""
+    wanted = (ctypes.c_int * 1)(pid)
+    # flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size
+    arguments = (ctypes.c_uint64 * 10)(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(wanted), 1)
+    # PyDLL keeps the lock of Python's threads, which the child could not get.
+    if not (born := ctypes.PyDLL(None, use_errno=True).syscall(CLONE3_CALL, arguments, ctypes.sizeof(arguments))):
+        os.setsid()
+        os.execv("/bin/sleep", ["sleep", "1000"])  # noqa: S606 - nothing else works in such a child
+    assert born == pid, os.strerror(ctypes.get_errno())
+
+
+def test_nothing_is_sent_to_a_number_that_has_become_anothers(
+    link: Path, shared_target: Target, tmp_path: Path
+) -> None:
+    """A terminal that nobody reads holds the end up until the grace is over too; by then the command was reaped."""
     blob = identity("sh", "-c", "exec yes", limit_ms="200", tty="1", rows="24", columns="80")
     session = Session(link, shared_target, blob, run=tmp_path)
     pid = session.started("container")
-    assert session.process.wait(timeout=20) == OVER
-    assert gone(pid)
-    session.end()
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
+    reborn(pid)
+    try:
+        session.process.send_signal(signal.SIGUSR1)
+        assert session.process.wait(timeout=20) == OVER
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "a signal has ended a process that is not the command"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        session.end()
