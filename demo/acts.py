@@ -33,7 +33,7 @@ _POLL_SECONDS = 0.5
 _NSEXEC_SECONDS = 150
 _LOOK_SECONDS = 120
 """An emulated node that has just booted takes more than half a minute for its first helper pod."""
-_LAST_LOOK_SECONDS = 30
+_LAST_LOOK_SECONDS = 60
 """Of a node that may hang."""
 _GRACE_SECONDS = 30
 _WAITS = 20
@@ -191,7 +191,9 @@ def kubectl_exec(stage: Stage) -> Act:
         shown = (seen.mask(done.stdout), f"{time.monotonic() - began:.1f} s", str(done.status))
     else:
         shown = ("never seen", f"given up after {PATIENCE_SECONDS} s", seen.NONE)
-    after, left = _look(stage, _LAST_LOOK_SECONDS), _inside(stage, _STRAYS, _LAST_LOOK_SECONDS)
+    after = _look(stage, _LAST_LOOK_SECONDS)
+    hung = seen.hung(_LAST_LOOK_SECONDS)
+    left = hung if after == hung else _inside(stage, _STRAYS, _LAST_LOOK_SECONDS)
     return Act(*shown, seen.loop_words(before, after), left.cell() if isinstance(left, Unseen) else seen.strays(left))
 
 
@@ -213,5 +215,5 @@ def _inside(stage: Stage, script: str, seconds: int) -> str | Unseen:
     argv = stage.nsexec_argv(POD, ("sh", "-c", script), "-q", "--timeout", f"{seconds}s")
     done = stage.program(argv, seconds + _GRACE_SECONDS)
     if done is None:
-        return Unseen(seen.HUNG)
-    return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr)
+        return seen.hung(seconds)
+    return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr, seconds)

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 Json = dict[str, Any]
 
 NONE = "none"
-HUNG = "the node starts no process any more"
 NO_LOOP_STATUS = 3
 """Exit status of the look's script when it has waited for the loop in vain."""
 
@@ -89,12 +88,17 @@ def strays(output: str) -> str:
     return f"{len(names)} starving: {', '.join(sorted(set(names)))}" if names else "nothing"
 
 
-def why_unseen(status: int, stderr: str) -> Unseen:
-    """Of a look that ended so."""
+def hung(seconds: int) -> Unseen:
+    """Of a look that nothing came of."""
+    return Unseen(f"the node started nothing within {seconds} s")
+
+
+def why_unseen(status: int, stderr: str, seconds: int) -> Unseen:
+    """Of a look that ended so; it had as many ``seconds``."""
     if status == NO_LOOP_STATUS:
         return Unseen("there is no loop at SCHED_FIFO")
     if _HUNG.search(stderr):
-        return Unseen(HUNG)
+        return hung(seconds)
     return Unseen(_first_line(stderr) or f"the look ended with status {status}")
 
 
