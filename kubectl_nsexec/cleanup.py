@@ -68,7 +68,8 @@ def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
     """
     now = datetime.now(timezone.utc)
     helpers = [helper_of(pod, now) for pod in _pods(cluster, request, console) if is_ours(pod)]
-    own = keeping.keeper(preflight.user_name(cluster)) if any(helper.state == _KEPT for helper in helpers) else ""
+    asks_whose = not request.force and any(helper.state == _KEPT for helper in helpers)
+    own = _own_keeper(cluster, console) if asks_whose else ""
     done = [_dealt_with(cluster, helper, request, own, console) for helper in helpers]
     if request.output or done:
         console.print(output.helper_list([_fields(helper) for helper in done], request.output))
@@ -78,6 +79,15 @@ def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
     if left:
         console.notice(f"{len(left)} in use or about to be; --cleanup --force ends these as well, whosever they are")
     return EXIT_USAGE if any(helper.result == "failed" for helper in done) else 0
+
+
+def _own_keeper(cluster: Cluster, console: Console) -> str:
+    """The user's own KEEPER_LABEL; "", which no helper has, where the server does not tell who that is."""
+    user = preflight.user_name(cluster)
+    if user is None:
+        console.notice("whose the kept helpers are is not known: this API server does not tell who you are")
+        return ""
+    return keeping.keeper(user)
 
 
 def _pods(cluster: Cluster, request: CleanupRequest, console: Console) -> Iterable[Json]:

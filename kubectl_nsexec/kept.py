@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,8 @@ from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.streams import Links
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.cpuset import CpuSet
     from kubectl_nsexec.entry import StartedCommand
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_NOT_FOUND, _CONFLICT = 404, 409
+_NOT_FOUND = 404
+_PAUSE_SECONDS = 0.5
+"""Between two looks at what another client has to bring about."""
 _END_SECONDS = 10.0
 _NEWS_SECONDS = 3.0
 
@@ -102,38 +107,91 @@ def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedComman
     return None
 
 
-def _find(run: Run, spec: HelperSpec, gone: str) -> _Helper | None:
+def _find(run: Run, spec: HelperSpec, gone: str, *, sleep: Callable[[float], None] = time.sleep) -> _Helper | None:
     """The helper of that name, running; ``gone``: the uid of one that is to be replaced."""
     cluster, deadline = run.cluster, run.deadline
+    ended: Json | None = None
+
+    def pause() -> None:
+        sleep(min(_PAUSE_SECONDS, deadline.remaining_seconds()))
+
     while not deadline.expired():
         pod = _get(cluster, spec)
         if pod is None:
             if not run.request.keep_seconds:
                 return None
-            try:
-                return _make(run, spec)
-            except ApiError as error:
-                if error.status != _CONFLICT:
-                    raise
-            continue  # another client of the same user was faster
-        if not keeping.is_same(pod, spec):
-            raise HelperPodError(
-                f'the pod "{spec.name}" has the name of a helper of yours but not its labels, so it is not entered: '
-                f"see who made it, then kubectl delete pod {spec.name} -n {spec.namespace}"
-            )
+            if made := _make_unless_there(run, spec):
+                return made
+            pause()
+            continue
+        _refuse_strangers(pod, spec)
         uid = str(pod["metadata"]["uid"])
         if uid == gone or is_over(pod):
-            helper_pod.delete(cluster, spec.namespace, spec.name, uid)
+            asked = ended is not None and ended["metadata"]["uid"] == uid
+            if not asked:
+                helper_pod.delete(cluster, spec.namespace, spec.name, uid)
+            elif not _goes(cluster, pod, deadline):
+                pause()
+            ended = pod
             continue
         found = _Helper(spec, uid, new=False)
-        try:
-            helper_pod.wait_until_running(cluster, pod, deadline)
-        except HelperPodError as error:
-            if _is_over(cluster, found, error):
-                continue
+        if _runs(cluster, found, pod, deadline):
+            return found
+    raise HelperPodError(_late(spec, deadline, ended))
+
+
+def _runs(cluster: Cluster, helper: _Helper, pod: Json, deadline: Deadline) -> bool:
+    """Waits until it runs; False where it is over instead. Raises HelperPodError for another failure."""
+    try:
+        helper_pod.wait_until_running(cluster, pod, deadline)
+    except HelperPodError as error:
+        if not _is_over(cluster, helper, error):
             raise
-        return found
-    raise HelperPodError(f'the helper pod "{spec.name}" did not run within {deadline.allowed_seconds:g}s')
+        return False
+    return True
+
+
+def _goes(cluster: Cluster, pod: Json, deadline: Deadline) -> bool:
+    """Waits for the end of a pod whose deletion was asked for; False where that was not seen."""
+    metadata = pod["metadata"]
+    query = [
+        ("fieldSelector", f"metadata.name={metadata['name']}"),
+        ("resourceVersion", str(metadata["resourceVersion"])),
+    ]
+    path, seconds = pod_path(metadata["namespace"]), max(0.1, deadline.remaining_seconds())
+    return any(event["type"] == "DELETED" for event in cluster.watch(path, query, timeout_seconds=seconds))
+
+
+def _late(spec: HelperSpec, deadline: Deadline, ended: Json | None) -> str:
+    """Why there is no helper in time."""
+    late = f"within {deadline.allowed_seconds:g}s"
+    if ended is None:
+        return f'the helper pod "{spec.name}" did not run {late}'
+    named = ", ".join(f'"{name}"' for name in ended["metadata"].get("finalizers") or [])
+    where = f"pod {spec.name} -n {spec.namespace}"
+    return (
+        f'the helper pod "{spec.name}" has ended, and its record was not gone {late}: '
+        f"{f'the finalizer {named} holds it' if named else 'nobody has removed it'}; "
+        f"whoever set that has to let it go (kubectl get {where} -o yaml). Without --keep no such record is needed"
+    )
+
+
+def _refuse_strangers(pod: Json, spec: HelperSpec) -> None:
+    if not keeping.is_same(pod, spec):
+        raise HelperPodError(
+            f'the pod "{spec.name}" has the name of a helper of yours but not its labels, so it is not entered: '
+            f"see who made it, then kubectl delete pod {spec.name} -n {spec.namespace}"
+        )
+
+
+def _make_unless_there(run: Run, spec: HelperSpec) -> _Helper | None:
+    """None where another client of the same user was faster."""
+    try:
+        return _make(run, spec)
+    except ApiError as error:
+        if error.reason != "AlreadyExists":
+            raise
+    return None
 
 
 def _make(run: Run, spec: HelperSpec) -> _Helper:

@@ -157,10 +157,9 @@ def _answers(cluster: Cluster, wanted: Iterable[Right]) -> list[bool]:
 
 
 def user_name(cluster: Cluster) -> str | None:
-    """Who we are to the API server; None where it does not tell."""
+    """Who we are to the API server; None where it does not tell, whatever it says instead."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    try:
-        answer = cluster.request("POST", _WHO, body=body)
-    except ApiError:
-        return None
-    return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "") or None
+    with suppress(ApiError, AttributeError):
+        name = ((cluster.request("POST", _WHO, body=body).get("status") or {}).get("userInfo") or {}).get("username")
+        return name if name and isinstance(name, str) else None
+    return None

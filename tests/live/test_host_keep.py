@@ -75,6 +75,26 @@ def test_first_runs_at_the_same_time_share_one_helper(keeping: Program, kubectl:
     assert len(helpers_in(kubectl, helpers)) == 1
 
 
+def test_a_helper_whose_record_a_finalizer_holds_is_waited_for_and_named(
+    keeping: Program, kubectl: Program, helpers: str
+) -> None:
+    """As a policy of the cluster may set one; when it lets go, the next command has a new helper."""
+    keeping.ok("--", "true")
+    (old,) = helpers_in(kubectl, helpers)
+    name, where = old["metadata"]["name"], ("-n", helpers)
+    held, free = (json.dumps({"metadata": {"finalizers": value}}) for value in (["example.com/audit"], None))
+    kubectl.ok("patch", "pod", name, *where, "--type=merge", "-p", held)
+    try:
+        kubectl.ok("delete", "pod", name, *where, "--grace-period=0", "--force", "--wait=false")
+        late = keeping("--timeout", "5s", "--", "echo", "started")
+        assert (late.status, late.stdout) == (125, b"")
+        assert 'was not gone within 5s: the finalizer "example.com/audit" holds it' in late.stderr
+    finally:
+        kubectl.ok("patch", "pod", name, *where, "--type=merge", "-p", free)
+    assert keeping.ok("--", "echo", "again") == "again\n"
+    assert [helper["metadata"]["uid"] for helper in helpers_in(kubectl, helpers)] != [old["metadata"]["uid"]]
+
+
 @pytest.mark.parametrize("flags", [(), ("-i",)], ids=["without stdin", "with stdin that it does not read"])
 def test_a_killed_client_takes_its_own_command_along_and_no_other(
     keeping: Program, kubectl: Program, helpers: str, flags: tuple[str, ...]

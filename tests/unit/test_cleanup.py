@@ -242,6 +242,42 @@ def test_a_helper_of_ones_own_that_is_kept_ends_when_it_is_idle(
     assert run.printed.split()[-1] == result
 
 
+REVIEW = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews"
+UNKNOWN: list[Answer] = [
+    forbidden("no"),
+    not_found("the server could not find the requested resource"),
+    ApiError("broken", status=500),
+    ApiError("no answer"),
+    {},
+    {"status": None},
+    {"status": {"userInfo": None}},
+    {"status": {"userInfo": {"username": ""}}},
+    {"status": {"userInfo": {"username": ["joe"]}}},
+    {"status": {"userInfo": ["joe"]}},
+    {"status": "Failure"},
+]
+"""Answers to who one is that say nothing."""
+
+
+@pytest.mark.parametrize("answer", UNKNOWN)
+def test_by_force_a_kept_helper_goes_whosever_it_is(tmp_path: Path, answer: Answer) -> None:
+    """Nobody need know who one is."""
+    pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN), pod()]}
+    answers = {EVERYWHERE: pods, REVIEW: answer, **deletion("nsexec-keep-1", "nsexec-a-1")}
+    run = Run(tmp_path, answers, wanted(force=True))
+    assert (run.status, run.deleted, run.said) == (0, ["nsexec-keep-1", "nsexec-a-1"], "")
+
+
+@pytest.mark.parametrize("answer", UNKNOWN)
+def test_without_a_name_kept_helpers_are_left_and_the_rest_goes(tmp_path: Path, answer: Answer) -> None:
+    """A server that does not tell who one is is no reason to leave what is over."""
+    pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN), pod()]}
+    run = Run(tmp_path, {EVERYWHERE: pods, REVIEW: answer, **deletion("nsexec-a-1")})
+    assert (run.status, run.deleted) == (0, ["nsexec-a-1"])
+    assert "this API server does not tell who you are" in run.said
+    assert "--cleanup --force ends these" in run.said
+
+
 def test_helpers_that_others_keep_are_left(tmp_path: Path) -> None:
     """They are not even asked."""
     pods = {"items": [pod("nsexec-keep-1", "Running", labels={**OWN, "nsexec.io/keeper": keeper("jane")})]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -42,11 +43,18 @@ def shown(uid: str = "u1", labels: Json | None = None, **status: Any) -> Json:  
     }
 
 
-def find(cluster: FakeCluster, *, keep_seconds: float = 600, gone: str = "") -> kept._Helper | None:
+def find(
+    cluster: FakeCluster,
+    *,
+    keep_seconds: float = 600,
+    gone: str = "",
+    deadline: Deadline | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> kept._Helper | None:
     """What a run finds."""
     request = Request(pod="p", command=(b"id",), keep_seconds=keep_seconds)
-    run = Run(request, cluster, NO_PLAN, Deadline.after(5), Console(quiet=True), Interrupts())
-    return kept._find(run, KEPT, gone)
+    run = Run(request, cluster, NO_PLAN, deadline or Deadline.after(5), Console(quiet=True), Interrupts())
+    return kept._find(run, KEPT, gone, sleep=sleep)
 
 
 def same_name(changed: HelperSpec, user: str = "joe", comparable: list[str] | None = None) -> bool:
@@ -162,6 +170,68 @@ def test_one_that_is_over_is_deleted_by_its_uid_and_replaced(old: Json, gone: st
     assert fake.calls == [f"GET {POD}", f"DELETE {POD}", f"GET {POD}"]
     assert fake.bodies[1] is not None
     assert fake.bodies[1]["preconditions"] == {"uid": "u1"}
+
+
+class Clock:
+    """A time that passes only while it is slept."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """It is later."""
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "events", "words"),
+    [
+        (["example.com/audit"], [], 'the finalizer "example.com/audit" holds it; whoever set that'),
+        (["a/b", "c/d"], [{"type": "MODIFIED", "object": {}}], 'the finalizer "a/b", "c/d" holds it'),
+        (["a/b"], [{"type": "ERROR", "object": {"code": 410}}], 'the finalizer "a/b" holds it'),
+        (None, [], "nobody has removed it"),
+    ],
+)
+def test_one_that_a_finalizer_holds_is_waited_for_with_pauses_and_then_named(
+    finalizers: list[str] | None, events: list[Json], words: str
+) -> None:
+    """Its deletion is asked for once; how often it is looked at goes by the time, not by how fast the server is."""
+    held = shown(phase="Succeeded")
+    held["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": finalizers}
+    fake, clock = FakeCluster({f"GET {POD}": held, f"DELETE {POD}": held}, {PODS: events}), Clock()
+    with pytest.raises(HelperPodError) as late:
+        find(fake, deadline=Deadline.after(5, clock), sleep=clock.sleep)
+    assert words in late.value.message
+    assert "was not gone within 5s" in late.value.message
+    assert f"kubectl get pod {KEPT.name} -n nsexec -o yaml" in late.value.message
+    assert fake.calls.count(f"DELETE {POD}") == 1
+    assert clock.now == pytest.approx(5)
+    assert fake.calls.count(f"GET {POD}") <= 5 / kept._PAUSE_SECONDS + 2
+
+
+def test_one_that_goes_while_it_is_waited_for_is_replaced_at_once() -> None:
+    """The watch says so: no pause."""
+    held = shown(phase="Succeeded")
+    answers = answers_in_turn(held, held, not_found("pod"))
+    fake = FakeCluster({f"GET {POD}": answers, f"DELETE {POD}": held}, {PODS: [{"type": "DELETED", "object": held}]})
+    clock = Clock()
+    assert find(fake, keep_seconds=0, deadline=Deadline.after(5, clock), sleep=clock.sleep) is None
+    assert fake.calls == [f"GET {POD}", f"DELETE {POD}", f"GET {POD}", f"WATCH {PODS}", f"GET {POD}"]
+    assert clock.now == 0
+
+
+def test_one_that_another_client_is_making_over_and_over_is_not_asked_for_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that is taken, and not there: as long as there is time."""
+    fake, clock = FakeCluster({f"GET {POD}": not_found("pod")}), Clock()
+    monkeypatch.setattr(kept, "_make_unless_there", lambda *_: None)
+    with pytest.raises(HelperPodError, match="did not run within 5s"):
+        find(fake, deadline=Deadline.after(5, clock), sleep=clock.sleep)
+    assert len(fake.calls) <= 5 / kept._PAUSE_SECONDS + 1
 
 
 def test_keep_0_makes_none_only_to_end_it() -> None:
