@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import rights
+from kubectl_nsexec import admission, rights
 from kubectl_nsexec.caretaker import Caretaker
 from kubectl_nsexec.cluster.api import PATIENCE_SECONDS, delete_pod, pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
@@ -44,7 +44,7 @@ def running(
 
     One that is kept has no ``caretaker`` and is deleted only when something goes wrong within.
 
-    Raises ApiError when it is refused, HelperPodError when it does not start or is not BestEffort.
+    Raises ApiError when it is refused, HelperPodError when it does not start or could harm a workload.
     """
     caretaker = caretaker or Caretaker()
     may_exist, uid = False, None
@@ -65,7 +65,7 @@ def running(
                     caretaker.gone(spec.namespace, spec.name)
                 raise
             may_exist, uid = True, pod["metadata"].get("uid")
-        _check_best_effort(pod)
+        admission.check_resources(cluster, pod)
         yield wait_until_running(cluster, pod, deadline)
     except BaseException as first:
         with interrupts.deferred():
@@ -113,6 +113,7 @@ def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
     except ApiError as error:
         if error.reason == "Forbidden":
             Preflight(cluster, spec.namespace).explain_admission(error)
+        admission.explain(error, spec.namespace)
         raise
 
 
@@ -137,8 +138,8 @@ def _create_in_namespace(cluster: Cluster, spec: HelperSpec, deadline: Deadline)
     return _posted(cluster, spec, body, deadline)
 
 
-def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline) -> Json:
-    """The pod, created. Raises ApiError.
+def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline, *, may_request: bool = True) -> Json:
+    """The pod, created; with requests where a quota wants those. Raises ApiError.
 
     After a 5xx it is asked for again (see cluster.retry), though it may have been created: then its own command, which
     no other run's pod has, says that it is this one.
@@ -149,7 +150,10 @@ def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline) 
     except ApiError as error:
         if error.reason == "AlreadyExists" and (own := _found_again(cluster, spec, body)):
             return own
-        raise
+        requesting = admission.with_requests(body, error) if may_request else None
+        if requesting is None:
+            raise
+    return _posted(cluster, spec, requesting, deadline, may_request=False)
 
 
 def _found_again(cluster: Cluster, spec: HelperSpec, body: Json) -> Json | None:
@@ -188,17 +192,6 @@ def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) 
             f"the helper pod could not be deleted: {error.message}; it ends by itself now that we are gone; "
             f"then delete what is left of it: kubectl delete pod {name} -n {namespace}"
         ) from error
-
-
-def _check_best_effort(pod: Json) -> None:
-    found = (pod.get("status") or {}).get("qosClass")
-    if found != "BestEffort":  # a LimitRange or webhook: a Guaranteed helper would take isolated CPUs
-        namespace = pod["metadata"]["namespace"]
-        raise HelperPodError(
-            f"the helper pod became {found} instead of BestEffort, which could take CPUs from the workloads; "
-            f'a LimitRange or webhook in namespace "{namespace}" gives it resources: '
-            "remove it there or choose another namespace by --helper-namespace"
-        )
 
 
 def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:

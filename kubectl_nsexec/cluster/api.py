@@ -20,6 +20,8 @@ JSON = "application/json"
 
 PATIENCE_SECONDS = 30.0
 """For how long a request is made again while the server has no time for it, or cannot answer just now: see retry."""
+NOT_COUNTED = "status unknown for quota"
+"""In a 403 of a ResourceQuota that is so new that nobody has counted for it yet (k8s.io/apiserver, resourcequota)."""
 
 PERFORMANCE_GROUP = "performance.openshift.io"
 PROFILE_VERSIONS = ("v2", "v1", "v1alpha1")

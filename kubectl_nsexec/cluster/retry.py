@@ -3,9 +3,9 @@
 A roll-out of the control plane, a leader that is elected, a load balancer that has no server left for a second: all of
 that passes. client-go repeats whatever comes with Retry-After (rest/with_retry.go); most load balancers send none.
 
-What may be repeated: after 429 and a quota's conflict everything, for nothing was done. After a 5xx it may have been
-done all the same, so only what can be done twice (RFC 9110, 9.2.2), and a creation that names its object: its second
-attempt is answered by AlreadyExists, and whoever asked for it looks whose the object is.
+What may be repeated: after 429, and a quota that has not counted yet, everything, for nothing was done. After a 5xx it
+may have been done all the same, so only what can be done twice (RFC 9110, 9.2.2), and a creation that names its object:
+its second attempt is answered by AlreadyExists, and whoever asked for it looks whose the object is.
 
 It is imported only when an answer was no success.
 """
@@ -16,6 +16,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from kubectl_nsexec.cluster.api import NOT_COUNTED
 from kubectl_nsexec.errors import ApiError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def repeated(attempt: Callable[[], T], error: ApiError, *, twice: bool, patience
 
 def may_pass(error: ApiError, *, twice: bool) -> bool:
     """Whether the request that ``error`` is the answer to may be made again, with hope."""
-    if error.http_status == _BUSY:
+    if error.http_status == _BUSY or NOT_COUNTED in error.message:
         return True
     if error.http_status == _CONFLICT:  # another pod was counted at the same moment; nothing was created
         return error.reason == "Conflict" and "resourcequotas" in error.message

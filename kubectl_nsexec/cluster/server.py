@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from kubectl_nsexec.cluster.answers import api_error, cut_off, unreachable
-from kubectl_nsexec.cluster.api import JSON, PATIENCE_SECONDS
+from kubectl_nsexec.cluster.api import JSON, NOT_COUNTED, PATIENCE_SECONDS
 from kubectl_nsexec.cluster.dial import dialler
 from kubectl_nsexec.cluster.exchange import RETRY_AFTER, Exchange
 from kubectl_nsexec.cluster.upgrade import upgraded
@@ -37,7 +37,7 @@ _REQUEST_SECONDS = 30.0
 _UPGRADE_PATIENCE_SECONDS = 15.0
 """Less than a request's: what a proxy answers to every WebSocket looks the same as what it answers for a moment."""
 _LEAST_RETRIED = 409
-"""No answer with a status below this passes: retry need not be asked."""
+"""Hardly an answer with a status below this passes: retry need not be asked."""
 
 
 class KubernetesCluster:
@@ -90,7 +90,7 @@ class KubernetesCluster:
         try:
             return attempt()
         except ApiError as error:
-            if error.http_status < _LEAST_RETRIED:
+            if error.http_status < _LEAST_RETRIED and NOT_COUNTED not in error.message:
                 raise
             from kubectl_nsexec.cluster import retry  # noqa: PLC0415 - a run without a failure does not need it
 

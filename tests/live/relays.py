@@ -49,7 +49,7 @@ class ConnectProxy:
             self.asked.append(head.decode())
             with socket.create_connection((_LOCAL, int(head.split()[1].rpartition(b":")[2]))) as upstream:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _both_ways(client, upstream, self.flowing)
+                both_ways(client, upstream, self.flowing)
 
 
 def _copy(source: socket.socket, sink: socket.socket, flowing: threading.Event | None) -> None:
@@ -96,10 +96,11 @@ def _forward_all(server: socket.socket, port: int) -> None:
 
 def _forward(client: socket.socket, port: int) -> None:
     with client, suppress(OSError), socket.create_connection((_LOCAL, port)) as upstream:
-        _both_ways(client, upstream)
+        both_ways(client, upstream)
 
 
-def _both_ways(one: socket.socket, other: socket.socket, flowing: threading.Event | None = None) -> None:
+def both_ways(one: socket.socket, other: socket.socket, flowing: threading.Event | None = None) -> None:
+    """Until either end is done, which ends both."""
     there = threading.Thread(target=_copy, args=(one, other, flowing), daemon=True)
     there.start()
     _copy(other, one, flowing)

@@ -46,24 +46,79 @@ def made(kubectl: Program, nsexec: Program, target: Pod, helpers: str) -> Iterat
         kubectl.ok("delete", "-n", helpers, "-f", "-", "--ignore-not-found", stdin=content)
 
 
-@pytest.mark.parametrize(("cpus", "quality"), [("1", "Guaranteed"), ("100m", "Guaranteed"), (None, "Burstable")])
-def test_a_limit_range_that_gives_the_helper_resources_is_refused(
+def limit_range(**limits: dict[str, str]) -> dict[str, Any]:
+    """A LimitRange for containers."""
+    spec = {"limits": [{"type": "Container", **limits}]}
+    return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "all"}, "spec": spec}
+
+
+def quota(**hard: str) -> dict[str, Any]:
+    """A ResourceQuota; ``requests_cpu`` is requests.cpu."""
+    spec = {"hard": {name.replace("_", "."): value for name, value in hard.items()}}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "guard"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"cpu": "1", "memory": "64Mi"}, "the helper pod became Guaranteed instead of BestEffort"),
+        ({"cpu": "100m", "memory": "64Mi"}, "the helper pod became Guaranteed instead of BestEffort"),
+        ({"cpu": "1"}, "the helper pod has a CPU limit (1)"),
+    ],
+)
+def test_a_limit_range_that_makes_the_helper_a_danger_is_refused(
     nsexec: Program,
     target: Pod,
     made: Create,
     helpers: str,
-    cpus: str | None,
-    quality: str,
+    limits: dict[str, str],
+    words: str,
 ) -> None:
     """A Guaranteed helper of whole CPUs would be given isolated ones: it goes before it runs."""
-    limits: dict[str, Any] = {"type": "Container", "defaultRequest": {"memory": "16Mi"}}
-    if cpus:
-        limits = {"type": "Container", "default": {"cpu": cpus, "memory": "64Mi"}}
-    made({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "all"}, "spec": {"limits": [limits]}})
+    made(limit_range(default=limits))
     done = nsexec(target.name, "-n", target.namespace, "--", "echo", "started")
     assert (done.status, done.stdout) == (_OWN_FAILURE, b"")
-    assert f"the helper pod became {quality} instead of BestEffort" in done.stderr
-    assert f'a LimitRange or webhook in namespace "{helpers}" gives it resources' in done.stderr
+    assert words in done.stderr
+    assert f'LimitRange "all" in namespace "{helpers}" gives it resources: exempt a namespace' in done.stderr
+    assert "--via ssh" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        limit_range(defaultRequest={"memory": "16Mi"}),
+        limit_range(defaultRequest={"cpu": "10m", "memory": "16Mi"}, default={"memory": "256Mi"}),
+        quota(requests_cpu="1", requests_memory="1Gi"),
+        quota(pods="5"),
+    ],
+    ids=["requests by default", "a limit of memory", "a quota of requests", "a quota of pods"],
+)
+def test_a_policy_that_does_no_harm_is_lived_with(
+    nsexec: Program, target: Pod, made: Create, policy: dict[str, Any]
+) -> None:
+    """The helper becomes Burstable, which is given no CPUs of its own."""
+    made(policy)
+    done = nsexec(target.name, "-n", target.namespace, "--", "echo", "started")
+    assert (done.status, done.stdout) == (0, b"started\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (quota(limits_cpu="2"), 'ResourceQuota "guard" of namespace "{}" wants what a helper pod must not have'),
+        (quota(pods="0"), 'ResourceQuota "guard" of namespace "{}" leaves no room for a helper pod'),
+    ],
+    ids=["limits", "no room"],
+)
+def test_a_quota_that_cannot_be_lived_with_is_named(
+    nsexec: Program, target: Pod, made: Create, helpers: str, policy: dict[str, Any], words: str
+) -> None:
+    """After the server's own words, with the ways round it."""
+    made(policy)
+    done = nsexec(target.name, "-n", target.namespace, "--", "echo", "started")
+    assert (done.status, done.stdout) == (1, b"")
+    assert words.format(helpers) in done.stderr
+    assert "--via ssh" in done.stderr
 
 
 def test_where_images_are_always_pulled_and_none_can_be(

@@ -224,9 +224,9 @@ def test_a_strangers_pod_of_that_name_is_neither_used_nor_deleted() -> None:
 
 
 def test_a_helper_that_became_guaranteed_is_not_used() -> None:
-    """A LimitRange gave it whole CPUs: it goes before it runs, and the error names the cause."""
+    """A LimitRange gave it whole CPUs: it goes before it runs, and the error names the way."""
     fake = cluster(create=pod(qos="Guaranteed"))
-    with pytest.raises(HelperPodError, match="Guaranteed instead of BestEffort.*LimitRange"):
+    with pytest.raises(HelperPodError, match="Guaranteed instead of BestEffort.*webhook or policy.*--via ssh"):
         run(fake)
     assert fake.calls == [f"POST {PODS}", DELETED]
 

@@ -78,6 +78,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (504, "Timeout", "", "", False, True),
         (501, "", "", "", False, False),
         (403, "Forbidden", "", "", False, False),
+        (403, "Forbidden", "status unknown for quota: q, resources: pods", "", True, True),
         (404, "NotFound", "", "1", False, False),
         (401, "Unauthorized", "", "", False, False),
         (0, "", "connection refused", "", False, False),
@@ -227,6 +228,13 @@ def test_an_answer_that_passes_is_waited_out(ask: Callable[[KubernetesCluster], 
     with raw_server(*replies) as asked:
         ask(asked.cluster())
     assert len(asked.asked) == 3
+
+
+def test_a_quota_that_is_too_new_to_have_counted_is_waited_for() -> None:
+    """A policy has generated it along with the namespace, a moment ago."""
+    new = answer(403, 'pods "p" is forbidden: status unknown for quota: q, resources: pods', "Forbidden")
+    with raw_server([new, OK]) as asked:
+        post(asked.cluster())
 
 
 @pytest.mark.parametrize("ask", [get, post, delete, watch, upgrade], ids=lambda ask: ask.__name__)
