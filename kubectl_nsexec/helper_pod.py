@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import admission, rights
+from kubectl_nsexec import rights
 from kubectl_nsexec.caretaker import Caretaker
 from kubectl_nsexec.cluster.api import PATIENCE_SECONDS, delete_pod, pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
@@ -65,7 +65,7 @@ def running(
                     caretaker.gone(spec.namespace, spec.name)
                 raise
             may_exist, uid = True, pod["metadata"].get("uid")
-        admission.check_resources(cluster, pod)
+        _check_resources(cluster, pod)
         yield wait_until_running(cluster, pod, deadline)
     except BaseException as first:
         with interrupts.deferred():
@@ -113,6 +113,8 @@ def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
     except ApiError as error:
         if error.reason == "Forbidden":
             Preflight(cluster, spec.namespace).explain_admission(error)
+        from kubectl_nsexec import admission  # noqa: PLC0415 - of few runs
+
         admission.explain(error, spec.namespace)
         raise
 
@@ -150,6 +152,8 @@ def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline, 
     except ApiError as error:
         if error.reason == "AlreadyExists" and (own := _found_again(cluster, spec, body)):
             return own
+        from kubectl_nsexec import admission  # noqa: PLC0415 - as above
+
         requesting = admission.with_requests(body, error) if may_request else None
         if requesting is None:
             raise
@@ -192,6 +196,13 @@ def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) 
             f"the helper pod could not be deleted: {error.message}; it ends by itself now that we are gone; "
             f"then delete what is left of it: kubectl delete pod {name} -n {namespace}"
         ) from error
+
+
+def _check_resources(cluster: Cluster, pod: Json) -> None:
+    if (pod.get("status") or {}).get("qosClass") != "BestEffort":
+        from kubectl_nsexec import admission  # noqa: PLC0415 - as above
+
+        admission.check_resources(cluster, pod)
 
 
 def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:

@@ -15,7 +15,6 @@ from hashlib import sha1
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.cluster.answers import not_upgraded
 from kubectl_nsexec.cluster.connection import V4_PROTOCOL, V5_PROTOCOL, WebSocketConnection
 from kubectl_nsexec.cluster.exchange import RETRY_AFTER, send
 
@@ -58,6 +57,8 @@ def _upgraded(connection: HTTPConnection, target: str, headers: Headers) -> WebS
     with HTTPResponse(link, method="GET") as answer:
         answer.begin()
         if answer.status != _SWITCHING_PROTOCOLS:
+            from kubectl_nsexec.cluster.pages import not_upgraded  # noqa: PLC0415 - of few answers
+
             raise not_upgraded(answer.status, answer.read(_ERROR_BYTES), answer.getheader(RETRY_AFTER) or "")
         if answer.getheader("Sec-WebSocket-Accept") != _accepting(key):
             raise HTTPException("it does not answer as a WebSocket does")

@@ -84,6 +84,7 @@ PAGE = b"<!DOCTYPE html>\n<html><head><title>403 &ndash; Forbidden by\n policy</
         ("302 Found", b"", "HTTP 302 was answered instead: "),
         ("426 Upgrade Required", b"upgrade to HTTP/2", "HTTP 426 was answered instead (upgrade to HTTP/2): "),
         ("404 Not Found", PAGE, "HTTP 404 was answered instead"),
+        ("403 Forbidden", b'{"message":"no route matched"}', "HTTP 403 was answered instead (no route matched): "),
         (
             "400 Bad Request",
             b'{"kind":"Status","reason":"BadRequest","message":"Upgrade request required"}',
