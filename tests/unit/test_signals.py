@@ -107,6 +107,39 @@ def test_a_test_that_hangs_fails_and_the_others_go_on(tmp_path: Path) -> None:
     assert "threading.Event().wait()" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("minutes", "script", "status"),
+    [
+        ("1", "exit 7", 7),
+        ("1", "kill -9 $$", 137),
+        ("0.005", "exec sleep 60", 124),
+        ("0.005", "trap : TERM; read x", 124),
+    ],
+)
+def test_no_part_of_make_test_can_hang(minutes: str, script: str, status: int, tmp_path: Path) -> None:
+    """It has its own status, or 124 when its time is over."""
+    quick = tmp_path / "bounded"
+    quick.write_text((_REPOSITORY / "tools/bounded").read_text().replace("_GRACE_SECONDS = 60", "_GRACE_SECONDS = 0.1"))
+    argv = [sys.executable, str(quick), minutes, "bash", "-c", script]
+    reads, writes = os.pipe()
+    try:
+        done = subprocess.run(argv, stdin=reads, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    finally:
+        os.close(reads)
+        os.close(writes)
+    assert done.returncode == status, done.stderr
+    assert ("had not finished" in done.stderr) is (status == 124)
+
+
+def test_a_part_of_make_test_has_the_signals_of_the_whole() -> None:
+    """timeout(1) would have a hangup end it under nohup(1)."""
+    ignoring = "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv('tools/bounded', {})"
+    words = ["bounded", "1", "cat", "/proc/self/status"]
+    argv = [sys.executable, "-c", ignoring.format(words)]
+    done = subprocess.run(argv, cwd=_REPOSITORY, capture_output=True, text=True, check=True, timeout=_SECONDS)
+    assert "SigIgn:\t0000000000000001" in done.stdout
+
+
 def test_every_test_has_a_time(pytestconfig: pytest.Config) -> None:
     """By pyproject.toml, where its folder or the test itself has no other; and by the way that lets others go on."""
     assert float(pytestconfig.getini("timeout")) > 0
