@@ -11,9 +11,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubectl_nsexec import devices
+from kubectl_nsexec import capabilities, devices
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
+from kubectl_nsexec.proc import RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
 from kubectl_nsexec.seccomp import UNFILTERED, Filter, compile_filter, compiled_by_crun
 
 if TYPE_CHECKING:
@@ -71,12 +71,31 @@ def of_target(facts: TargetFacts, architecture: str) -> Identity:
     ``architecture``: the node's, ``amd64`` and so on. Raises AgentError (code ``identity``).
     """
     if not facts.spec:
-        return from_proc(facts.status, facts.environ, facts.limits, facts.cwd)
+        return _granted(from_proc(facts.status, facts.environ, facts.limits, facts.cwd), facts)
     try:
         config = json.loads(facts.spec)
     except ValueError as error:
         raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
-    return from_spec(config, architecture, runtime_limits=facts.limits, crun_filter=facts.crun_filter)
+    return _granted(from_spec(config, architecture, runtime_limits=facts.limits, crun_filter=facts.crun_filter), facts)
+
+
+def _granted(who: Identity, facts: TargetFacts) -> Identity:
+    """WHO without the capabilities that cannot be had on this node, and a line about these; runtimes go on as well."""
+    given, missed = facts.capabilities, who.bounding | who.permitted | who.inheritable
+    if who.user_namespace:
+        # Whoever joins one has all that the kernel knows, whatever they had outside (user_namespaces(7)).
+        given |= capabilities.bounding_of(facts.status)
+    missed &= ~given
+    if not missed:
+        return who
+    return who._replace(
+        bounding=who.bounding & given,
+        permitted=who.permitted & given,
+        effective=who.effective & given,
+        inheritable=who.inheritable & given,
+        ambient=who.ambient & given,
+        lacks=(*who.lacks, capabilities.missed(missed, capabilities.bounding_of(facts.status))),
+    )
 
 
 def from_spec(
@@ -92,7 +111,7 @@ def from_spec(
     try:
         process = config["process"]
         user = process["user"]
-        sets = {str(name): _mask(caps) for name, caps in (process.get("capabilities") or {}).items()}
+        sets, unknown = capabilities.of_spec(process.get("capabilities") or {})
         limits = parse_limits(runtime_limits) | dict(map(_rlimit, process.get("rlimits") or []))
         linux = config.get("linux") or {}
         profile = linux.get("seccomp")
@@ -118,6 +137,7 @@ def from_spec(
             apparmor=_bytes(process.get("apparmorProfile") or ""),
             user_namespace=any(space["type"] == "user" for space in linux.get("namespaces") or []),
             devices=devices.allowed((linux.get("resources") or {}).get("devices") or []),
+            lacks=unknown,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _doubt(f"the runtime's config.json cannot be understood: {error!r}") from error
@@ -170,13 +190,18 @@ def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
 
 
 def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:
-    """The last one of equal keys wins, as in runc (libcontainer/env.go)."""
+    """What crun makes of them by putenv(3): the last one of equal keys wins, an entry without "=" takes its key back.
+
+    runc's does the same with every list that it takes (libcontainer/env.go); with an entry that has no key or no "="
+    it starts no container.
+    """
     env: dict[bytes, bytes] = {}
     for pair in pairs:
         key, separator, _ = pair.partition(b"=")
-        if not key or not separator:
-            raise ValueError(f"{pair!r} is not an environment variable")
-        env[key] = pair
+        if separator:
+            env[key] = pair
+        else:
+            env.pop(key, None)
     return tuple(env.values())
 
 
@@ -184,15 +209,6 @@ def _filter(profile: dict[str, Any] | None, crun_filter: bytes, architecture: st
     if crun_filter:
         return compiled_by_crun(crun_filter, profile or {}, architecture)
     return compile_filter(profile, architecture) if profile else UNFILTERED
-
-
-def _mask(names: list[str] | None) -> int:
-    mask = 0
-    for name in names or []:
-        if name not in CAPABILITY_NUMBERS:
-            raise ValueError(f"unknown capability {name}")
-        mask |= 1 << CAPABILITY_NUMBERS[name]
-    return mask
 
 
 def _rlimit(entry: dict[str, Any]) -> tuple[int, tuple[int, int]]:

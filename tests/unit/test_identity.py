@@ -117,6 +117,33 @@ def test_no_capabilities_in_the_spec_are_no_capabilities() -> None:
     assert (who.bounding, who.permitted, who.effective, who.inheritable, who.ambient) == (0, 0, 0, 0, 0)
 
 
+def test_a_capability_that_nobody_knows_is_left_out_and_said() -> None:
+    """As the runtimes do, which warn and start the container: each name once, whatever sets it is in."""
+    names = ["CAP_FROM_THE_FUTURE", "CAP_CHOWN", "cap_kill"]
+    who = from_spec(changed(CONTAINERD_ROOT, capabilities={"bounding": names, "permitted": names}), "amd64")
+    assert (who.bounding, who.permitted, who.effective) == (1, 1, 0)
+    assert who.lacks == (
+        "the command lacks CAP_FROM_THE_FUTURE and cap_kill: no capability of that name is known here",
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "variables"),
+    [
+        (["PATH=/bin", "FOO"], (b"PATH=/bin",)),
+        (["FOO=1", "FOO"], ()),
+        (["FOO=1", "FOO", "FOO=2"], (b"FOO=2",)),
+        (["FOO", "FOO=2"], (b"FOO=2",)),
+        (["=odd", "A=1"], (b"=odd", b"A=1")),
+        (["", "A=1"], (b"A=1",)),
+        (["A=1", "B=2", "A=3=4"], (b"A=3=4", b"B=2")),
+    ],
+)
+def test_the_environment_is_what_putenv_makes_of_the_list(entries: list[str], variables: tuple[bytes, ...]) -> None:
+    """crun hands each entry to putenv(3), so one without "=" is no error: it takes the variable back."""
+    assert from_spec(changed(CONTAINERD_ROOT, env=entries), "amd64").env == variables
+
+
 def test_an_empty_directory_is_the_root() -> None:
     """Images without WORKDIR start in /."""
     assert from_spec(changed(CONTAINERD_ROOT, cwd=""), "amd64").cwd == b"/"
@@ -130,11 +157,11 @@ def test_an_empty_directory_is_the_root() -> None:
         {"process": None},
         {"process": {"user": {"uid": 0}}},
         changed(CONTAINERD_ROOT, user={"uid": "root", "gid": 0}),
-        changed(CONTAINERD_ROOT, capabilities={"bounding": ["CAP_FROM_THE_FUTURE"]}),
+        changed(CONTAINERD_ROOT, capabilities={"bounding": 7}),
+        changed(CONTAINERD_ROOT, capabilities=["CAP_CHOWN"]),
         changed(CONTAINERD_ROOT, rlimits=[{"type": "RLIMIT_BEER", "soft": 1, "hard": 1}]),
         changed(CONTAINERD_ROOT, rlimits=[{"type": "RLIMIT_NOFILE"}]),
-        changed(CONTAINERD_ROOT, env=["NOVALUE"]),
-        changed(CONTAINERD_ROOT, env=["=novalue"]),
+        changed(CONTAINERD_ROOT, env=[7]),
     ],
 )
 def test_a_spec_that_is_not_understood_stops_the_run(spec: Any) -> None:  # noqa: ANN401 - broken JSON

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity import from_proc, from_spec, of_target
-from kubectl_nsexec.proc import RLIM_INFINITY
+from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
 from tests.unit.fakes import FACTS
 
 if TYPE_CHECKING:
@@ -125,3 +125,44 @@ def test_the_spec_comes_before_the_init() -> None:
     assert of_target(facts(b""), "amd64").uid == 1001
     with pytest.raises(AgentError, match="not JSON"):
         of_target(facts(b"{"), "amd64")
+
+
+CHOWN, PERFMON = 1, 1 << CAPABILITY_NUMBERS["CAP_PERFMON"]
+NEW = 1 << 43
+SETS = {kind: ["CAP_CHOWN", "CAP_PERFMON"] for kind in ("bounding", "permitted", "effective", "inheritable", "ambient")}
+
+
+@pytest.mark.parametrize(
+    ("helper", "init", "own_users", "line"),
+    [
+        (CHOWN, CHOWN, False, "lacks CAP_PERFMON: the container's spec has it, but this node does not grant it"),
+        (CHOWN, 0, False, "this node does not grant it"),
+        (CHOWN, CHOWN | PERFMON, False, "the helper was not given it on this node"),
+        (CHOWN, CHOWN, True, "this node does not grant it"),
+        (CHOWN, CHOWN | PERFMON, True, ""),
+        (0, CHOWN | PERFMON, True, ""),
+        (CHOWN | PERFMON, 0, False, ""),
+    ],
+)
+def test_a_capability_that_cannot_be_had_here_is_left_out_and_said(
+    *, helper: int, init: int, own_users: bool, line: str
+) -> None:
+    """Out of all five sets, in one line; a user namespace gives its root what the helper itself has not."""
+    spec = {
+        "process": SPEC["process"] | {"capabilities": SETS},
+        "linux": {"namespaces": [{"type": "user"}] if own_users else []},
+    }
+    status = STATUS.replace(b"00000000a80425fb", b"%016x" % init)
+    who = of_target(facts(json.dumps(spec).encode())._replace(capabilities=helper, status=status), "amd64")
+    expected = CHOWN if line else CHOWN | PERFMON
+    assert {getattr(who, kind) for kind in SETS} == {expected}
+    assert len(who.lacks) == bool(line)
+    assert line in "".join(who.lacks)
+
+
+def test_what_the_init_has_and_we_cannot_give_is_left_out_too() -> None:
+    """Also where /proc stands in for the spec, and for a capability that is newer than this program."""
+    status = STATUS.replace(b"00000000a80425fb", b"%016x" % (CHOWN | NEW))
+    who = of_target(facts(b"")._replace(capabilities=0x4400 | CHOWN, status=status), "amd64")
+    assert (who.bounding, who.permitted) == (CHOWN, 0x4400)
+    assert "the command lacks capability 43: the container has it" in "".join(who.lacks)
