@@ -94,6 +94,7 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
         environ=_blob(fields, "environ"),
         limits=_blob(fields, "limits"),
         crun_filter=_blob(fields, "crun_filter"),
+        devices_list=_blob(fields, "devices_list"),
         cwd=_blob(fields, "cwd"),
         root=_blob(fields, "root"),
         capabilities=int(_text(fields, "capabilities"), 16),

@@ -29,7 +29,8 @@ _FILTERED = "2"
 
 _NO_FILTER = ("the command has no seccomp filter, as the container has: the runtime's config.json cannot be read",)
 _USUAL_DEVICES = (
-    "the command can open no device but those that every container has: the runtime's config.json cannot be read",
+    "the command can open no device but those that every container has, or that the container's cgroup tells of: "
+    "the runtime's config.json cannot be read"
 )
 
 
@@ -71,12 +72,25 @@ def of_target(facts: TargetFacts, architecture: str) -> Identity:
     ``architecture``: the node's, ``amd64`` and so on. Raises AgentError (code ``identity``).
     """
     if not facts.spec:
-        return _granted(from_proc(facts.status, facts.environ, facts.limits, facts.cwd), facts)
+        config, who = {}, from_proc(facts.status, facts.environ, facts.limits, facts.cwd)
+    else:
+        try:
+            config = json.loads(facts.spec)
+        except ValueError as error:
+            raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
+        who = from_spec(config, architecture, runtime_limits=facts.limits, crun_filter=facts.crun_filter)
+    return _granted(who if facts.cgroup == "v2" else _by_list(who, config, facts.devices_list), facts)
+
+
+def _by_list(who: Identity, config: dict[str, Any], listed: bytes) -> Identity:
+    """WHO on cgroup v1, with the devices that the container's own folder lists, else those of its CONFIG."""
     try:
-        config = json.loads(facts.spec)
+        words = devices.on_v1(_device_rules(config), listed)
     except ValueError as error:
-        raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
-    return _granted(from_spec(config, architecture, runtime_limits=facts.limits, crun_filter=facts.crun_filter), facts)
+        raise _doubt(f"the list of the container's devices cannot be understood: {error!r}") from error
+    return who._replace(
+        devices=words, lacks=tuple(line for line in who.lacks if not (listed and line == _USUAL_DEVICES))
+    )
 
 
 def _granted(who: Identity, facts: TargetFacts) -> Identity:
@@ -136,7 +150,7 @@ def from_spec(
             selinux=_bytes(process.get("selinuxLabel") or ""),
             apparmor=_bytes(process.get("apparmorProfile") or ""),
             user_namespace=any(space["type"] == "user" for space in linux.get("namespaces") or []),
-            devices=devices.allowed((linux.get("resources") or {}).get("devices") or []),
+            devices=devices.in_order(_device_rules(config)),
             lacks=unknown,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -170,7 +184,7 @@ def from_proc(status: bytes, environ: bytes, limits: bytes, cwd: bytes) -> Ident
             rlimits=rlimits,
             env=tuple(parse_environ(environ).values()),
             source=SOURCE_PROC,
-            lacks=(*(_NO_FILTER if fields.get("Seccomp") == _FILTERED else ()), *_USUAL_DEVICES),
+            lacks=(*(_NO_FILTER if fields.get("Seccomp") == _FILTERED else ()), _USUAL_DEVICES),
         )
     except (KeyError, IndexError, ValueError) as error:
         # No default for anything that is missing: a wrong guess here would be too many rights.
@@ -187,6 +201,10 @@ def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
     if term is None and runtime != "containerd" and len(others) < len(identity.env):
         return identity
     return identity._replace(env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
+
+
+def _device_rules(config: dict[str, Any]) -> list[dict[str, Any]]:
+    return ((config.get("linux") or {}).get("resources") or {}).get("devices") or []
 
 
 def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:

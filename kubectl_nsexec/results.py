@@ -80,6 +80,8 @@ class TargetFacts(NamedTuple):
     sources: NodeFiles = NodeFiles()
     crun_filter: bytes = b""
     """The seccomp filter that crun compiled for the container; empty without one, and where the runtime is another."""
+    devices_list: bytes = b""
+    """What the container's own device cgroup allows (``devices.list``); empty on cgroup v2, which has no such list."""
 
 
 class Started(NamedTuple):

@@ -86,11 +86,15 @@ look() { # $1: folder of a process → $state $parent $uid $pids $rights $mask f
 own_mask() { look "$NSEXEC_PROC/self" || fail node "cannot read $NSEXEC_PROC/self/status"; }
 
 find_hierarchy() { # → $version, $base: where cpusets are, $own: our path there, $above and $slices: what precedes kubepods
-  version=v1 base=$NSEXEC_CGROUP/cpuset own=''
+  version=v1 base=$NSEXEC_CGROUP/cpuset own='' own_devices='' stray=''
   [ ! -e "$NSEXEC_CGROUP/cgroup.controllers" ] || version=v2 base=$NSEXEC_CGROUP
   while IFS=: read -r _ controllers path; do
     case $version,$controllers, in v2,, | v1,cpuset,* | v1,*,cpuset,*) own=$path ;; esac
+    case ,$controllers, in *,devices,*) own_devices=$path ;; esac
   done 2>/dev/null <"$NSEXEC_PROC/self/cgroup"
+  # Kubelet with the systemd driver, runtime with cgroupfs (kubeadm's classic mistake): the runtime takes the name that
+  # is meant for systemd, SLICE:PREFIX:ID, for a folder below its own cgroup. The kubelet's folder of the pod stays empty.
+  case ${own##*/} in *kubepods*.slice:*:*) stray=$base${own%:*}: ;; esac
   above=${own%%kubepods*}
   # From inside a cgroup namespace the path says nothing about what is above it.
   case $own in */../* | */..) above='' ;; *kubepods*) ;; *) above='' ;; esac
@@ -98,16 +102,20 @@ find_hierarchy() { # → $version, $base: where cpusets are, $own: our path ther
 }
 
 find_pod() { # $1: pod UID → $pod: its cgroup folder; false when there is none
-  escaped=$1
+  escaped=$1 top=$above
   while [ "$escaped" != "${escaped#*-}" ]; do escaped=${escaped%%-*}_${escaped#*-}; done
-  for qos in '' burstable besteffort; do
-    leaf=${slices}kubepods${qos:+-$qos}
-    for pod in "$base$above/${slices}kubepods.slice/${qos:+$leaf.slice/}$leaf-pod$escaped.slice" \
-      "$base$above/kubepods/${qos:+$qos/}pod$1"; do
-      [ ! -d "$pod" ] || return 0
+  while :; do
+    for qos in '' burstable besteffort; do
+      leaf=${slices}kubepods${qos:+-$qos}
+      for pod in "$base$top/${slices}kubepods.slice/${qos:+$leaf.slice/}$leaf-pod$escaped.slice" \
+        "$base$top/kubepods/${qos:+$qos/}pod$1"; do
+        [ ! -d "$pod" ] || return 0
+      done
     done
+    # What precedes the name of a stray container is the runtime's: the kubelet's folders are somewhere above it.
+    [ -n "$stray" ] && [ -n "$top" ] || return 1
+    top=${top%/*}
   done
-  return 1
 }
 
 put() { echo "$1" 2>/dev/null >"$2"; } # $1: text, $2: kernel file
@@ -134,6 +142,7 @@ make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own
 
 find_devices() { # → $devices: our container's own folder of them, on v1
   devices=$NSEXEC_CGROUP/devices${pod#"$base"}/${own##*"/${pod##*/}/"}
+  [ -z "$stray" ] || devices=$NSEXEC_CGROUP/devices$own_devices
 }
 
 make_devices_folder() { # $1: name → $devices: where the last link says which devices the session may use; we are in it

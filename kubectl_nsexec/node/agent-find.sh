@@ -9,8 +9,27 @@ SHOWN=20 # processes in a list
 
 find_container() { # $1: container ID → $container: its cgroup folder; exact names only, for conmon's carries the ID too
   for name in "crio-$1.scope" "cri-containerd-$1.scope" "docker-$1.scope" "$1" "crio-$1"; do
-    container=$pod/$name
+    container=$pod/$name within=/${pod##*/}/$name/
     [ ! -d "$container" ] || return 0
+  done
+  return 1
+}
+
+find_stray() { # $1: container ID, after find_pod → $container, where the kubelet's driver is systemd's and the runtime's is not
+  # Beside our own, or, where that says nothing, below the cgroup of any service: a container's own folders lie deeper.
+  set -- "$1" "$base"/ "$base"/*/ "$base"/*/*/
+  [ -z "$stray" ] || set -- "$1" "${stray%/*}/"
+  stray_id=$1
+  shift
+  for place in "$@"; do
+    case ${place#"$base"} in *kubepods*) continue ;; esac
+    for qos in '' -burstable -besteffort; do
+      for prefix in cri-containerd crio docker; do
+        name=${slices}kubepods$qos-pod$escaped.slice:$prefix:$stray_id
+        container=$place$name within=/$name/
+        [ ! -d "$container" ] || return 0
+      done
+    done
   done
   return 1
 }
@@ -24,8 +43,8 @@ age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22);
   [ -n "$started" ]
 }
 
-find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process; false when there is none
-  pid='' oldest=''
+find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process, $home_of_init: its cgroup; false when there is none
+  pid='' oldest='' home_of_init=-
   for procs in "$container"/cgroup.procs "$container"/*/cgroup.procs "$container"/*/*/cgroup.procs \
     "$container"/*/*/*/cgroup.procs; do
     [ -r "$procs" ] || continue
@@ -35,10 +54,10 @@ find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process; fal
       if [ "$1" = 1 ]; then
         age "$candidate" || continue
         [ -z "$oldest" ] || [ "$started" -lt "$oldest" ] || continue
-        oldest=$started pid=$candidate
+        oldest=$started pid=$candidate home_of_init=${procs%/*}
       else
         # Two numbers, ours and 1: three would be the first process of a container inside the container.
-        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate && return 0 ;; esac
+        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate home_of_init=${procs%/*} && return 0 ;; esac
       fi
     done <"$procs"
   done
@@ -49,7 +68,7 @@ still_there() { # in the target's /proc folder; true when it lives, in the conta
   look . || return 1
   case $state in Z | X) return 1 ;; esac
   while read -r line; do
-    case $line/ in *"/${pod##*/}/${container##*/}/"*) return 0 ;; esac
+    case $line/ in *"$within"*) return 0 ;; esac
   done 2>/dev/null <cgroup
   return 1
 }
@@ -149,6 +168,20 @@ find_crun_filter() { # $1: container ID → $crun_filter: what crun compiled for
   for crun_filter in "$NSEXEC_HOST/run/crun/$1/seccomp.bpf" "$NSEXEC_HOST/run/containerd/runc/k8s.io/$1/seccomp.bpf"; do
     [ ! -r "$crun_filter" ] || return 0
   done
+}
+
+find_devices_list() { # in the target's /proc folder → $devices_list: what its container may, on v1; empty or a name of nothing elsewhere
+  devices_list=''
+  [ "$version" = v1 ] || return 0
+  devices_list=$NSEXEC_CGROUP/devices${container#"$base"}/devices.list
+  [ ! -e "$devices_list" ] || return 0
+  # A stray container has the same name in each hierarchy, but not the same place.
+  while IFS=: read -r _ controllers path; do
+    case ,$controllers,$path/ in
+    *,devices,*/../*) ;;
+    *,devices,*"$within") devices_list=$NSEXEC_CGROUP/devices$path/devices.list ;;
+    esac
+  done 2>/dev/null <cgroup
 }
 
 find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would take its own, which knows no cgroup namespace

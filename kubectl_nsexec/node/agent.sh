@@ -54,7 +54,7 @@ hold() {
   [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || put "$cut" "$pod/cpuset.cpus"
   # Twice: on cgroup v1 a child must fit its parent, so the outer one may be refused before the inner one.
   for _ in 1 2; do
-    for container in "$pod"/*/*/ "$pod"/*/; do
+    for container in "$pod"/*/*/ "$pod"/*/ ${stray:+"$stray"*/}; do
       container=${container%/}
       case $container in "$pod"/nsexec-*) continue ;; esac
       [ ! -e "$container/cpuset.cpus" ] || put "$cut" "$container/cpuset.cpus"
@@ -74,6 +74,7 @@ hold() {
 
   make_folder keep
   outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
+  [ -z "$stray" ] || outer=$leaf
   set -- "$outer/cpuset.cpus"
   [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || set -- "$@" "$pod/cpuset.cpus"
   [ "$leaf" = "$outer" ] || [ ! -e "$leaf/cpuset.cpus" ] || set -- "$@" "$leaf/cpuset.cpus"
@@ -123,13 +124,15 @@ stand() { # → $pinned, $own_rights: our own CPUs, which have to be of $cut
 }
 
 tell_target() {
-  filter=''
+  filter='' listed=''
   [ ! -r "$crun_filter" ] || filter=$(base64 -w0 <"$crun_filter")
+  [ ! -r "$devices_list" ] || listed=$(base64 -w0 <"$devices_list")
   # base64 in each of these parentheses is all that is in them: then the shell starts one process for it, not two.
   say "\"event\":\"target\",\"pid\":$pid,\"inner\":$inner,\"entry_mask\":\"$entry_mask\",\"mask\":\"$pinned\",\
 \"target_mask\":\"$target_mask\",\"online\":\"$online\",\"capabilities\":\"$own_rights\",\
 \"pin\":\"folder\",\"cgroup\":\"$version\",\"status\":\"$status\",\"environ\":\"$environ\",\"limits\":\"$limits\",\
 \"spec\":\"$(base64 -w0 2>/dev/null <"$spec")\",\"crun_filter\":\"$filter\",\
+\"devices_list\":\"$listed\",\
 \"cwd\":\"$(readlink -n cwd | base64 -w0)\",\"root\":\"$root\",\
 \"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
 }
@@ -151,8 +154,11 @@ enter() {
   make_devices_folder "$id"
   stand
 
-  find_pod "$pod_uid" || fail no-target "no cgroup folder of pod $pod_uid below $base$above"
-  find_container "$container_id" || fail no-target "no cgroup folder of container $container_id in $pod"
+  if ! find_pod "$pod_uid"; then
+    find_stray "$container_id" || fail no-target "no cgroup folder of pod $pod_uid below $base$above"
+  elif ! find_container "$container_id"; then
+    find_stray "$container_id" || fail no-target "no cgroup folder of container $container_id in $pod"
+  fi
   find_init "$host_pid" || fail no-target "no live first process of container $container_id in $container"
   cd "$NSEXEC_PROC/$pid" 2>/dev/null && still_there || fail no-target "the container's process $pid has just ended"
   target_mask=$mask init=$pid
@@ -161,6 +167,7 @@ enter() {
   check_cpus "$target_mask" "$pinned"
   find_spec "$container_id" "$parent"
   find_crun_filter "$container_id"
+  find_devices_list
   # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
   status=$(base64 -w0 2>/dev/null <status) environ='' limits=$(base64 -w0 2>/dev/null <"$NSEXEC_PROC/$parent/limits")
   # Its environment is memory of its own: to read it may wait for its lock, and be as much as it likes.
@@ -205,7 +212,7 @@ enter() {
   kill_file=$folder/cgroup.kill
   [ -e "$kill_file" ] || kill_file=-
   exec "$nsenter" "$@" -- "$NSEXEC_RUN/last-link" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
-    "$init" "$files" "$devices"
+    "$init" "$files" "$devices" "$home_of_init"
 }
 
 agent=$NSEXEC_AGENT

@@ -165,7 +165,7 @@ static void give_streams(const struct identity *identity, const struct users *us
 int enter(char **words)
 {
     const char *cpus = words[0], *size = words[1], *lease = words[2], *kill_file = words[3], *first = words[4];
-    const char *node_root = strcmp(words[5], "-") ? words[5] : NULL, *devices = words[6];
+    const char *node_root = strcmp(words[5], "-") ? words[5] : NULL, *devices = words[6], *container = words[7];
     static struct session session;
     static struct identity identity;
     uint64_t bytes;
@@ -188,7 +188,7 @@ int enter(char **words)
         fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
     /* Before anything of the container is opened: ours, too, is an access to whatever device may lie there. */
-    devices_confine(identity.devices, devices);
+    devices_confine(identity.devices, devices, container);
     session.target = watch_target(first);
     session.own_proc = node_root != NULL;
     session.users.space = -1;

@@ -1,7 +1,7 @@
 /*
  * The last link of nsexec on the node: a static program without dependencies.
  *
- *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|- DEVICES_FOLDER|-
+ *   last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|- DEVICES_FOLDER|- CONTAINER_FOLDER|-
  *                                                                 one session, in /proc/PID
  *   last-link guard NONCE HOME TOP|- RUN PROGRAM ARGUMENT...      the lease and the session where there is no helper pod
  *   last-link door DOOR POD DEVICES_FOLDER|- IDLE LIFE HELD       waits for sessions in a helper that is kept
@@ -23,7 +23,7 @@
 int main(int count, char **words)
 {
     static const char usage[] =
-        "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT DEVICES_FOLDER\n"
+        "usage: last-link enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE FIRST_PID ROOT DEVICES_FOLDER CONTAINER_FOLDER\n"
         "       last-link guard NONCE HOME TOP RUN PROGRAM ARGUMENT...\n"
         "       last-link door DOOR POD DEVICES_FOLDER IDLE LIFE HELD\n"
         "       last-link session NONCE DOOR ID IDLE HELD PROGRAM ARGUMENT...\n"
@@ -31,7 +31,7 @@ int main(int count, char **words)
         "       last-link end DOOR\n"
                                 "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n";
 
-    if (count == 10 && !strcmp(words[1], "enter") && report_as(words[2])) {
+    if (count == 11 && !strcmp(words[1], "enter") && report_as(words[2])) {
         sealed(words);
         memset(words[2], '-', strlen(words[2])); /* what begins our lines is nobody's business (/proc/PID/cmdline) */
         return enter(words + 3);

@@ -24,13 +24,17 @@ SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", 
 
 @dataclass(frozen=True)
 class Layout:
-    """How kubelet and runtime name their cgroup folders. ``version`` v1|v2, ``driver`` systemd|cgroupfs."""
+    """How kubelet and runtime name their cgroup folders. ``version`` v1|v2, ``driver`` systemd|cgroupfs.
+
+    ``stray``: where the runtime's own cgroup is, when the kubelet's driver is systemd's and the runtime's is cgroupfs.
+    """
 
     version: str = "v2"
     driver: str = "systemd"
     runtime: str = "crio"
     above: str = ""
     slices: str = ""
+    stray: str | None = None
 
     def pod(self, uid: str, qos: str) -> str:
         """The pod's folder as /proc shows it; ``qos`` is "" for Guaranteed."""
@@ -46,6 +50,13 @@ class Layout:
         if self.driver == "systemd":
             return f"{self.runtime}-{container_id}.scope"
         return f"crio-{container_id}" if self.runtime == "crio" else container_id
+
+    def place(self, uid: str, qos: str, container_id: str) -> str:
+        """The container's folder as /proc shows it."""
+        pod = self.pod(uid, qos)
+        if self.stray is None:
+            return f"{pod}/{self.container(container_id)}"
+        return f"{self.above}{self.stray}/{pod.rpartition('/')[2]}:{self.runtime}:{container_id}"
 
 
 @dataclass
@@ -66,13 +77,14 @@ class FakeNode:
         if self.layout.version == "v2":
             (self.cgroup / "cgroup.controllers").write_text("cpuset cpu\n")
         self.helper = self.layout.pod(HELPER_UID, "besteffort")
-        self.own = f"{self.helper}/{self.layout.container(HELPER_ID)}"
+        self.own = self.layout.place(HELPER_UID, "besteffort", HELPER_ID)
+        self.folder(self.helper, "0-3")
         for name in (HELPER_ID, SANDBOX_ID):
-            self.folder(f"{self.helper}/{self.layout.container(name)}", "0-3")
+            self.folder(self.layout.place(HELPER_UID, "besteffort", name), "0-3")
         if self.layout.version == "v1":
             self.devices.mkdir(parents=True)
         self.target = self.layout.pod(TARGET_UID, self.qos)
-        self.container = f"{self.target}/{self.layout.container(TARGET_ID)}"
+        self.container = self.layout.place(TARGET_UID, self.qos, TARGET_ID)
         self.folder(self.container, "2-3")
         self.set_self(self.own)
         self.set_mask(self.mask)
@@ -104,7 +116,9 @@ class FakeNode:
         return folder
 
     def _cgroup_lines(self, path: str) -> str:
-        return f"0::{path}\n" if self.layout.version == "v2" else f"9:memory:{path}\n3:cpuset:{path}\n0::/\n"
+        if self.layout.version == "v2":
+            return f"0::{path}\n"
+        return f"9:memory:{path}\n3:cpuset:{path}\n4:devices:{path}\n0::/\n"
 
     def set_self(self, path: str) -> None:
         """What /proc/self/cgroup shows."""

@@ -150,7 +150,8 @@ def begin_with_signals(ignored: Sequence[int]) -> None:
 class Session:
     """One ``last-link enter`` into a target, with a lease that the test holds.
 
-    ``mounts``: a process whose mount namespace is the helper's; else it is the test's own. ``devices``: a cgroup.
+    ``mounts``: a process whose mount namespace is the helper's; else it is the test's own. ``devices``, ``container``:
+    the session's cgroup and the container's.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class Session:
         root: str = "-",
         mounts: int | None = None,
         devices: Path | None = None,
+        container: Path | None = None,
         pass_fds: Sequence[int] = (),
         ignored: Sequence[int] = (),
         stdout: int = subprocess.PIPE,
@@ -180,7 +182,8 @@ class Session:
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)
         words = [NONCE, cpus, str(len(blob) if size is None else size), str(lease or fifo), kill_file]
-        words += [str(target.pid if first is None else first), root, str(devices or "-")]
+        words += [str(target.pid if first is None else first), root]
+        words += [str(devices or "-"), str(container or "-")]
         command = ["nsenter", "-F", "--uts=ns/uts", "--", str(link), "enter", *words]
         if mounts is not None:
             # nsenter leaves the folder when it enters mounts

@@ -48,6 +48,7 @@ def test_go_hands_over_to_nsenter(node: FakeNode, shell: str) -> None:
         "--",
         *(f"{node.run}/last-link", "enter", NONCE, "0-1", "5", f"{node.run}/lease", "-", "1234", "-"),
         str(node.session_folder()),
+        str(node.at(node.container)),
     ]
     folder, left = rest.split(b"\n", 1)
     assert folder.decode() == os.path.realpath(node.proc / "1234")

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, cast
 import pytest
 
 from kubectl_nsexec.node import agent_script
-from tests.node.fake_node import HELPER_ID, NONCE, SANDBOX_ID, SHELLS, FakeNode, Layout, events, installed
+from tests.node.fake_node import HELPER_ID, HELPER_UID, NONCE, SANDBOX_ID, SHELLS, FakeNode, Layout, events, installed
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,6 +25,8 @@ LAYOUTS = [
     Layout("v2", "systemd", "crio"),
     Layout("v2", "cgroupfs", "crio"),
     Layout("v2", "systemd", "cri-containerd", above="/kubelet.slice", slices="kubelet-"),
+    Layout("v1", "systemd", "cri-containerd", stray="/system.slice/containerd.service"),
+    Layout("v2", "systemd", "cri-containerd", stray="/system.slice"),
 ]
 
 
@@ -44,7 +46,7 @@ def first(agent: subprocess.Popen[bytes]) -> dict[str, object]:
 
 def cpus(node: FakeNode, container_id: str) -> str:
     """What is written in that container's folder."""
-    return (node.at(f"{node.helper}/{node.layout.container(container_id)}") / "cpuset.cpus").read_text()
+    return (node.at(node.layout.place(HELPER_UID, "besteffort", container_id)) / "cpuset.cpus").read_text()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_held(tmp_path: Path, layout: Layout, shell: str) -> None:
     assert stat.S_ISFIFO((node.run / "lease").stat().st_mode)
     keep = node.session_folder("keep")
     assert ((keep / "cpuset.cpus").read_text(), (keep / "cgroup.procs").read_text()) == ("0-1\n", "0\n")
-    own = node.at(f"{node.helper}/{layout.container(HELPER_ID)}/cpuset.cpus")
+    own = node.at(f"{node.own}/cpuset.cpus")
     pod = node.at(f"{node.helper}/cpuset.cpus")
     # On v2 the pod's folder bounds what the kubelet can give the container; on v1 it could not be narrower than that.
     watched = [str(own)] if layout.version == "v1" else [str(own), str(pod)]

@@ -220,7 +220,8 @@ def test_the_last_link_watches_the_containers_first_process(node: FakeNode) -> N
     """It runs in the folder of the process that is entered, but the session ends with the container."""
     output, _ = told(node, process="pid:7").communicate(b"go 5\n", timeout=20)
     words = output.decode().split()
-    assert words[-4:] == ["1234", "-", str(node.session_folder()), os.path.realpath(node.proc / "1300")]
+    home = str(node.at(node.container))
+    assert words[-5:] == ["1234", "-", str(node.session_folder()), home, os.path.realpath(node.proc / "1300")]
 
 
 def test_the_nodes_files_are_named_to_the_last_link(node: FakeNode) -> None:
@@ -228,7 +229,8 @@ def test_the_nodes_files_are_named_to_the_last_link(node: FakeNode) -> None:
     output, _ = told(node, files="node").communicate(b"go 5\n", timeout=20)
     words = output.decode().split()
     assert words[:5] == ["-F", *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "cgroup"))]
-    assert words[-4:] == ["1234", str(node.host), str(node.session_folder()), os.path.realpath(node.proc / "1234")]
+    ours, home = str(node.session_folder()), str(node.at(node.container))
+    assert words[-5:] == ["1234", str(node.host), ours, home, os.path.realpath(node.proc / "1234")]
 
 
 @pytest.mark.parametrize("gone", ["1234", "1300"])

@@ -48,8 +48,83 @@ def test_target_is_the_containers_first_process(tmp_path: Path, layout: Layout, 
     assert (event["cgroup"], event["pin"], event["online"]) == (layout.version, "folder", "0-3")
 
 
+STRAYS = [
+    Layout(version, "systemd", runtime, stray=place)
+    for version, (runtime, place) in product(
+        ("v1", "v2"),
+        (
+            ("cri-containerd", "/system.slice/containerd.service"),
+            ("cri-containerd", "/system.slice"),
+            ("cri-containerd", ""),
+            ("crio", "/system.slice/crio.service"),
+            ("docker", "/system.slice/docker.service"),
+        ),
+    )
+]
+STRAYS += [
+    Layout(runtime="cri-containerd", stray="/system.slice/containerd.service", above="/docker/kind", slices="kubelet-"),
+]
+"""Kubelet with the systemd driver, runtime with cgroupfs: where the runtime's own cgroup is."""
+
+
+def with_stray_decoys(node: FakeNode) -> None:
+    """The names of the target's container, but for a letter; the pod's own folder, which is there and empty."""
+    node.folder(node.target, "2-3")
+    for pid, name in enumerate(
+        (f"{node.container}a", f"{node.container}:a", node.container.replace(":", ":conmon-")), 50
+    ):
+        node.process(pid, name)
+    node.process(60, f"{node.container.replace('kubepods', 'xkubepods')}")
+    node.process(70, f"{node.container}/kubepods.slice:crio:{TARGET_ID}", inner="30 1")
+    node.process(80, inner="7")
+
+
+@pytest.mark.parametrize("qos", ["", "burstable", "besteffort"])
+@pytest.mark.parametrize("layout", STRAYS, ids=str)
+def test_a_container_that_strayed_from_its_pod_is_found(tmp_path: Path, layout: Layout, qos: str) -> None:
+    """By its exact name, SLICE:PREFIX:ID, below the runtime's cgroup; we stand in the helper pod's own folder."""
+    node = FakeNode(tmp_path, layout, qos=qos)
+    with_stray_decoys(node)
+    node.process(1234)
+    event = look(node.enter())
+    assert (event["event"], event["pid"], event["target_mask"]) == ("target", 1234, "2-3")
+    assert node.session_folder().is_dir()
+
+
+@pytest.mark.parametrize("layout", STRAYS[:-1], ids=str)
+def test_a_stray_container_is_found_without_a_pod_of_ours(tmp_path: Path, layout: Layout) -> None:
+    """By ssh nothing of ours says where the runtime is: any service's cgroup may be it, a container's own may not."""
+    node = FakeNode(tmp_path, layout)
+    with_stray_decoys(node)
+    node.process(1234)
+    node.set_self("/user.slice/user-0.slice/session-1.scope")
+    home = node.folder("/nsexec-home", "0-1")
+    (home / "nsexec-guard").mkdir()
+    (node.cgroup / "devices").mkdir(exist_ok=True)
+    assert look(node.enter(NSEXEC_HOME=str(home)))["pid"] == 1234
+
+
+@pytest.mark.parametrize("layout", [STRAYS[0], STRAYS[5]], ids=str)
+def test_a_stray_container_of_no_pod_folder_is_found(tmp_path: Path, layout: Layout) -> None:
+    """The kubelet's folder of the target's pod is not needed."""
+    node = FakeNode(tmp_path, layout)
+    node.process(1234)
+    assert not node.at(node.target).exists()
+    assert look(node.enter())["pid"] == 1234
+
+
+def test_without_a_folder_of_the_helper_pod_there_is_no_safe_place(tmp_path: Path) -> None:
+    """Beside the runtime's services nobody would clear up: refused."""
+    node = FakeNode(tmp_path, STRAYS[0])
+    node.process(1234)
+    node.at(node.helper).rename(tmp_path / "gone")
+    event = look(node.enter())
+    assert event["code"] == "placement"
+    assert "no cgroup folder of the helper pod" in str(event["message"])
+
+
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("layout", [LAYOUTS[0], LAYOUTS[-1]], ids=str)
+@pytest.mark.parametrize("layout", [LAYOUTS[0], LAYOUTS[-1], STRAYS[0]], ids=str)
 def test_every_shell_of_a_node_says_the_same(tmp_path: Path, shell: str, layout: Layout) -> None:
     """Dash, bash in POSIX mode and BusyBox ash find the same target."""
     if not installed(shell):
@@ -156,7 +231,7 @@ def test_unreadable_namespaces_are_refused(tmp_path: Path) -> None:
     assert look(node.enter())["code"] == "node"
 
 
-SENT = ("status", "environ", "limits", "cwd", "spec", "crun_filter")
+SENT = ("status", "environ", "limits", "cwd", "spec", "crun_filter", "devices_list")
 SPECS = [
     "run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/config.json",
     "run/containers/storage/overlay-containers/{id}/userdata/config.json",
@@ -210,4 +285,56 @@ def test_what_stands_in_for_the_spec_is_sent(tmp_path: Path) -> None:
         "cwd": b"/srv/app dir",
         "spec": b"",
         "crun_filter": b"",
+        "devices_list": b"",
     }
+
+
+@pytest.mark.parametrize(
+    ("layout", "place", "sent"),
+    [
+        (Layout("v1", "cgroupfs", "cri-containerd"), "{container}", True),
+        (Layout("v1", "systemd"), "{container}", True),
+        (STRAYS[0], "{container}", True),
+        (STRAYS[0], "/elsewhere/{name}", True),
+        (STRAYS[0], "/elsewhere/{name}a", False),
+        (STRAYS[0], "/../{name}", False),
+        (Layout("v2"), "{container}", False),
+    ],
+    ids=str,
+)
+def test_what_the_containers_device_cgroup_allows_is_sent(
+    tmp_path: Path, layout: Layout, place: str, *, sent: bool
+) -> None:
+    """Of the container's own folder, wherever its process says that this hierarchy has it; v2 has no such list."""
+    node = FakeNode(tmp_path, layout)
+    name = node.container.rpartition("/")[2]
+    path = place.format(container=node.container, name=name)
+    lines = node.process(1234) / "cgroup"
+    lines.write_text(lines.read_text().replace(f"devices:{node.container}", f"devices:{path}"))
+    listed = node.cgroup / "devices" / path.lstrip("/") / "devices.list"
+    listed.parent.mkdir(parents=True)
+    listed.write_text("c 1:3 rwm\nc 10:229 rwm\n")
+    assert base64.b64decode(str(look(node.enter())["devices_list"])) == (listed.read_bytes() if sent else b"")
+
+
+@pytest.mark.parametrize("child", ["", "/container"])
+def test_the_last_link_is_told_where_the_containers_first_process_is(tmp_path: Path, child: str) -> None:
+    """Whose programs decide about devices on cgroup v2: crun has its processes one folder further in."""
+    node = FakeNode(tmp_path)
+    node.process(1234, node.container + child)
+    node.program("nsenter", 'echo "$@"')
+    output, _ = node.enter().communicate(b"go 5\n", timeout=20)
+    assert output.decode().split()[-1] == str(node.at(node.container + child))
+
+
+def test_a_stray_containers_devices_are_elsewhere_than_its_cpus(tmp_path: Path) -> None:
+    """On cgroup v1 the runtime's own cgroup may differ by hierarchy: ours are below where our process says it is."""
+    node = FakeNode(tmp_path, STRAYS[2])
+    node.process(1234)
+    name = node.own.rpartition("/")[2]
+    lines = node.proc / "self/cgroup"
+    lines.write_text(lines.read_text().replace("devices:", "devices:/system.slice/containerd.service"))
+    ours = node.cgroup / "devices/system.slice/containerd.service" / name
+    ours.mkdir(parents=True)
+    assert look(node.enter())["event"] == "target"
+    assert (ours / "nsexec-sess1").is_dir()

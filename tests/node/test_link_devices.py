@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from kubectl_nsexec.devices import in_order, on_v1
 from tests.node.link_lab import Session, Target, eventually, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RULES = "c *:* m,b *:* m,c 1:3 rwm,c 1:5 r,c 136:* rwm,c 5:2 rw"
-TRY = "for how in '<' '>'; do (eval \": $how/tmp/device\") 2>/dev/null && printf %s \"$how\"; done"
+RULES = "c *:* m,b *:* m,c 1:3 rwm,c 1:5 r,c 1:8 rw,-c 1:8 rw,c 136:* rwm,c 5:2 rw"
+TRY = "for how in '<' '>'; do (eval \": $how/tmp/device\") 2>&- && printf %s \"$how\"; done"
 """Prints < and > for what can be read and written."""
 
 
@@ -36,10 +40,10 @@ def _hierarchies() -> dict[str, str]:
 HIERARCHIES = _hierarchies()
 
 
-@pytest.fixture(params=sorted(HIERARCHIES))
-def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+@contextmanager
+def _folder(version: str) -> Iterator[Path]:
     """A cgroup of the test's own."""
-    made = Path(HIERARCHIES[request.param]) / f"nsexec-test-{secrets.token_hex(4)}"
+    made = Path(HIERARCHIES[version]) / f"nsexec-test-{secrets.token_hex(4)}"
     made.mkdir()
     yield made
 
@@ -49,6 +53,22 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
         return not made.exists()
 
     eventually(gone)
+
+
+@pytest.fixture(params=sorted(HIERARCHIES))
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A cgroup of the test's own, of every kind."""
+    with _folder(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def unified() -> Iterator[tuple[Path, Path]]:
+    """Two of the unified hierarchy: a session's and a container's."""
+    if "v2" not in HIERARCHIES:
+        pytest.skip("this machine has no unified hierarchy")
+    with _folder("v2") as ours, _folder("v2") as theirs:
+        yield ours, theirs
 
 
 def _device(target: Target, kind: str, major: int, minor: int) -> None:
@@ -125,6 +145,10 @@ def test_a_terminal_is_within_the_rules(link: Path, target: Target, tmp_path: Pa
         "c 1:3 rwm extra",
         f"c {'1' * 70}:3 r",
         "c :3 r",
+        "-",
+        "-a",
+        "--c 1:3 r",
+        "c 1:3 r,a",
     ],
 )
 def test_rules_that_are_none_start_nothing(
@@ -144,3 +168,141 @@ def test_too_many_rules_or_no_folder_start_nothing(link: Path, shared_target: Ta
     many = ",".join(f"c {number}:* r" for number in range(401))
     event = Session(link, shared_target, identity(devices=many), run=other, devices=tmp_path).refused()
     assert event["message"] == "more than 400 rules for devices"
+
+
+DEVICES = [("c", 1, 3), ("c", 1, 5), ("c", 1, 7), ("b", 1, 3), ("c", 10, 229)]
+"""Devices that do nothing when they are opened, and those that are not there: the cgroup is asked first."""
+PROBE = """cd /tmp; for name in probe-*; do printf '%s ' "$name"; for how in '<' '>' '<>'; do
+case $( (eval ": $how./$name") 2>&1) in *'not permitted'*) ;; *) printf %s "$how," ;; esac; done; echo; done"""
+NUMBERS = st.sampled_from([None, 1, 3, 5, 10, 229])
+ANY_RULES = st.lists(
+    st.fixed_dictionaries(
+        {"allow": st.booleans(), "access": st.sampled_from(["r", "w", "m", "rw", "rwm", "rwm"])},
+        optional={"type": st.sampled_from("abc"), "major": NUMBERS, "minor": NUMBERS},
+    ),
+    max_size=6,
+)
+
+
+def _last_says(rules: list[dict[str, Any]], device: tuple[str, int, int], access: str) -> bool:
+    """The OCI specification's meaning: the entries are applied in the order in which they are listed."""
+    allowed = {("c", 1, minor) for minor in (3, 5, 7, 8, 9)}  # the runtimes' own, after the spec's
+    if device in allowed:
+        return True
+    for rule in reversed(rules):
+        kinds, numbers = rule.get("type", "a"), (rule.get("major"), rule.get("minor"))
+        fits = all(want in {None, number} for want, number in zip(numbers, device[1:], strict=True))
+        if kinds in {"a", device[0]} and fits and access in rule["access"]:
+            return bool(rule["allow"])
+    return False
+
+
+def _opened(link: Path, target: Target, version: str, words: bytes) -> dict[str, set[str]]:
+    """What a session with these rules can open, and how."""
+    with tempfile.TemporaryDirectory() as run, _folder(version) as folder:
+        blob = identity("sh", "-c", PROBE, devices=words.decode())
+        session = Session(link, target, blob, run=Path(run), devices=folder)
+        session.started()
+        lines = session.end()[1].decode().splitlines()
+    return {name: set(ways.split(",")[:-1]) for name, _, ways in (line.partition(" ") for line in lines)}
+
+
+@pytest.mark.parametrize("version", sorted(HIERARCHIES))
+def test_any_list_of_rules_has_the_answers_of_the_specification(link: Path, target: Target, version: str) -> None:
+    """The kernel itself is asked. Cgroup v1 gives no more than that, for its rules can have no holes."""
+    tmp = Path(f"/proc/{target.pid}/root/tmp")
+    for kind, major, minor in DEVICES:
+        mode = {"b": 0o60666, "c": 0o20666}[kind]
+        os.mknod(tmp / f"probe-{kind}-{major}-{minor}", mode, os.makedev(major, minor))
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(ANY_RULES)
+    def the_same(rules: list[dict[str, Any]]) -> None:
+        words = on_v1(rules, b"") if version == "v1" else in_order(rules)
+        opened = _opened(link, target, version, words)
+        for device in DEVICES:
+            read, write = (_last_says(rules, device, access) for access in "rw")
+            right = {how for how, may in (("<", read), (">", write), ("<>", read and write)) if may}
+            found = opened["probe-{}-{}-{}".format(*device)]
+            assert found == right or (version == "v1" and found < right), (device, words)
+
+    the_same()
+
+
+@contextmanager
+def _container(link: Path, target: Target, folder: Path, rules: str) -> Iterator[None]:
+    """These rules decide over FOLDER meanwhile."""
+    with tempfile.TemporaryDirectory() as run:
+        session = Session(link, target, identity("cat", devices=rules), run=Path(run), devices=folder)
+        session.started()
+        yield
+        session.end()
+
+
+def test_what_decides_over_the_container_decides_over_the_command(
+    link: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path]
+) -> None:
+    """On cgroup v2 by the very programs: what a hook opened or shut since the start counts, not what the spec says."""
+    _, theirs = unified
+    with _container(link, target, theirs, "c 1:5 r,c 1:11 r"):
+        for device, can in ((("c", 1, 5), "<"), (("c", 1, 11), "<"), (("c", 1, 3), "")):
+            _device(target, *device)
+            run = tmp_path / f"run-{device[2]}"
+            run.mkdir()
+            with _folder("v2") as folder:
+                blob = identity("sh", "-c", TRY, devices="c 1:3 rw")
+                session = Session(link, target, blob, run=run, devices=folder, container=theirs)
+                session.started()
+                assert session.end()[1].decode() == can
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_without_programs_of_the_containers_own_the_rules_decide(
+    link: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path], *, there: bool
+) -> None:
+    """Nor does a folder that is gone leave the command unconfined."""
+    ours, theirs = unified
+    _device(target, "c", 1, 3)
+    blob = identity("sh", "-c", TRY, devices="c 1:3 r")
+    container = theirs if there else tmp_path / "gone"
+    session = Session(link, target, blob, run=tmp_path, devices=ours, container=container)
+    session.started()
+    assert session.end()[1].decode() == "<"
+
+
+def test_with_every_device_the_containers_programs_do_not_count(
+    link: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path]
+) -> None:
+    """As --privileged asks for."""
+    ours, theirs = unified
+    _device(target, "c", 1, 3)
+    with _container(link, target, theirs, "c 1:5 r"):
+        blob = identity("sh", "-c", TRY, devices="a")
+        session = Session(link, target, blob, run=tmp_path, devices=ours, container=theirs)
+        session.started()
+        assert session.end()[1].decode() == "<>"
+
+
+def test_the_kernel_takes_as_many_rules_as_there_may_be(
+    link: Path, target: Target, tmp_path: Path, folder: Path
+) -> None:
+    """Its check of a program may not grow out of hand with the rules: each allows or denies something else."""
+    _device(target, "c", 1, 3)
+    ways = ["r", "w", "m", "rw", "rm", "wm", "rwm"]
+    rules = [f"{'-' * (n % 3 == 0)}{'bc'[n % 2]} {n % 9}:{n} {ways[n % 7]}" for n in range(399)]
+    blob = identity("sh", "-c", TRY, devices=",".join([*rules, "c 1:3 r"]))
+    session = Session(link, target, blob, run=tmp_path, devices=folder)
+    session.started()
+    assert session.end()[1].decode() == "<"
+
+
+def test_everything_but_some_devices_may_be_allowed(link: Path, target: Target, tmp_path: Path, folder: Path) -> None:
+    """As where the spec allows all and then denies: the kernel's other answer."""
+    for minor, can in ((3, "<>"), (5, "<")):
+        _device(target, "c", 1, minor)
+        run = tmp_path / str(minor)
+        run.mkdir()
+        blob = identity("sh", "-c", TRY, devices="a,-c 1:5 w,-c 1:11 rw")
+        session = Session(link, target, blob, run=run, devices=folder)
+        session.started()
+        assert session.end()[1].decode() == can

@@ -59,7 +59,7 @@ class Parse:
     def __call__(self, blob: bytes, size: str | None = None) -> dict[str, str]:
         """The error event: ``identity`` when it is bad, ``last-link`` (there is no target) when it is good."""
         lease = os.open(self._fifo, os.O_RDWR)
-        words = [NONCE, CPUS, str(len(blob)) if size is None else size, str(self._fifo), "-", "0", "-", "-"]
+        words = [NONCE, CPUS, str(len(blob)) if size is None else size, str(self._fifo), *("-", "0", "-", "-", "-")]
         done = subprocess.run(
             [str(self._link), "enter", *words],
             input=blob,

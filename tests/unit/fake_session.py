@@ -76,7 +76,13 @@ def fake_session() -> Iterator[FakeSession]:
 
 def _target_event() -> Json:
     """One of a node on which everything is in order."""
-    blobs = {"spec": json.dumps(SPEC).encode(), "limits": LIMITS, "cpu_manager_state": b"", "crun_filter": b""}
+    blobs = {
+        "spec": json.dumps(SPEC).encode(),
+        "limits": LIMITS,
+        "cpu_manager_state": b"",
+        "crun_filter": b"",
+        "devices_list": b"",
+    }
     texts = {name: base64.b64encode(content).decode() for name, content in blobs.items()}
     return {**TARGET_EVENT, **texts, "mask": "0-1", "files": [], "kubelet_flags": ""}
 

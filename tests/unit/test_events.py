@@ -14,7 +14,7 @@ from kubectl_nsexec.events import parse_event
 from kubectl_nsexec.results import AgentFailure, Held, NodeFile, NodeFiles, NodeLook, Started, TargetFacts
 
 NONCE = "0123456789abcdef"
-BLOBS = ("spec", "crun_filter", "status", "environ", "limits", "cwd", "root", "cpu_manager_state")
+BLOBS = ("spec", "crun_filter", "devices_list", "status", "environ", "limits", "cwd", "root", "cpu_manager_state")
 TARGET_EVENT: dict[str, Any] = {
     "event": "target",
     "pid": 4711,

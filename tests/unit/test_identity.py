@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_nsexec.devices import DEFAULT
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity import Identity, from_spec, with_term
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
@@ -196,7 +197,7 @@ def test_the_records_of_the_last_link() -> None:
         b"selinux=system_u:system_r:container_t:s0:c1,c2",
         b"apparmor=",
         b"user_namespace=0",
-        b"devices=a",
+        b"devices=a," + DEFAULT,
         b"umask=0022",
         b"cwd=/srv",
         b"rlimit=7:1024:1048576",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubectl_nsexec.devices import DEFAULT
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity import from_proc, from_spec, of_target
 from kubectl_nsexec.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
@@ -125,6 +126,35 @@ def test_the_spec_comes_before_the_init() -> None:
     assert of_target(facts(b""), "amd64").uid == 1001
     with pytest.raises(AgentError, match="not JSON"):
         of_target(facts(b"{"), "amd64")
+
+
+FUSE = {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"}
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "listed", "spec", "words", "lacks"),
+    [
+        ("v1", b"c 1:3 rwm\n", [FUSE], b"c 1:3 rwm", 0),
+        ("v1", b"", [FUSE], b"c 10:229 rw," + DEFAULT, 0),
+        ("v2", b"", [FUSE], b"c 10:229 rw," + DEFAULT, 0),
+        ("v1", b"c 1:3 rwm\n", None, b"c 1:3 rwm", 1),
+        ("v1", b"", None, DEFAULT, 2),
+        ("v2", b"", None, DEFAULT, 2),
+    ],
+)
+def test_what_the_containers_cgroup_lists_comes_before_the_spec(
+    cgroup: str, listed: bytes, spec: list[dict[str, Any]] | None, words: bytes, lacks: int
+) -> None:
+    """On cgroup v1; where neither list nor spec can be read the command has the usual devices, and that is said."""
+    config = b"" if spec is None else json.dumps(SPEC | {"linux": {"resources": {"devices": spec}}}).encode()
+    who = of_target(facts(config)._replace(cgroup=cgroup, devices_list=listed), "amd64")
+    assert (who.devices, len(who.lacks)) == (words, lacks)
+
+
+def test_a_list_of_devices_that_is_none_stops_the_run() -> None:
+    """A guess could be a device too many."""
+    with pytest.raises(AgentError, match="nothing was started"):
+        of_target(facts(json.dumps(SPEC).encode())._replace(cgroup="v1", devices_list=b"\xff\n"), "amd64")
 
 
 CHOWN, PERFMON = 1, 1 << CAPABILITY_NUMBERS["CAP_PERFMON"]
