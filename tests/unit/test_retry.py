@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +21,10 @@ from tests.unit.test_upgrade import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from kubectl_nsexec.cluster import KubernetesCluster
+    from tests.unit.fake_api import Asked, FakeApi
     from tests.unit.raw_server import Reply
 
     Json = dict[str, Any]
@@ -299,3 +305,20 @@ def test_request_timeout_is_for_all_attempts(monkeypatch: pytest.MonkeyPatch) ->
             with pytest.raises(ApiError):
                 get(cluster)
     assert given == [PATIENCE_SECONDS, 2.0]
+
+
+def test_ctrl_c_ends_the_waiting(api: FakeApi, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole program, while its server is away: 130, and not a word."""
+    asked = threading.Event()
+
+    def away(_: Asked) -> tuple[int, Json]:
+        asked.set()
+        return 503, {"kind": "Status", "message": "away", "reason": "ServiceUnavailable"}
+
+    monkeypatch.setattr(api, "answer", away)
+    argv = [sys.executable, "-m", "kubectl_nsexec", "--kubeconfig", str(kubeconfig), "du-0", "--", "true"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+        assert asked.wait(SECONDS)
+        client.send_signal(signal.SIGINT)
+        output = client.communicate(timeout=SECONDS)
+    assert (client.returncode, output) == (130, (b"", b""))
