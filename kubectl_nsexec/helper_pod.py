@@ -60,7 +60,10 @@ def running(
                 pod = _create(cluster, spec, deadline)
             except BaseException as error:
                 # No answer, or a 5xx: it may have been created all the same; one that is kept, by somebody else, too.
-                may_exist = isinstance(error, ApiError) and _is_uncertain(error) and not spec.keeper
+                may_exist = isinstance(error, ApiError) and _is_uncertain(error)
+                if may_exist and spec.keeper:
+                    own = _found_again(cluster, spec)
+                    may_exist, uid = own is not None, own and own["metadata"].get("uid")
                 if not may_exist:
                     caretaker.gone(spec.namespace, spec.name)
                 raise
@@ -150,7 +153,7 @@ def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline, 
     try:
         return cluster.request("POST", pod_path(spec.namespace), body=body, patience_seconds=patience_seconds)
     except ApiError as error:
-        if error.reason == "AlreadyExists" and (own := _found_again(cluster, spec, body)):
+        if error.reason == "AlreadyExists" and (own := _found_again(cluster, spec)):
             return own
         from kubectl_nsexec import admission  # noqa: PLC0415 - as above
 
@@ -160,14 +163,14 @@ def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline, 
     return _posted(cluster, spec, requesting, deadline, may_request=False)
 
 
-def _found_again(cluster: Cluster, spec: HelperSpec, body: Json) -> Json | None:
+def _found_again(cluster: Cluster, spec: HelperSpec) -> Json | None:
     """The pod of that name, when it is the one that was asked for; by the right to watch, which a run has anyway."""
     query = [("fieldSelector", f"metadata.name={spec.name}")]
     with suppress(NsexecError):
         for event in cluster.watch(pod_path(spec.namespace), query, timeout_seconds=_FIND_SECONDS):
             found: Json = event["object"]
             own = (found.get("spec") or {}).get("containers") or [{}]
-            return found if own[0].get("command") == body["spec"]["containers"][0]["command"] else None
+            return found if own[0].get("command") == [*spec.command] else None
     return None
 
 

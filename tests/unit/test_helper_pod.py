@@ -214,6 +214,26 @@ def test_a_pod_that_an_earlier_attempt_has_created_is_ones_own() -> None:
     assert fake.calls == [f"POST {PODS}", f"WATCH {PODS}", DELETED]
 
 
+@pytest.mark.parametrize("error", [ApiError("broken", status=503), ApiError("cut")], ids=["503", "no answer"])
+@pytest.mark.parametrize(("command", "deleted"), [(spec().command, True), (("other",), False), (None, False)])
+def test_of_a_kept_helper_whose_creation_is_uncertain_only_ones_own_is_deleted(
+    error: ApiError, command: tuple[str, ...] | None, *, deleted: bool
+) -> None:
+    """Another client of the same user may have made it meanwhile; its command tells them apart, its uid is hit."""
+    shown = {**pod(**RUNNING), "spec": {"nodeName": "n", "containers": [{"command": list(command or ())}]}}
+    shown["metadata"]["uid"] = "u1"
+    fake = cluster(*([shown] if command else []), create=error)
+    with (
+        pytest.raises(ApiError, match=error.message),
+        running(fake, spec(keeper="joe"), Deadline.after(5), Interrupts()),
+    ):
+        pytest.fail("the pod was used")
+    assert (DELETED in fake.calls) is deleted
+    if deleted:
+        assert fake.bodies[-1]
+        assert fake.bodies[-1]["preconditions"] == {"uid": "u1"}
+
+
 def test_a_strangers_pod_of_that_name_is_neither_used_nor_deleted() -> None:
     """The server's word is the error."""
     other = {**pod(**RUNNING), "spec": {"nodeName": "n", "containers": [{"command": ["other"]}]}}
