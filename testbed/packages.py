@@ -27,6 +27,7 @@ HOST: Final = (
 PACKAGING: Final = ("binutils", "git", "mmdebstrap")
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap", *COMPILES_RUNC)
 SMALL_VM: Final = (
+    "apparmor",
     "busybox-static",
     "mmdebstrap",
     "qemu-system-arm",

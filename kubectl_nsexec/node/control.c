@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "control.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -62,19 +63,21 @@ static void send_to_group(const struct child *child, int number)
         kill(-child->pid, number);
 }
 
-void child_kill(struct child *child)
+int child_kill(struct child *child)
 {
     struct pollfd signals = {.fd = child->signals, .events = POLLIN};
-    int status;
+    int status, error = EBUSY;
 
     send_to_group(child, SIGKILL);
-    child_send(child, SIGKILL);
+    if (child->pid && kill(child->pid, SIGKILL))
+        error = errno;
     /* A child in an uninterruptible wait must not hold us: give it two seconds. */
     for (int tries = 0; tries < 20 && child->pid && !child_reap(child, &status); tries++) {
         poll(&signals, 1, 100);
         while (child_signal(child->signals))
             ;
     }
+    return child->pid ? error : 0;
 }
 
 static int set_timer(int timer, uint64_t ms)

@@ -25,8 +25,11 @@ int child_reap(struct child *child, int *status);
 /* Passes a signal on to it. To one that has been reaped nothing is sent, here and below. */
 void child_send(const struct child *child, int number);
 
-/* Kills it and its group, and waits for it a while. */
-void child_kill(struct child *child);
+/*
+ * Kills it and its group, and waits for it a while. 0: it has ended; EPERM or EACCES: that was refused, as of what has
+ * become another user; EBUSY: it does not end.
+ */
+int child_kill(struct child *child);
 
 /* It may run for MS milliseconds from now on; false (0) when that could be arranged, else errno is set. */
 int child_limit(struct child *child, uint64_t ms);

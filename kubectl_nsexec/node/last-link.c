@@ -17,6 +17,7 @@
 #include "enter.h"
 #include "guard.h"
 #include "keep.h"
+#include "profile.h"
 #include "report.h"
 #include "sealed.h"
 
@@ -33,13 +34,18 @@ int main(int count, char **words)
 
     if (count == 11 && !strcmp(words[1], "enter") && report_as(words[2])) {
         sealed(words);
+        profile_leave();
         memset(words[2], '-', strlen(words[2])); /* what begins our lines is nobody's business (/proc/PID/cmdline) */
         return enter(words + 3);
     }
-    if (count >= 7 && !strcmp(words[1], "guard") && report_as(words[2]))
+    if (count >= 7 && !strcmp(words[1], "guard") && report_as(words[2])) {
+        profile_leave();
         return guard(words[2], words + 3);
-    if (count == 8 && !strcmp(words[1], "door"))
+    }
+    if (count == 8 && !strcmp(words[1], "door")) {
+        profile_leave();
         return door(words + 2);
+    }
     if (count >= 8 && !strcmp(words[1], "session") && report_as(words[2]))
         return door_session(words + 3);
     if (count == 5 && !strcmp(words[1], "lease") && report_as(words[2]))

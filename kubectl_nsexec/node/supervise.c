@@ -118,16 +118,53 @@ static void hear_of_exec(const struct session *session, struct child *child)
     child->heard = -1;
 }
 
-/* Tells the client that the command has ended, unless it is gone or does not read for PATIENCE ms (-1: for ever). */
-static void tell_end(const struct session *session, int status, int patience)
+/* Waits until the client takes a word, PATIENCE ms (-1: for ever); false when it is gone or does not read for so long. */
+static int listens(const struct session *session, int patience)
 {
     struct pollfd sources[] = {{.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = session->lease}, {.fd = session->client}};
 
     while (poll(sources, sizeof sources / sizeof *sources, patience) < 0)
         if (errno != EINTR)
-            return;
-    if (sources[0].revents & POLLOUT)
+            return 0;
+    return sources[0].revents & POLLOUT;
+}
+
+static void tell_end(const struct session *session, int status, int patience)
+{
+    if (listens(session, patience))
         report_end(STDERR_FILENO, status);
+}
+
+/* On cgroup v2 this is the end of every process of the session, of this one too: the kernel asks nobody's leave. */
+static int all_killed(const struct session *session)
+{
+    return session->kill_file >= 0 && write(session->kill_file, "1", 1) == 1;
+}
+
+/*
+ * The command's time is over, and ERROR is what became of killing it. Where that is refused (it has become somebody else;
+ * a security module, see profile.h) the kernel still ends the whole folder, us as well: so the word comes first. Of what
+ * has not ended no status is told.
+ */
+static int outlived(const struct session *session, const struct child *child, int error)
+{
+    if (error != EBUSY && session->kill_file >= 0)
+        tell_end(session, TIMED_OUT, -1);
+    if (!all_killed(session) && listens(session, -1))
+        dprintf(STDERR_FILENO, "process %d of the node, the command, did not end when it was killed, it may run on: %s%s",
+                child->pid, strerror(error), session->terminal ? "\r\n" : "\n");
+    return OWN_FAILURE;
+}
+
+/* The container has ended, or nobody is there any more. */
+static int let_go(const struct session *session, struct child *child, int container_ended)
+{
+    /* The container's end is that of the command, which is killed with it. */
+    if (container_ended && session->kill_file >= 0)
+        tell_end(session, KILLED, 0);
+    if (!all_killed(session) && !child_kill(child) && container_ended && session->kill_file < 0)
+        tell_end(session, KILLED, 0);
+    return KILLED;
 }
 
 static int follow(struct session *session, struct child *child)
@@ -153,21 +190,16 @@ static int follow(struct session *session, struct child *child)
             ended = 1;
         }
         if (sources[TIMER].revents && (ended || child_time_out(child))) {
-            child_kill(child);
+            int error = child_kill(child);
+            if (error)
+                return outlived(session, child, error);
             break;
         }
         if (ended && (!session->terminal || sources[LEASE].revents || terminal_finished(session->terminal)))
             break;
         /* Where the container has no PID namespace of its own, its end would leave the command running. */
-        if (!ended && (sources[LEASE].revents || sources[TARGET].revents || abandoned(session, sources))) {
-            /* The container's end is that of the command, which is killed with it. */
-            if (!sources[LEASE].revents && sources[TARGET].revents)
-                tell_end(session, KILLED, 0);
-            /* On cgroup v2 this is the end of every process of the session, of this one too. */
-            if (session->kill_file < 0 || write(session->kill_file, "1", 1) != 1)
-                child_kill(child);
-            return KILLED;
-        }
+        if (!ended && (sources[LEASE].revents || sources[TARGET].revents || abandoned(session, sources)))
+            return let_go(session, child, !sources[LEASE].revents && sources[TARGET].revents);
     }
     status = child->timed_out ? TIMED_OUT : status;
     tell_end(session, status, -1);

@@ -12,6 +12,11 @@ if [ -e /policy ]; then
   dd if=/policy of=/sys/fs/selinux/load bs=1M 2>/dev/null # in one write
   echo 1 >/sys/fs/selinux/enforce
 fi
+if [ -e /profiles ]; then
+  mount -t sysfs sysfs /sys
+  mount -t securityfs securityfs /sys/kernel/security
+  dd if=/profiles of=/sys/kernel/security/apparmor/.load bs=1M 2>/dev/null # in one write
+fi
 cat >/container <<'END'
 read -r pid _ </proc/self/stat
 mount -t tmpfs tmpfs /c
@@ -32,7 +37,11 @@ exec 9<>/lease
 for session in /sessions/*; do
   name=${session##*/}
   (exec 9>&- && cd "/proc/$pid" &&
-    exec /last-link enter n0nce 0 "$(wc -c <"$session")" /lease - "$pid" - - <"$session" >"/out/$name" 2>&1)
-  echo "<<<$name $? $(base64 -w0 "/out/$name")>>>"
+    { [ ! -e /profiles ] || echo "changeprofile ${name%%_*}" >/proc/self/attr/current; } &&
+    exec /last-link enter n0nce 0 "$(wc -c <"$session")" /lease - "$pid" - - - <"$session" >"/out/$name" 2>&1)
+  code=$?
+  command=$(sed -n 's/.*"event":"start","pid":\([0-9]*\),.*/\1/p' "/out/$name")
+  [ -z "$command" ] || [ -z "$(cat "/proc/$command/cmdline" 2>/dev/null)" ] || code="$code+"
+  echo "<<<$name $code $(base64 -w0 "/out/$name")>>>"
 done
 poweroff -f

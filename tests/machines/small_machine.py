@@ -23,19 +23,29 @@ EVERYTHING = dict.fromkeys(("bounding", "permitted", "effective"), EVERY_CAPABIL
 
 
 class Answer(NamedTuple):
-    """What a session ended with; ``event`` is the last link's first line."""
+    """What a session ended with; ``event`` is the last link's first line, ``told`` the status in its last word."""
 
     code: int
     event: Mapping[str, object]
     output: str
+    told: int | None = None
+    outlived: bool = False
+    """Whether the command runs on."""
 
 
 def ask(
-    architecture: str, sessions: Mapping[str, bytes], folder: Path, *, arguments: str = "", policy: bytes = b""
+    architecture: str,
+    sessions: Mapping[str, bytes],
+    folder: Path,
+    *,
+    arguments: str = "",
+    policy: bytes = b"",
+    profiles: bytes = b"",
 ) -> dict[str, Answer]:
     """Boots a machine for SESSIONS (records by name) and returns their answers.
 
-    FOLDER is for its content; ARGUMENTS are more for its kernel; POLICY is SELinux's, which it then enforces.
+    FOLDER is for its content; ARGUMENTS are more for its kernel; POLICY is SELinux's, which it then enforces; PROFILES
+    are AppArmor's, and each session then begins in the one that its name has before an underscore.
     """
     programs = {
         "init": INIT.read_bytes(),
@@ -45,10 +55,12 @@ def ask(
     others = {f"sessions/{name}": records for name, records in sessions.items()}
     if policy:
         others["policy"] = policy
+    if profiles:
+        others["profiles"] = profiles
     shown = small_vm.boot(architecture, _initrd(folder, {**programs, **others}), arguments)
-    ended = re.findall(r"<<<(\w+) (\d+) (\S*)>>>", shown)
-    assert {name for name, _, _ in ended} == set(sessions), f"the machine did not answer all: {shown[-1000:]}"
-    return {name: _answer(int(code), base64.b64decode(output)) for name, code, output in ended}
+    ended = re.findall(r"<<<(\w+) (\d+)(\+?) (\S*)>>>", shown)
+    assert {name for name, *_ in ended} == set(sessions), f"the machine did not answer all: {shown[-1000:]}"
+    return {name: _answer(int(code), base64.b64decode(output), bool(on)) for name, code, on, output in ended}
 
 
 def _initrd(folder: Path, content: Mapping[str, bytes]) -> Path:
@@ -64,9 +76,9 @@ def _initrd(folder: Path, content: Mapping[str, bytes]) -> Path:
     return archive
 
 
-def _answer(code: int, output: bytes) -> Answer:
+def _answer(code: int, output: bytes, outlived: bool) -> Answer:  # noqa: FBT001 - a word of the machine's own
     first, _, rest = output.partition(b"\n")
     event, word = json.loads(first.removeprefix(b"n0nce ")), LastWord("n0nce")
     said = word.take(bytearray(rest), whole=True)
-    assert word.status == (code if event["event"] == "start" else None)
-    return Answer(code, event, said.decode())
+    assert word.status in {None, code}
+    return Answer(code, event, said.decode(), word.status, outlived)

@@ -42,12 +42,12 @@ def test_the_command_has_the_containers_label(answers: dict[str, Answer], name: 
 
 def test_without_a_label_it_has_the_nodes(answers: dict[str, Answer]) -> None:
     """What the policy denies the container is allowed there: the denial above was the label's."""
-    code, _, output = answers["unlabelled"]
+    code, _, output = answers["unlabelled"][:3]
     assert output.startswith("system_u:system_r:node_t:")
     assert code == 0
 
 
 def test_an_unknown_label_starts_nothing(answers: dict[str, Answer]) -> None:
     """Rather than a command without one."""
-    code, event, output = answers["unknown"]
+    code, event, output = answers["unknown"][:3]
     assert (code, event["event"], event["code"], output) == (125, "error", "identity", "")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
+import shutil
 import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.node.link_lab import Session, Target, eventually, gone, identity
+from tests.node.link_lab import USER, Session, Target, eventually, gone, identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OVER = 124
 """What timeout(1) says."""
@@ -37,6 +45,72 @@ def test_a_command_that_will_not_end_is_killed(link: Path, shared_target: Target
     pid = session.started()
     assert session.end()[0] == OVER
     assert gone(pid)
+
+
+ANOTHER_USER = """#define _GNU_SOURCE
+#include <unistd.h>
+int main(void) { return setresuid(0, 0, 0) || execlp("sleep", "sleep", "1000", (char *)0); }
+"""
+"""What sudo and su become: nobody's of the user who called them, to signals as well (kill(2))."""
+
+
+@pytest.fixture
+def becomes_root(target: Target, tmp_path: Path) -> None:
+    """A program in the container that belongs to root, whoever starts it."""
+    source, built = tmp_path / "becomes-root.c", tmp_path / "becomes-root"
+    source.write_text(ANOTHER_USER)
+    program = Path(f"/proc/{target.pid}/root/tmp/becomes-root")
+    compiler = shutil.which("gcc") or "cc"
+    subprocess.run([compiler, "-static", "-o", built, source], check=True)
+    shutil.copy(built, program)
+    program.chmod(0o4755)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A cgroup of the unified hierarchy."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    top = next((words[1] for words in mounts if words[2] == "cgroup2"), None)
+    if top is None:
+        pytest.skip("this machine has no unified hierarchy")
+    made = Path(top) / f"nsexec-test-{secrets.token_hex(4)}"
+    made.mkdir()
+    yield made
+    (made / "cgroup.kill").write_text("1")
+
+    def removed() -> bool:
+        with suppress(OSError):
+            made.rmdir()
+        return not made.exists()
+
+    eventually(removed)
+
+
+@pytest.mark.usefixtures("becomes_root")
+def test_a_command_that_may_not_be_killed_ends_with_its_folder(
+    link: Path, target: Target, tmp_path: Path, folder: Path
+) -> None:
+    """Where the kernel can end a whole cgroup; the word comes first, for the supervisor ends with it."""
+    blob = identity("/tmp/becomes-root", **USER, limit_ms="3000")
+    kill_file = str(folder / "cgroup.kill")
+    session = Session(link, target, blob, run=tmp_path, devices=folder, kill_file=kill_file)
+    pid = session.started()
+    assert session.end()[0] == -signal.SIGKILL
+    assert session.told == OVER
+    eventually(lambda: gone(pid))
+
+
+@pytest.mark.usefixtures("becomes_root")
+def test_of_a_command_that_may_not_be_killed_no_end_is_told(link: Path, target: Target, tmp_path: Path) -> None:
+    """Where the kernel cannot: it may run on, and that is said."""
+    session = Session(link, target, identity("/tmp/becomes-root", **USER, limit_ms="3000"), run=tmp_path)
+    pid = session.started()
+    assert session.process.wait(timeout=20) == 125
+    assert not gone(pid)
+    os.kill(pid, signal.SIGKILL)
+    _, _, errors = session.end()
+    assert session.told is None
+    assert f"process {pid} of the node, the command, did not end when it was killed, it may run on" in errors.decode()
 
 
 @pytest.mark.parametrize("code", [0, 37, OVER])
