@@ -1,6 +1,6 @@
 """AppArmor 4's profile of runc, which a helper inherits, and containers' profiles that take no signals from it.
 
-So it was with containerd before 1.6.33 and 1.7.17, which did not know of that profile (containerd#10123).
+So it was with containerd before 1.7.16, which did not know of that profile (containerd#10123).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ profile container flags=(attach_disconnected,mediate_deleted) {
   signal (send,receive) peer=container,
 }
 """
-"""The container's is that of containerd 1.6 and 1.7 in what it says of signals."""
+"""The container's is an old containerd's in what it says of signals."""
 ENDLESS = "trap '' TERM; while :; do sleep 1; done"
 
 
