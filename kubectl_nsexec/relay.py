@@ -78,7 +78,13 @@ def _until_its_end(
             # The helper's main process is gone, and the node ends CMD: its last words may still be on their way.
             links.wait_for_end(session, Deadline.after(_LAST_WORDS_SECONDS))
             _show(session, outlet)
-            raise _helper_ended()
+            raise (
+                _helper_ended()
+                if lease.status
+                else ConnectionLostError(
+                    "the connection to the helper pod broke; whether the command ended, and how, is not known"
+                )
+            )
         # Not the session's own, where there is another: a command that does not read its stdin keeps the server from
         # hearing pings there.
         if (lease or session).connection.unanswered_pings >= _SILENT_PINGS:
@@ -108,8 +114,10 @@ def _confirmed(status: ExitStatus, last_word: LastWord | None, links: Links, lea
     if last_word is None or status.exit_code is None:
         return status
     # Killed perhaps along with the helper pod, of which the node may tell later than of this.
-    if status.exit_code == _KILLED and lease and links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS)):
-        raise _helper_ended()
+    if status.exit_code == _KILLED and lease:
+        links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS))
+        if lease.status:
+            raise _helper_ended()
     if last_word.status is None:
         raise ConnectionLostError(
             "the connection to the command was ended from the other side (the node's container runtime or kubelet has "

@@ -3,13 +3,11 @@
 ``kubectl-nsexec``, ``oc-nsexec``: the tool; ``kubectl_complete-nsexec``, ``oc_complete-nsexec``: its completion.
 """
 
-from __future__ import annotations
-
+# Nothing but what Python has by itself is imported here: Ctrl-C is ours to answer only once main has begun.
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -24,7 +22,7 @@ _ROOTS = (
 """Where systems keep the certificates they trust (Go's crypto/x509 looks there, so kubectl does)."""
 
 
-def give_back(environment: MutableMapping[str, str]) -> None:
+def give_back(environment: "MutableMapping[str, str]") -> None:
     """Take the loader's own variables out, so that exec plugins and ssh load their own libraries, not the archive's.
 
     https://pyinstaller.org/en/stable/runtime-information.html#ld-library-path-libpath-considerations
@@ -39,10 +37,12 @@ def give_back(environment: MutableMapping[str, str]) -> None:
         del environment[name]
 
 
-def trust(environment: MutableMapping[str, str]) -> None:
+def trust(environment: "MutableMapping[str, str]") -> None:
     """Name the system's certificates: the archive's OpenSSL looks where the machine that built it had them."""
     if "SSL_CERT_FILE" in environment or "SSL_CERT_DIR" in environment:
         return
+    from pathlib import Path  # noqa: PLC0415 - see above
+
     found = next((place for place in _ROOTS if Path(place).exists()), None)
     if found is not None:
         environment["SSL_CERT_FILE"] = found
@@ -50,6 +50,11 @@ def trust(environment: MutableMapping[str, str]) -> None:
 
 def main() -> None:
     """Runs what the process was called as."""
+    from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
+
+    early_signals.end_the_process()
+    from pathlib import Path  # noqa: PLC0415 - as above
+
     give_back(os.environ)
     if sys.platform != "win32":  # Windows has a store of its own, which Python reads
         trust(os.environ)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 _LOCAL = "127.0.0.1"
 _BUFFER_BYTES = 64 * 1024
+_LOOK_SECONDS = 0.05
 
 
 class ConnectProxy:
@@ -72,6 +75,91 @@ def connect_proxy() -> Iterator[ConnectProxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+class Line:
+    """A port of the loopback device that leads to another, and can be cut.
+
+    ``idle_seconds``, once it is set: whoever connects and is silent for so long is cut off, as by a proxy.
+    """
+
+    def __init__(self, to_port: int) -> None:
+        self._to_port = to_port
+        self._server = socket.create_server((_LOCAL, 0))
+        self.port = int(self._server.getsockname()[1])
+        self.idle_seconds: float | None = None
+        self._open: dict[socket.socket, int] = {}
+        """The clients' connections, and how often something came from each."""
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def heard_again(self, times: int, *, of: int, within_seconds: float) -> bool:
+        """Whether something comes so many times more from each of so many connections, in that time."""
+        before, deadline = dict(self._open), time.monotonic() + within_seconds
+        while sum(count - before.get(client, 0) >= times for client, count in list(self._open.items())) < of:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+
+    def cut(self) -> None:
+        """Ends every connection, and takes no more."""
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        for client in list(self._open):
+            _end(client)
+
+    def _serve(self) -> None:
+        with self._server, suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                self._open[client] = 0
+                threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket) -> None:
+        with suppress(OSError), client, socket.create_connection((_LOCAL, self._to_port)) as server:
+            for end in (client, server):  # what TCP holds back for the sake of fewer packets, a reset would drop
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            back = threading.Thread(target=_copy, args=(server, client, None), daemon=True)
+            back.start()
+            if self._copy_while_heard(client, server):
+                _end(client)
+                _end(server)
+            back.join()  # what the server has still to say is passed on, though it may take no more
+        del self._open[client]
+
+    def _copy_while_heard(self, client: socket.socket, server: socket.socket) -> bool:
+        """Until the client is gone or was silent for too long; False when it is the server that takes no more."""
+        since = time.monotonic()
+        while self.idle_seconds is None or time.monotonic() - since < self.idle_seconds:
+            if not select.select([client], [], [], _LOOK_SECONDS)[0]:
+                continue
+            data = client.recv(_BUFFER_BYTES)
+            if not data:
+                break
+            since = time.monotonic()
+            self._open[client] += 1
+            try:
+                server.sendall(data)
+            except OSError:
+                return False
+        return True
+
+
+def _end(link: socket.socket) -> None:
+    with suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def line(to_port: int) -> Iterator[Line]:
+    """One for the time of a test."""
+    made = Line(to_port)
+    try:
+        yield made
+    finally:
+        made.cut()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import containerd, control_plane, host_kubelet, host_node, nodes, processes
+from testbed import containerd, host_kubelet, host_node, nodes, processes
 from testbed.paths import API_PORT, HOST_NODE, KUBECONFIG
 from tests.live.pods import container, pod
 from tests.live.processes import within
@@ -55,17 +55,6 @@ def nothing_runs(session: Session, kubectl: Program, helpers: str) -> None:
     assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
     assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
     assert within(_GONE_WITHIN_SECONDS, lambda: not folders())
-
-
-def test_an_api_server_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:
-    """Every stream runs through it: what became of the command is not known, and the node ends it."""
-    processes.stop(control_plane.API)
-    try:
-        message = told(session)
-    finally:
-        control_plane.up()
-    assert "broke" in message
-    nothing_runs(session, kubectl, helpers)
 
 
 def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from testbed import host_kubelet
 from tests.live.pods import container, guaranteed, pod
 from tests.live.processes import within
-from tests.live.sessions import Session, folders, live_helpers
+from tests.live.sessions import Session
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -30,29 +30,10 @@ def target(pods: Pods, host_node: str) -> Pod:
     return pods.start(guaranteed("target", node=host_node))
 
 
-def test_killed_client_leaves_nothing(kubectl: Program, session: Session, helpers: str) -> None:
-    """After kill -9 of the client: no command, no helper pod, no cgroup folder within ten seconds."""
-    before = folders()
-    session.client.kill()
-    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"))
-    assert before
-    assert within(_GONE_WITHIN_SECONDS, lambda: not set(folders()) & set(before))
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signalled_client_cleans_up(kubectl: Program, session: Session, helpers: str, number: signal.Signals) -> None:
-    """A client that is told to end deletes its helper pod, and says so by 128+n."""
-    session.client.send_signal(number)
-    assert session.client.wait(timeout=30) == 128 + number
-    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
-
-
 def test_ended_container_ends_the_command(kubectl: Program, session: Session, target: Pod) -> None:
-    """When the target's container dies the command dies with it, and the client reports a failure."""
+    """When the target's container dies the command dies with it, and its status is that of any that was killed."""
     kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=60s")
-    assert session.client.wait(timeout=30) != 0
+    assert session.client.wait(timeout=30) == 137
     assert not session.pids()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from testbed import host_kubelet
 from testbed.paths import HOST_NODE
 from tests.live import vias, who
 from tests.live.pods import guaranteed
-from tests.live.processes import running, unique_seconds, within
+from tests.live.processes import running, unique_seconds
 from tests.live.sshd import BANNER, Sshd
 from tests.live.vias import OWN_FAILURE, Session, guards
 
@@ -82,13 +81,6 @@ def nothing_stays() -> Iterator[None]:
         yield
 
 
-@pytest.mark.usefixtures("nothing_stays")
-@pytest.mark.parametrize("status", [0, 7, 125, 255])
-def test_streams_and_status_are_the_commands(run: Program, status: int) -> None:
-    """255, which ssh has for its own failures, and 125, which we have for ours, are the command's when it says them."""
-    vias.shows_streams_and_status(run, status, BANNER)
-
-
 def test_the_command_is_on_the_reserved_cpus_and_who_it_is_with_exec(
     nsexec: Program, run: Program, kubectl: Program, way: Mapping[str, str], target: Pod
 ) -> None:
@@ -98,11 +90,6 @@ def test_the_command_is_on_the_reserved_cpus_and_who_it_is_with_exec(
     who.compare(kubectl, quiet, target, by_runtime=False)
     vias.stays_on(run, _RESERVED, CpuSet.parse(host_kubelet.isolated()))
     assert run("--", "cat", "/proc/self/oom_score_adj").text == "1000\n"
-
-
-def test_stdin_and_its_end_arrive(run: Program) -> None:
-    """More than any buffer takes, both ways at once, and end of file."""
-    vias.takes_stdin_and_its_end(run)
 
 
 def test_the_terminal_is_the_containers_own(run: Program) -> None:
@@ -138,40 +125,11 @@ def session(run: Program) -> Iterator[Session]:
 
 
 @pytest.mark.usefixtures("nothing_stays")
-def test_a_killed_client_leaves_nothing(session: Session) -> None:
-    """kill -9: no process, no cgroup folder, no file."""
-    assert session.pids()
-    assert vias.traces(_inside)
-    session.client.kill()
-    assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-
-
-@pytest.mark.usefixtures("nothing_stays")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signalled_client_has_cleared_up_when_it_ends(session: Session, number: signal.Signals) -> None:
-    """128+n, and by then nothing is left."""
-    session.client.send_signal(number)
-    assert session.ended()[0] == 128 + number
-    assert not session.pids()
-
-
-@pytest.mark.usefixtures("nothing_stays")
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_killed_guard_is_no_success_and_leaves_nothing(session: Session, which: int) -> None:
     """kill -9 of either of its processes on the node: the command ends, and the client does not know how."""
     vias.kill(_inside, guards(_inside)[which])
     session.ends_without_a_word(_GONE_WITHIN_SECONDS)
-
-
-@pytest.mark.usefixtures("nothing_stays")
-def test_a_cut_ssh_connection_is_no_success_and_leaves_nothing(nsexec: Program, sshd: Sshd, target: Pod) -> None:
-    """The server's process for it is killed: the client says so, the node ends the command."""
-    sshd.configure()
-    with Session(_on(nsexec, sshd.environment, target), _inside) as session:
-        for pid in sshd.sessions():
-            if b"sshd: root" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
-        session.ends_without_a_word(_GONE_WITHIN_SECONDS)
 
 
 @pytest.mark.usefixtures("nothing_stays")

@@ -27,7 +27,8 @@ POD = "/api/v1/namespaces/ran/pods/du-0"
 HELPERS = "/api/v1/namespaces/nsexec/pods"
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
-_STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
+STDIN, STDOUT, STDERR, ERROR, CLOSE = 0, 1, 2, 3, 255
+_PING, _PONG, _BYE = 9, 10, 8
 _OBJECTS: dict[str, Json] = {
     POD: {
         "metadata": {"name": "du-0", "namespace": "ran", "uid": "u-1"},
@@ -47,13 +48,14 @@ _OBJECTS: dict[str, Json] = {
 class FakeSession:
     """What was created and what the command was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, handler: type[Handler] | None = None) -> None:
         self.helpers: list[Json] = []
         self.deleted: list[str] = []
         self.stdin = b""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"session": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (handler or Handler,), {"session": self}))
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -74,7 +76,7 @@ def fake_session() -> Iterator[FakeSession]:
         session.close()
 
 
-def _target_event() -> Json:
+def target_event() -> Json:
     """One of a node on which everything is in order."""
     blobs = {
         "spec": json.dumps(SPEC).encode(),
@@ -87,47 +89,55 @@ def _target_event() -> Json:
     return {**TARGET_EVENT, **texts, "mask": "0-1", "files": [], "kubelet_flags": ""}
 
 
-class _WebSocket:
+class WebSocket:
     """The server's end, unmasked and in one frame a message (RFC 6455, 5.2)."""
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self._in, self._out = handler.rfile, handler.wfile
+        self._writing = threading.Lock()
 
     def send(self, channel: int, payload: bytes) -> None:
-        size = len(payload) + 1
-        self._out.write(bytes([0x82, 127]) + size.to_bytes(8, "big") + bytes([channel]) + payload)
+        """From any thread."""
+        self._frame(2, bytes([channel]) + payload)
+
+    def _frame(self, opcode: int, payload: bytes) -> None:
+        with self._writing:
+            self._out.write(bytes([0x80 | opcode, 127]) + len(payload).to_bytes(8, "big") + payload)
 
     def stdin(self) -> Iterator[bytes]:
         """What comes on the channel, until the client closes it or goes away."""
         while message := self._message():
-            if message[0] == _CLOSE:
+            if message[0] == CLOSE:
                 return
-            if message[0] == _STDIN:
+            if message[0] == STDIN:
                 yield message[1:]
 
     def _message(self) -> bytes:
-        head = self._in.read(2)
-        if len(head) < 2 or head[0] & 0x0F == 8:
-            return b""
-        size = head[1] & 0x7F
-        if size > 125:
-            size = int.from_bytes(self._in.read(2 if size == 126 else 8), "big")
-        mask, payload = self._in.read(4), self._in.read(size)
-        key = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
-        return (int.from_bytes(payload, "big") ^ key).to_bytes(size, "big")
+        """The next one; a ping is answered."""
+        while len(head := self._in.read(2)) == 2 and head[0] & 0x0F != _BYE:
+            size = head[1] & 0x7F
+            if size > 125:
+                size = int.from_bytes(self._in.read(2 if size == 126 else 8), "big")
+            mask, payload = self._in.read(4), self._in.read(size)
+            if head[0] & 0x0F == _PING:
+                self._frame(_PONG, b"")
+                continue
+            key = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
+            return (int.from_bytes(payload, "big") ^ key).to_bytes(size, "big")
+        return b""
 
 
-def _hold(socket: _WebSocket, nonce: str) -> None:
+def _hold(socket: WebSocket, nonce: str) -> None:
     stdin = socket.stdin()
     next(stdin)
     held = {"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}
-    socket.send(_STDOUT, f"{nonce} {json.dumps(held)}\n".encode())
+    socket.send(STDOUT, f"{nonce} {json.dumps(held)}\n".encode())
     for _ in stdin:
         pass
 
 
-def _enter(socket: _WebSocket, nonce: str, session: FakeSession) -> None:
-    socket.send(_STDOUT, f"{nonce} {json.dumps(_target_event())}\n".encode())
+def _enter(socket: WebSocket, nonce: str, session: FakeSession) -> None:
+    socket.send(STDOUT, f"{nonce} {json.dumps(target_event())}\n".encode())
     stdin, given = socket.stdin(), b""
     while b"\n" not in given:
         given += next(stdin)
@@ -137,16 +147,18 @@ def _enter(socket: _WebSocket, nonce: str, session: FakeSession) -> None:
         given += next(stdin)
     records, rest = given[:size].split(b"\0"), given[size:]
     started = {"event": "start", "pid": 4712, "mask": "0-1", "tty": ""}
-    socket.send(_STDOUT, f"{nonce} {json.dumps(started)}\n".encode() + GREETING)
+    socket.send(STDOUT, f"{nonce} {json.dumps(started)}\n".encode() + GREETING)
     if b"stdin=1" in records:
         for data in (rest, *stdin):
             session.stdin += data
-            socket.send(_STDOUT, data)
-    socket.send(_STDERR, f'\0{nonce} {{"event":"ended","status":0}}\n'.encode())
-    socket.send(_ERROR, b'{"status": "Success"}')
+            socket.send(STDOUT, data)
+    socket.send(STDERR, f'\0{nonce} {{"event":"ended","status":0}}\n'.encode())
+    socket.send(ERROR, b'{"status": "Success"}')
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One connection, of requests or of a stream."""
+
     session: FakeSession
     protocol_version = "HTTP/1.1"
 
@@ -156,26 +168,26 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["Upgrade"]:
             self._session(parts.path, [value for name, value in query if name == "command"])
         elif ("watch", "true") in query:
-            self._answer(200, {"type": "ADDED", "object": self._running()})
+            self.answer(200, {"type": "ADDED", "object": self.running()})
         elif parts.path in _OBJECTS:
-            self._answer(200, _OBJECTS[parts.path])
+            self.answer(200, _OBJECTS[parts.path])
         else:
-            self._answer(404, {"kind": "Status", "reason": "NotFound", "message": f"no {parts.path}"})
+            self.answer(404, {"kind": "Status", "reason": "NotFound", "message": f"no {parts.path}"})
 
     def do_POST(self) -> None:
         body: Json = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == HELPERS:
             self.session.helpers.append(body)
-            self._answer(201, self._running())
+            self.answer(201, self.running())
         else:
-            self._answer(201, {"status": {"allowed": True, "userInfo": {"username": "joe"}}})
+            self.answer(201, {"status": {"allowed": True, "userInfo": {"username": "joe"}}})
 
     def do_DELETE(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.session.deleted.append(self.path)
-        self._answer(200, {"kind": "Status"})
+        self.answer(200, {"kind": "Status"})
 
-    def _running(self) -> Json:
+    def running(self) -> Json:
         helper = self.session.helpers[-1]
         status = {"phase": "Running", "qosClass": "BestEffort", "containerStatuses": [{"state": {"running": {}}}]}
         metadata = {**helper["metadata"], "namespace": "nsexec", "resourceVersion": "1", "uid": "u-2"}
@@ -191,13 +203,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
         self.end_headers()
         self.close_connection = True
+        stream = WebSocket(self)
         if path.endswith("/attach"):
-            held: list[str] = self.session.helpers[-1]["spec"]["containers"][0]["command"]
-            _hold(_WebSocket(self), held[held.index("hold") + 1])
+            self.attached(stream)
         else:
-            _enter(_WebSocket(self), command[command.index("enter") + 1], self.session)
+            self.executed(stream, command)
 
-    def _answer(self, status: int, document: Json) -> None:
+    def attached(self, stream: WebSocket) -> None:
+        """The main process of the helper."""
+        held: list[str] = self.session.helpers[-1]["spec"]["containers"][0]["command"]
+        _hold(stream, held[held.index("hold") + 1])
+
+    def executed(self, stream: WebSocket, command: list[str]) -> None:
+        """A session in it."""
+        _enter(stream, command[command.index("enter") + 1], self.session)
+
+    def answer(self, status: int, document: Json) -> None:
         body = json.dumps(document).encode() + b"\n"  # of a watch, each event is a line
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -1,0 +1,185 @@
+"""One cell of the table, run: the client started, the stimulus given; status, words, bytes, what is left compared."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import re
+import secrets
+import signal
+import termios
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Protocol
+
+from tests.conformance import memory
+from tests.conformance.behaviours import WAIT, Behaviour, Stimulus, Transport
+from tests.live.processes import running, within
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
+PATIENCE_SECONDS: Final = 60.0
+PING_SECONDS: Final = 0.1
+IDLE_SECONDS: Final = 1.0
+"""A proxy's, in which it has to hear several pings."""
+PINGS: Final = 30
+"""More than three times as long as the proxy waits."""
+_PEAK_KIB: Final = 100 * 1024
+"""Python and what it has imported are half of that; the output is more."""
+_READ_BYTES: Final = 1024 * 1024
+_LAGGING_BYTES: Final = 32 * 1024
+"""A pipe holds twice as much at the most, and less where pages of it are not full."""
+
+
+class Stand(Protocol):
+    """A transport with a node at its end, a fake or a real one."""
+
+    transport: Transport
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """``oc nsexec TARGET WORDS`` by this transport, with pipes; it pings every PING_SECONDS."""
+        ...
+
+    def cut(self) -> None:
+        """Cuts what the client's bytes pass through; where that is nothing, what leads to the command is killed."""
+        ...
+
+    def end_server(self) -> None:
+        """Ends the API server."""
+        ...
+
+    def outlives_a_proxy(self, idle_seconds: float, pings: int) -> bool:
+        """Lets the proxy on the way, if there is one, cut what is idle for so long; whether it heard so many pings."""
+        ...
+
+    def left(self, *, records: bool) -> list[str]:
+        """What there is on the node and of helper pods, but for one that is kept; RECORDS: of completed pods, too."""
+        ...
+
+
+class Cell:
+    """One row on one transport: the command has been started."""
+
+    def __init__(self, row: Behaviour, stand: Stand) -> None:
+        self.row, self._stand = row, stand
+        self._ends = row.cells[stand.transport]
+        self._go = f"/tmp/nsexec-go-{secrets.token_hex(8)}"
+        self._script = row.script.replace(WAIT, f"echo up; until [ -e {self._go} ]; do sleep 0.05; done")
+        flags = ["-q"] if row.stdin is None else ["-q", "-i"]
+        self.client = stand.start(*flags, "--", "sh", "-c", self._script)
+        assert self.client.stdout
+        self._stdout: IO[bytes] = self.client.stdout
+        self.seen = b""
+        if WAIT in row.script:
+            self.seen = self._stdout.readline()
+            if not self.seen:
+                raise AssertionError(self.client.communicate()[1].decode())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.kill()
+        self.client.communicate()
+
+    def shows(self) -> None:
+        """What the table says, once the stimulus is given."""
+        _ACTS[self.row.stimulus](self)
+        self.ends()
+
+    def ends(self) -> None:
+        """As the table says, with the stimulus given."""
+        stdin = self.row.stdin if self.row.stdin is not None else b"not for the command"
+        rest, stderr = self.client.communicate(stdin, timeout=PATIENCE_SECONDS)
+        said = stderr.decode()
+        assert (self.client.returncode, bool(re.fullmatch(self._ends.says, said))) == (self._ends.status, True), (
+            self.client.returncode,
+            said,
+        )
+        assert self.seen + rest == self.row.stdout
+        assert within(PATIENCE_SECONDS, lambda: not running("sh", "-c", self._script))
+        records = not self._ends.record
+        assert within(PATIENCE_SECONDS, lambda: not self._stand.left(records=records)), self._stand.left(
+            records=records
+        )
+
+    def pid(self) -> int:
+        """The command's on this machine; for a moment a child of its own, about to become sleep, looks the same."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(found := running("sh", "-c", self._script)) != 1:
+            assert time.monotonic() < deadline, found
+        return found[0]
+
+    def go(self) -> None:
+        """Ends the command's wait."""
+        Path(f"/proc/{self.pid()}/root{self._go}").touch()
+
+    def kill(self) -> None:
+        os.kill(self.pid(), signal.SIGKILL)
+
+    def use_up_memory(self) -> None:
+        with memory.limited(self.pid()):
+            self.go()
+            assert within(PATIENCE_SECONDS, lambda: not running("tail", "/dev/zero") and not self._waits())
+
+    def _waits(self) -> bool:
+        return bool(running("sh", "-c", self._script))
+
+    def read_slowly(self) -> None:
+        """Each time only when the pipe is full again, or the end near."""
+        left, peak_kib, pieces = len(self.row.stdout), 0, []
+        while left:
+            _wait_until_readable(self._stdout, min(_LAGGING_BYTES, left))
+            peak_kib = max(peak_kib, self._peak_kib())
+            pieces.append(os.read(self._stdout.fileno(), _READ_BYTES))
+            left -= len(pieces[-1])
+        self.seen = b"".join(pieces)
+        assert 0 < peak_kib < _PEAK_KIB
+
+    def pause(self) -> None:
+        """And then read on."""
+        _wait_until_readable(self._stdout, _LAGGING_BYTES)
+        assert self._stand.outlives_a_proxy(IDLE_SECONDS, PINGS)
+        assert 0 < self._peak_kib() < _PEAK_KIB
+
+    def _peak_kib(self) -> int:
+        """The most that the client has had in memory so far (VmHWM, proc(5)); 0 once it has ended."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.client.pid}/status").read_text())
+        return int(found[1]) if found else 0
+
+    def end_server(self) -> None:
+        self._stand.end_server()
+        if self._ends.status != 125:
+            self.go()
+
+    def cut(self) -> None:
+        self._stand.cut()
+
+
+def _wait_until_readable(pipe: IO[bytes], wanted: int) -> None:
+    """Until so many bytes wait in the pipe (FIONREAD, ioctl_tty(2))."""
+    waiting = array.array("i", [0])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while fcntl.ioctl(pipe, termios.FIONREAD, waiting) or waiting[0] < wanted:
+        assert time.monotonic() < deadline, f"{waiting[0]} bytes wait, not {wanted}"
+        time.sleep(0.0005)
+
+
+_ACTS: dict[Stimulus, Callable[[Cell], None]] = {
+    Stimulus.NOTHING: lambda _: None,
+    Stimulus.OUT_OF_MEMORY: Cell.use_up_memory,
+    Stimulus.KILLED: Cell.kill,
+    Stimulus.LINK_CUT: Cell.cut,
+    Stimulus.SERVER_GONE: Cell.end_server,
+    Stimulus.CLIENT_TERMINATED: lambda cell: cell.client.send_signal(signal.SIGTERM),
+    Stimulus.CLIENT_INTERRUPTED: lambda cell: cell.client.send_signal(signal.SIGINT),
+    Stimulus.CLIENT_HUNG_UP: lambda cell: cell.client.send_signal(signal.SIGHUP),
+    Stimulus.CLIENT_KILLED: lambda cell: cell.client.kill(),
+    Stimulus.SLOW_READER: Cell.read_slowly,
+    Stimulus.PAUSED_READER: Cell.pause,
+}

@@ -1,0 +1,99 @@
+"""The four transports of the table (``tests/conformance``) on the host node, with the real API server and ssh."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from testbed import control_plane, processes
+from testbed.paths import API_PORT, KUBECONFIG
+from tests.conformance import run
+from tests.conformance.behaviours import Transport
+from tests.live import vias
+from tests.live.relays import line
+from tests.live.sessions import folders, live_helpers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.live.harness import Program
+    from tests.live.pods import Pod
+    from tests.live.relays import Line
+    from tests.live.sshd import Sshd
+
+_ROOT: Final = Path(__file__).parents[2]
+_FLAGS: Final = {
+    Transport.POD: (),
+    Transport.KEPT: ("--keep", "5m"),
+    Transport.SSH: ("--via", "ssh", "--ssh-user", "root"),
+    Transport.LOCAL: ("--via", "local"),
+}
+_OF_A_KEPT_HELPER: Final = {"nsexec-keep"}
+
+
+class LiveStand:
+    """See ``run.Stand``. A target, and helper pods in a namespace that nobody else uses."""
+
+    def __init__(
+        self, transport: Transport, kubectl: Program, target: Pod, helpers: str, sshd: Sshd, api: Line, ssh: Line
+    ) -> None:
+        self.transport = transport
+        self._kubectl, self._target, self._helpers, self._api, self._ssh = kubectl, target, helpers, api, ssh
+        self._before = self._on_the_node()
+        config = sshd.folder / f"kubeconfig-{api.port}"
+        config.write_text(KUBECONFIG.read_text().replace(f"127.0.0.1:{API_PORT}", f"127.0.0.1:{api.port}"))
+        sshd.configure(Port=ssh.port, StrictHostKeyChecking="no", UserKnownHostsFile="/dev/null")
+        self._environment = {
+            **os.environ,
+            "PATH": sshd.environment["PATH"],
+            "KUBECONFIG": str(config),
+            "NSEXEC_NAMESPACE": helpers,
+            "NSEXEC_TEST_PING_SECONDS": str(run.PING_SECONDS),
+        }
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        pipe, target = subprocess.PIPE, (self._target.name, "-n", self._target.namespace)
+        argv = [sys.executable, "-m", "tests.conformance.client", *target, *_FLAGS[self.transport], *words]
+        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=self._environment)
+
+    def cut(self) -> None:
+        if self.transport is Transport.LOCAL:
+            vias.kill(_inside, vias.guards(_inside)[-1])
+        else:
+            (self._ssh if self.transport is Transport.SSH else self._api).cut()
+
+    def end_server(self) -> None:
+        processes.stop(control_plane.API)
+
+    def outlives_a_proxy(self, idle_seconds: float, pings: int) -> bool:
+        if self.transport is Transport.LOCAL:
+            return True
+        proxy = self._ssh if self.transport is Transport.SSH else self._api
+        proxy.idle_seconds = idle_seconds
+        streams = 2 if self.transport is Transport.POD else 1
+        return proxy.heard_again(pings, of=streams, within_seconds=run.PATIENCE_SECONDS)
+
+    def left(self, *, records: bool) -> list[str]:
+        find = self._kubectl.ok("get", "pods", "-n", self._helpers, "-o", "name")
+        pods = find if records else live_helpers(self._kubectl, self._helpers)
+        return [*(name for name in pods.split() if "-keep-" not in name), *sorted(self._on_the_node() - self._before)]
+
+    def _on_the_node(self) -> set[str]:
+        made = {path for path in folders() if Path(path).name not in _OF_A_KEPT_HELPER}
+        return made | vias.traces(_inside)
+
+
+def _inside(script: str) -> str:
+    return subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout
+
+
+@contextmanager
+def live_stand(transport: Transport, kubectl: Program, target: Pod, helpers: str, sshd: Sshd) -> Iterator[LiveStand]:
+    """One for the time of a test; what it left in the API server's records is gone then."""
+    with line(API_PORT) as api, line(sshd.port) as ssh:
+        yield LiveStand(transport, kubectl, target, helpers, sshd, api, ssh)
+    kubectl("delete", "pods", "-n", helpers, "--field-selector=status.phase!=Running", "--wait=true")

@@ -1,0 +1,70 @@
+"""The table of behaviours over every transport, on the host node; ``tests/node/test_transports.py`` has it on fakes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed import control_plane
+from tests.conformance.behaviours import TABLE, Behaviour, Stimulus, Transport
+from tests.conformance.run import Cell
+from tests.live.pods import guaranteed
+from tests.live.sshd import Sshd
+from tests.live.stands import live_stand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.live.harness import Pods, Program
+    from tests.live.pods import Pod
+
+pytestmark = pytest.mark.host_node
+
+ONE_BY_ONE = [row for row in TABLE if row.stimulus is not Stimulus.SERVER_GONE]
+TOGETHER = [row for row in TABLE if row.stimulus is Stimulus.SERVER_GONE]
+CELLS = [(row, transport) for row in ONE_BY_ONE for transport in Transport]
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A server that lets root in, and a user whose configuration leads to it."""
+    with Sshd(tmp_path_factory.mktemp("sshd")).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def target(shared_pods: Pods, host_node: str) -> Pod:
+    """A Guaranteed pod that owns the isolated CPU."""
+    return shared_pods.start(guaranteed("transports", node=host_node))
+
+
+@pytest.mark.parametrize(("row", "transport"), CELLS, ids=[f"{row.name}-{way.value}" for row, way in CELLS])
+def test_a_behaviour_is_the_same_by_every_transport(
+    kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
+) -> None:
+    """Status, words, bytes, and what is left behind."""
+    with live_stand(transport, kubectl, target, helpers, sshd) as stand, Cell(row, stand) as started:
+        started.shows()
+
+
+@pytest.mark.parametrize("row", TOGETHER, ids=[row.name for row in TOGETHER])
+def test_the_end_of_the_api_server_is_the_same_for_all(
+    kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour
+) -> None:
+    """It ends once, with a command by every transport."""
+    with ExitStack() as stack:
+        cells = []
+        for transport in Transport:
+            stand = stack.enter_context(live_stand(transport, kubectl, target, helpers, sshd))
+            cells.append(stack.enter_context(Cell(row, stand)))
+        try:
+            for cell in cells:
+                cell.end_server()
+            for cell in cells:
+                cell.client.wait(timeout=120)
+        finally:
+            control_plane.up()
+        for cell in cells:
+            cell.ends()
