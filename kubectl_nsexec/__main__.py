@@ -1,6 +1,7 @@
 """The one entry point of ``oc-nsexec``, ``kubectl-nsexec`` and ``python -m kubectl_nsexec``."""
 
 # Nothing but what Python has by itself is imported here: Ctrl-C is ours to answer only once main has begun.
+import _signal  # type: ignore[import-not-found]  # see early_signals
 import gc
 import os
 import sys
@@ -18,6 +19,8 @@ what does not took a tenth of the time."""
 
 def main() -> "NoReturn":
     """Runs the process's own command line and exits with its status."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no word of Python's while the next line is imported
     from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
 
     early_signals.end_the_process()

@@ -6,6 +6,7 @@ all of that away and make the shell offer files.
 """
 
 # As in __main__, nothing is imported here but what Python has by itself.
+import _signal  # type: ignore[import-not-found]  # see early_signals
 import os
 import sys
 
@@ -24,6 +25,8 @@ LIMIT_SECONDS = 3.0
 
 def main() -> "NoReturn":
     """Answers for the process's own command line."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no word of Python's while the next line is imported
     from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
 
     early_signals.end_the_process()
