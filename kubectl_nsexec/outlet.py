@@ -57,6 +57,8 @@ class Outlet:
         self._put((self._console.write_stderr, data))
 
     def _put(self, piece: Piece) -> None:
+        if not piece[1]:
+            return  # no thread for the end of a command that said nothing
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_all, daemon=True)
             self._thread.start()

@@ -7,6 +7,7 @@ which is how a slow reader slows the command down. The pings go on.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.deadline import Deadline
@@ -115,7 +116,8 @@ def _confirmed(status: ExitStatus, last_word: LastWord | None, links: Links, lea
         return status
     # Killed perhaps along with the helper pod, of which the node may tell later than of this.
     if status.exit_code == _KILLED and lease:
-        links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS))
+        with suppress(ConnectionLostError):  # a lease that breaks says nothing of the helper pod
+            links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS))
         if lease.status:
             raise _helper_ended()
     if last_word.status is None:

@@ -156,6 +156,17 @@ def test_a_lost_helper_is_told_also_after_the_commands_end(
         relay(links, session, lease, pipes[0])
 
 
+def test_a_lease_that_breaks_makes_no_kill_the_helpers_end(pipes: tuple[Console, int, int, int]) -> None:
+    """What the supervisor has told holds; only a status of the lease's says that the helper pod has ended."""
+    session = RemoteStream(FakeConnection(ended_word(137), exit_code(137)), LastWord("n0nce"))
+    links, lease = linked(session, FakeConnection(*[b"\1"] * 4, then_closed=True))
+    assert relay(links, session, lease, pipes[0]).exit_code == 137
+    session = RemoteStream(FakeConnection(*[b"\1x"] * 4))
+    links, lease = linked(session, FakeConnection(then_closed=True))
+    with pytest.raises(ConnectionLostError, match="helper pod broke; whether the command ended, and how, is not known"):
+        relay(links, session, lease, pipes[0])
+
+
 def test_a_node_that_does_not_end_the_command_in_time_is_lost(pipes: tuple[Console, int, int, int]) -> None:
     """The limit is the node's to keep; a client that hears nothing of it does not wait for ever."""
     links, lease = linked(session := RemoteStream(FakeConnection()))
