@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 from demo import seen
 from demo.programs import DemoError
 from demo.seen import Json, Look, PodState, Unseen
-from kubectl_nsexec.helper_manifest import literally
 from testbed.errors import ClusterError
 from testbed.progress import say
 
@@ -217,3 +217,16 @@ def _inside(stage: Stage, script: str, seconds: int) -> str | Unseen:
     if done is None:
         return seen.hung(seconds)
     return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr, seconds)
+
+
+def literally(text: str) -> str:
+    """``text`` as an argument of a container that the kubelet hands on unchanged.
+
+    It replaces ``$(NAME)`` by a variable and ``$$`` by one dollar (k8s.io/kubernetes, expansion.go).
+    """
+
+    def doubled(run: re.Match[str]) -> str:
+        special = len(run[0]) > 1 or text[run.end() : run.end() + 1] == "("
+        return run[0] * 2 if special else run[0]
+
+    return re.sub(r"\$+", doubled, text)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.asked import AS_EXEC, Powers
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
-from kubectl_nsexec.helper_manifest import AGENT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
     from kubectl_nsexec.results import AgentFailure
     from kubectl_nsexec.target import Target
 
-SHELL = "/usr/bin/sh"
-"""The node's own; absolute, because a standalone BusyBox would run itself instead."""
-
+_AGENT_VARIABLE = "NSEXEC_AGENT"
+"""Holds the agent's text where there is no helper pod, so nothing has to be written anywhere to run it."""
 _MOST_PATIENCE_SECONDS = 99_999_999
 """More than the agent can count to is for ever."""
 _SESSION_ID = re.compile(r"[a-z0-9]{5,20}")
@@ -38,23 +36,14 @@ class FailureContext(NamedTuple):
     source: str
 
 
-def hold_command(
-    nonce: str,
-    reserved: CpuSet | None,
-    link_bytes: int,
-    link_sha256: str,
-    patience_seconds: float,
-    *,
-    shell: str = SHELL,
-) -> list[str]:
-    """Command line of the helper's main process, which then reads ``link_bytes`` of the last link on its stdin.
+def hold_words(nonce: str, reserved: CpuSet | None, patience_seconds: float) -> list[str]:
+    """What the shim starts as the helper's main process, which then waits for HOLD on its stdin.
 
-    ``reserved`` None: it waits for LOOK, tells what the node says, and is told the CPUs by ``place_line``.
+    ``reserved`` None: it waits for LOOK before, tells what the node says, and is told the CPUs by ``place_line``.
     ``patience_seconds``: for so long it waits for a client, which may have been killed.
     Raises ValueError for values that do not fit the protocol.
     """
-    patience = str(min(_MOST_PATIENCE_SECONDS, math.ceil(patience_seconds)))
-    return _agent(shell, "hold", nonce, reserved, *_link(link_bytes, link_sha256), patience)
+    return _words("hold", nonce, reserved, str(min(_MOST_PATIENCE_SECONDS, math.ceil(patience_seconds))))
 
 
 def _link(size_bytes: int, sha256: str) -> list[str]:
@@ -63,17 +52,9 @@ def _link(size_bytes: int, sha256: str) -> list[str]:
     return [str(size_bytes), sha256]
 
 
-def enter_command(
-    nonce: str,
-    reserved: CpuSet,
-    session_id: str,
-    target: Target,
-    powers: Powers = AS_EXEC,
-    *,
-    shell: str = SHELL,
-) -> list[str]:
-    """Command line of a session (exec subresource). Raises ValueError for values that do not fit the protocol."""
-    return _agent(shell, "enter", nonce, reserved, *_place(session_id, target, powers))
+def enter_words(nonce: str, reserved: CpuSet, session_id: str, target: Target, powers: Powers = AS_EXEC) -> list[str]:
+    """What the shim starts as a session (exec subresource). Raises ValueError as ``hold_words``."""
+    return _words("enter", nonce, reserved, *_place(session_id, target, powers))
 
 
 def _place(session_id: str, target: Target, powers: Powers) -> list[str]:
@@ -96,18 +77,17 @@ def alone_command(
 ) -> list[str]:
     """Command line of lease and session at once, for root on the node itself, where there is no helper pod.
 
-    It reads the agent's text, of ``agent_bytes``, from its stdin. ``reserved`` as for ``hold_command``.
+    It reads the agent's text, of ``agent_bytes``, from its stdin. ``reserved`` as for ``hold_words``.
     Raises ValueError as the others do.
     """
     words = [*_link(len(link), hashlib.sha256(link).hexdigest()), *_place(session_id, target, powers)]
-    shell, option, _, *rest = _agent("/bin/sh", "alone", nonce, reserved, *words)
-    return [shell, option, _ALONE.format(agent_bytes), *rest]
+    return ["/bin/sh", "-c", _ALONE.format(agent_bytes), "nsexec-agent", *_words("alone", nonce, reserved, *words)]
 
 
 _ALONE = (
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin; unset LD_PRELOAD LD_LIBRARY_PATH; umask 022; cd /; "
-    f"NSEXEC_HOST=; {AGENT_VARIABLE}=$(head -c {{}}); "
-    f'export PATH NSEXEC_HOST {AGENT_VARIABLE}; eval "${AGENT_VARIABLE}"'
+    f"NSEXEC_HOST=; {_AGENT_VARIABLE}=$(head -c {{}}); "
+    f'export PATH NSEXEC_HOST {_AGENT_VARIABLE}; eval "${_AGENT_VARIABLE}"'
 )
 
 
@@ -118,11 +98,10 @@ def _process_word(process: int | str | None) -> str:
     return f"pid:{process}" if isinstance(process, int) else f"name:{process}"
 
 
-def _agent(shell: str, verb: str, nonce: str, reserved: CpuSet | None, *rest: str) -> list[str]:
+def _words(verb: str, nonce: str, reserved: CpuSet | None, *rest: str) -> list[str]:
     if not _NONCE.fullmatch(nonce):
         raise ValueError("a nonce is 8 to 64 letters and digits")
-    where = "ask" if reserved is None else _some(reserved)
-    return [shell, "-c", f'eval "${AGENT_VARIABLE}"', "nsexec-agent", verb, nonce, where, *rest]
+    return [verb, nonce, "ask" if reserved is None else _some(reserved), *rest]
 
 
 def _some(reserved: CpuSet) -> str:
@@ -131,12 +110,14 @@ def _some(reserved: CpuSet) -> str:
     return str(reserved)
 
 
+HOLD = b"hold\n"
+"""What the helper's main process waits for: only then somebody hears what it says."""
 LOOK = b"look\n"
-"""What a helper that was given no CPUs waits for; its NodeLook is the answer."""
+"""What a lease's holder that was given no CPUs waits for; its NodeLook is the answer."""
 
 
 def place_line(reserved: CpuSet) -> bytes:
-    """Where it goes then; the last link follows. Raises ValueError for no CPUs."""
+    """Where it goes then; what it waits for otherwise follows. Raises ValueError for no CPUs."""
     return b"place %s\n" % _some(reserved).encode()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec import agent
 from kubectl_nsexec.cluster.api import pod_path
 from kubectl_nsexec.cluster.connection import V5_PROTOCOL
 from kubectl_nsexec.errors import HelperPodError
-from kubectl_nsexec.helper_manifest import CONTAINER, HelperSpec, new_id
+from kubectl_nsexec.helper_manifest import CONTAINER, entrance, new_id
 from kubectl_nsexec.streams import Links, RemoteStream
 
 if TYPE_CHECKING:
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from kubectl_nsexec.run import Run
 
 
-class ByPod:
-    """A Way through a helper pod that runs."""
+Json = dict[str, Any]
 
-    def __init__(self, run: Run, helper: HelperSpec, links: Links) -> None:
-        self.name = f"helper pod {helper.namespace}/{helper.name}"
+
+class ByPod:
+    """A Way through a helper pod that runs; ``helper`` is what the API server shows of it."""
+
+    def __init__(self, run: Run, helper: Json, links: Links) -> None:
+        metadata = helper["metadata"]
+        self.name = f"helper pod {metadata['namespace']}/{metadata['name']}"
         self.links = links
-        self.wants_link = True
+        self.opening = agent.HOLD
         self.lease_is_session = False
         self._run = run
         self._helper = helper
@@ -48,27 +52,31 @@ class ByPod:
     def enter(self, cpus: CpuSet) -> RemoteStream:
         """See Way."""
         plan, powers = self._run.plan, self._run.request.powers
-        return self._exec(agent.enter_command(plan.nonce, cpus, new_id(), plan.target, powers, shell=plan.shell))
+        return self._exec(agent.enter_words(plan.nonce, cpus, new_id(), plan.target, powers))
 
-    def _exec(self, command: Sequence[str]) -> RemoteStream:
-        return self._open("exec", [("command", word) for word in command])
+    def _exec(self, words: Sequence[str]) -> RemoteStream:
+        return self._open("exec", exec_query(self._helper, words))
 
     def heard(self) -> str:
         """See Way: the API server passes nothing on that is not the agent's."""
         return ""
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
-        run, helper = self._run, self._helper
-        stream = open_stream(run.cluster, helper.namespace, helper.name, subresource, query, run.deadline)
+        stream = open_stream(self._run.cluster, self._helper, subresource, query, self._run.deadline)
         self.links.add(stream)
         return stream
 
 
+def exec_query(helper: Json, words: Sequence[str]) -> list[tuple[str, str]]:
+    """The command line of an exec into ``helper``, which its shim starts."""
+    return [("command", word) for word in (*entrance(helper), *words)]
+
+
 def open_stream(
-    cluster: Cluster, namespace: str, name: str, subresource: str, query: Sequence[tuple[str, str]], deadline: Deadline
+    cluster: Cluster, helper: Json, subresource: str, query: Sequence[tuple[str, str]], deadline: Deadline
 ) -> RemoteStream:
-    """An exec or attach to the helper pod of that name, with stdin, stdout and stderr. Raises ApiError."""
+    """An exec or attach to the helper pod, with stdin, stdout and stderr. Raises ApiError."""
     channels = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), *query]
     timeout = max(0.1, deadline.remaining_seconds())
-    path = pod_path(namespace, name, subresource)
+    path = pod_path(helper["metadata"]["namespace"], helper["metadata"]["name"], subresource)
     return RemoteStream(cluster.open_stream(path, channels, timeout_seconds=timeout))

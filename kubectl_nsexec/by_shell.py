@@ -7,7 +7,7 @@ import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import agent, node
+from kubectl_nsexec import agent
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.errors import NodeAccessError, NsexecError
 from kubectl_nsexec.helper_manifest import new_id
@@ -34,7 +34,7 @@ class ByShell:
     def __init__(self, request: Request, plan: Plan, links: Links) -> None:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
         self.links = links
-        self.wants_link = True
+        self.opening = plan.program.link
         self.lease_is_session = True
         self._ssh = request.via.kind == SSH
         self._plan = plan
@@ -54,7 +54,7 @@ class ByShell:
         self._connection = ProcessConnection(
             self._argv,
             self._plan.nonce,
-            node.agent_script().encode(),
+            self._plan.program.agent.encode(),
             self._refused,
             own_session=not self._ssh,  # ssh asks its questions on the terminal; here Ctrl-C is ours to pass on
         )
@@ -96,8 +96,8 @@ def command(request: Request, plan: Plan) -> list[str]:
         new_id(),
         plan.target,
         request.powers,
-        agent_bytes=len(node.agent_script().encode()),
-        link=plan.last_link,
+        agent_bytes=len(plan.program.agent.encode()),
+        link=plan.program.link,
     )
     return ssh_command(request.via, plan.address, words) if request.via.kind == SSH else words
 

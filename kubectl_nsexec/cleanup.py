@@ -1,4 +1,4 @@
-"""``--cleanup``: which helper pods there are, which of them are over, and their deletion."""
+"""``--cleanup``: what runs have left, which of it nobody needs any more, and its deletion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec import keeping, kept, output, preflight
 from kubectl_nsexec.cluster import load
-from kubectl_nsexec.cluster.api import delete_pod, pod_path
+from kubectl_nsexec.cluster.api import JSON, delete, pod_path
 from kubectl_nsexec.errors import EXIT_USAGE, ApiError, NsexecError
 from kubectl_nsexec.helper_manifest import (
     CONTAINER,
@@ -17,12 +17,12 @@ from kubectl_nsexec.helper_manifest import (
     OWNER_LABEL,
     TARGET_ANNOTATION,
     USER_ANNOTATION,
+    program_of,
 )
+from kubectl_nsexec.helper_program import path as config_map_path
 from kubectl_nsexec.request import DEFAULT_HELPER_NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.console import Console
     from kubectl_nsexec.request import CleanupRequest
@@ -32,13 +32,16 @@ Json = dict[str, Any]
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 _FINISHED, _KEPT = "finished", "kept"
 _STATES = {"Succeeded": _FINISHED, "Failed": _FINISHED, "Running": "running", "Pending": "starting"}
+_DELETED, _WOULD_BE_DELETED = "deleted", "would be deleted"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Without the content (KEP-2334)."""
 _NONE_THERE = "nothing to clean up"
 
 
 class Helper(NamedTuple):
-    """One helper pod. ``state``: finished, ending, running, kept (and running), starting or unknown.
+    """One helper pod, or the ConfigMap of their program. ``result``: what became of it.
 
-    ``result``: what became of it.
+    ``state``: finished, ending, running, kept (and running), starting or unknown; of a ConfigMap, unused.
     """
 
     namespace: str
@@ -54,6 +57,7 @@ class Helper(NamedTuple):
     keeper: str = ""
     """For whom it is kept, as KEEPER_LABEL has it."""
     result: str = ""
+    kind: str = "Pod"
 
 
 def run(request: CleanupRequest, console: Console) -> int:
@@ -62,15 +66,26 @@ def run(request: CleanupRequest, console: Console) -> int:
 
 
 def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
-    """Lists what helper pods there are and deletes those that are over; the exit status is 1 where that failed.
+    """Lists what helper pods there are and deletes those that are over; then the programs that no helper needs.
 
-    Raises ApiError where they may not be listed.
+    The exit status is 1 where that failed. Raises ApiError where the pods may not be listed.
     """
     now = datetime.now(timezone.utc)
-    helpers = [helper_of(pod, now) for pod in _pods(cluster, request, console) if is_ours(pod)]
+    pods = [pod for pod in _pods(cluster, request, console) if is_ours(pod)]
+    helpers = [helper_of(pod, now) for pod in pods]
     asks_whose = not request.force and any(helper.state == _KEPT for helper in helpers)
     own = _own_keeper(cluster, console) if asks_whose else ""
-    done = [_dealt_with(cluster, helper, request, own, console) for helper in helpers]
+    done = [_dealt_with(cluster, pod, helper, request, own, console) for pod, helper in zip(pods, helpers, strict=True)]
+    needed = {
+        (helper.namespace, program_of(pod))
+        for pod, helper in zip(pods, done, strict=True)
+        if helper.result not in (_DELETED, _WOULD_BE_DELETED)
+    }
+    done += [
+        _deleted(cluster, config_map_path(program.namespace, program.name), program, request, console)
+        for program in _programs(cluster, request, console, now)
+        if (program.namespace, program.name) not in needed
+    ]
     if request.output or done:
         console.print(output.helper_list([_fields(helper) for helper in done], request.output))
     if all(helper.result == "left" for helper in done):
@@ -90,16 +105,55 @@ def _own_keeper(cluster: Cluster, console: Console) -> str:
     return keeping.keeper(user)
 
 
-def _pods(cluster: Cluster, request: CleanupRequest, console: Console) -> Iterable[Json]:
-    query = [("labelSelector", f"{OWNER_LABEL}={OWNER}")]
-    if request.helper_namespace is None:
+def _listed(cluster: Cluster, request: CleanupRequest, resource: str, accept: str = JSON) -> tuple[list[Json], bool]:
+    """What of ours there is in all namespaces, or in one; and whether it is one only because not all may be listed."""
+    query, namespace = [("labelSelector", f"{OWNER_LABEL}={OWNER}")], request.helper_namespace
+    if namespace is None:
         try:
-            return cluster.request("GET", "/api/v1/pods", query)["items"] or ()
+            return cluster.request("GET", f"/api/v1/{resource}", query, accept=accept)["items"] or [], False
         except ApiError as error:
             if error.status != _FORBIDDEN:
                 raise
+    path = f"/api/v1/namespaces/{namespace or DEFAULT_HELPER_NAMESPACE}/{resource}"
+    return cluster.request("GET", path, query, accept=accept)["items"] or [], namespace is None
+
+
+def _pods(cluster: Cluster, request: CleanupRequest, console: Console) -> list[Json]:
+    found, only_one = _listed(cluster, request, "pods")
+    if only_one:
         console.notice(f'only the namespace "{DEFAULT_HELPER_NAMESPACE}" is looked at: you may not list all pods')
-    return cluster.request("GET", pod_path(request.helper_namespace or DEFAULT_HELPER_NAMESPACE), query)["items"] or ()
+    return found
+
+
+def _programs(cluster: Cluster, request: CleanupRequest, console: Console, now: datetime) -> list[Helper]:
+    """The ConfigMaps of the helpers' programs, also of other versions, by their metadata alone."""
+    try:
+        found, _ = _listed(cluster, request, "configmaps", _METADATA)
+    except ApiError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        console.notice("the programs of helper pods that are gone were not looked for: you may not list ConfigMaps")
+        return []
+    ours = [each["metadata"] for each in found if str(each["metadata"]["name"]).startswith(NAME_PREFIX)]
+    return [
+        Helper(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            node="",
+            state="unused",
+            age_seconds=_age_seconds(metadata, now),
+            target="",
+            user="",
+            kind="ConfigMap",
+        )
+        for metadata in ours
+    ]
+
+
+def _age_seconds(metadata: Json, now: datetime) -> int:
+    created = datetime.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return max(0, int((now - created).total_seconds()))
 
 
 def is_ours(pod: Json) -> bool:
@@ -113,7 +167,6 @@ def helper_of(pod: Json, now: datetime) -> Helper:
     """What the API server's record of a helper pod says."""
     metadata, status = pod["metadata"], pod.get("status") or {}
     annotations = metadata.get("annotations") or {}
-    created = datetime.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     keeper = (metadata.get("labels") or {}).get(KEEPER_LABEL, "")
     state = _STATES.get(status.get("phase", ""), "unknown")
     if keeper and state == "running":
@@ -126,43 +179,52 @@ def helper_of(pod: Json, now: datetime) -> Helper:
         uid=metadata["uid"],
         node=pod["spec"].get("nodeName") or "",
         state=state,
-        age_seconds=max(0, int((now - created).total_seconds())),
+        age_seconds=_age_seconds(metadata, now),
         target=annotations.get(TARGET_ANNOTATION, ""),
         user=annotations.get(USER_ANNOTATION, ""),
         keeper=keeper,
     )
 
 
-def _dealt_with(cluster: Cluster, helper: Helper, request: CleanupRequest, own: str, console: Console) -> Helper:
+def _dealt_with(
+    cluster: Cluster, pod: Json, helper: Helper, request: CleanupRequest, own: str, console: Console
+) -> Helper:
     """``own``: the user's own KEEPER_LABEL."""
     over = request.force or helper.state == _FINISHED
     may_be_idle = helper.state == _KEPT and helper.keeper == own
     if not over and not may_be_idle:
         return helper._replace(result="left")
-    if request.dry_run:
-        return helper._replace(result="would be deleted" if over else "would be deleted if idle")
+    if not over and request.dry_run:
+        return helper._replace(result="would be deleted if idle")
     try:
-        if not over and not kept.end(cluster, helper.namespace, helper.name):
+        if not over and not kept.end(cluster, pod):
             return helper._replace(result="left")
     except NsexecError as error:
         return _failed(helper, error, console)
-    # The uid: a pod of the same name that is not the one looked at is not touched.
+    return _deleted(cluster, pod_path(helper.namespace, helper.name), helper, request, console)
+
+
+def _deleted(cluster: Cluster, path: str, helper: Helper, request: CleanupRequest, console: Console) -> Helper:
+    if request.dry_run:
+        return helper._replace(result=_WOULD_BE_DELETED)
     try:
-        delete_pod(cluster, helper.namespace, helper.name, helper.uid)
+        # The uid: an object of the same name that is not the one looked at is not touched.
+        delete(cluster, path, helper.uid)
     except ApiError as error:
         if error.status not in (_NOT_FOUND, _CONFLICT):  # somebody else was faster
             return _failed(helper, error, console)
-    return helper._replace(result="deleted")
+    return helper._replace(result=_DELETED)
 
 
 def _failed(helper: Helper, error: NsexecError, console: Console) -> Helper:
-    console.say(f"{error.rendered()} (pod {helper.name} in namespace {helper.namespace})")
+    console.say(f"{error.rendered()} ({helper.kind} {helper.name} in namespace {helper.namespace})")
     return helper._replace(result="failed")
 
 
 def _fields(helper: Helper) -> dict[str, str | int]:
     """What is shown; the names are those of ``-o json``, which do not change."""
     return {
+        "kind": helper.kind,
         "namespace": helper.namespace,
         "name": helper.name,
         "node": helper.node,

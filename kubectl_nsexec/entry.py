@@ -49,15 +49,15 @@ class Entry:
     def hold_lease(self) -> CpuPolicy:
         """Takes the lease: while it is open, all of ours on the node lives.
 
-        Tells the node's side its CPUs where only the node itself says which, hands it the last link, and waits until it
-        stands on them. Returns the policy that holds from here on.
+        Tells the node's side its CPUs where only the node itself says which, opens the talk, and waits until it stands
+        on them. Returns the policy that holds from here on.
         """
         self.lease = self.way.hold()
         import_ahead("kubectl_nsexec.checks")  # while the node is at work: it takes a tenth of a warm run
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy)
-        if self.way.wants_link:
-            self.lease.send_stdin(self._plan.last_link)
+        if self.way.opening:
+            self.lease.send_stdin(self.way.opening)
         event = self._next_event(self.lease)
         if not isinstance(event, Held):
             raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")

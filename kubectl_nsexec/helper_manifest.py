@@ -1,19 +1,20 @@
-"""What the helper pod, its namespace and a session in it look like: values, no I/O."""
+"""What the helper pod, its namespace and the way into it look like: values, no I/O."""
 
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kubectl_nsexec.errors import HelperPodError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kubectl_nsexec.helper_program import HelperProgram
+
 Json = dict[str, Any]
 
 CONTAINER = "nsexec"
-AGENT_VARIABLE = "NSEXEC_AGENT"
-"""Holds the agent's text in the helper container, so nothing has to be written anywhere to run it."""
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "kubectl-nsexec"
 KEEPER_LABEL = "nsexec.io/keeper"
@@ -26,22 +27,29 @@ MAX_LIFE_SECONDS = 24 * 3600
 LIFE_SLACK_SECONDS = 60
 """What a helper may live longer than its start and its command may take: the command's end is not its business."""
 
-_LIB64_ARCHITECTURES = {"amd64", "ppc64le"}
-"""Where the loader's path begins with /lib64 (elsewhere it is in /lib)."""
+_POD_UID = "NSEXEC_POD_UID"
+_PROGRAM_MODE = 0o555
+_NODE_TOOLS, _IMAGE_TOOLS = "node", "image"
+"""Whose root directory the shim takes (node/start.h)."""
+_BEFORE_POD_UID = 4
+"""Words of a helper's command line: the shim, its verb, the folder of the mounts, whose tools."""
 
 
 class HelperSpec(NamedTuple):
-    """What decides the helper pod. ``node_tools``: run the node's own programs over the image's."""
+    """What decides the helper pod. ``node_tools``: it runs the node's own programs, and nothing of the image."""
 
     name: str
     namespace: str
     node: str
     architecture: str
     image: str
-    agent: str
+    program: HelperProgram
     command: tuple[str, ...]
+    """Of its main process, for the shim to start."""
     node_tools: bool
     annotations: Mapping[str, str]
+    folder: str
+    """Where it finds its mounts: ``new_folder``."""
     life_seconds: int = MAX_LIFE_SECONDS
     keeper: str = ""
     """Of one that is kept for other runs: the value of KEEPER_LABEL."""
@@ -50,6 +58,11 @@ class HelperSpec(NamedTuple):
 def new_id() -> str:
     """Ten letters and digits, unique enough to name a helper pod and its session."""
     return os.urandom(5).hex()
+
+
+def new_folder() -> str:
+    """A path that no image can have prepared for: a runtime would mount a volume that an image declares below it."""
+    return f"/nsexec-{os.urandom(8).hex()}"
 
 
 def namespace_manifest(name: str) -> Json:
@@ -75,21 +88,22 @@ def namespace_manifest(name: str) -> Json:
 
 
 def manifest(spec: HelperSpec) -> Json:
-    """The pod. Nothing of it needs an image of its own: the node's tools lie over whatever image it runs."""
-    host_folders = ["/usr", "/lib", *(["/lib64"] if spec.architecture in _LIB64_ARCHITECTURES else [])]
+    """The pod. It needs no image of its own, and nothing of the one that it has runs but by ``--image``.
+
+    The first process is the shim, below a path that is random for each run; it takes the node's root.
+    """
+    tools = _NODE_TOOLS if spec.node_tools else _IMAGE_TOOLS
     volumes: list[Json] = [
-        {"name": "host", "hostPath": {"path": "/", "type": "Directory"}},
+        {"name": "node", "hostPath": {"path": "/", "type": "Directory"}},
+        {"name": "program", "configMap": {"name": spec.program.name, "defaultMode": _PROGRAM_MODE}},
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
     ]
-    # HostToContainer: what the node unmounts must not stay busy because of our copy of its mounts.
     mounts: list[Json] = [
-        {"name": "host", "mountPath": "/host", "mountPropagation": "HostToContainer"},
-        {"name": "run", "mountPath": "/nsexec"},
+        # HostToContainer: what the node unmounts must not stay busy because of our copy of its mounts.
+        {"name": "node", "mountPath": f"{spec.folder}/node", "mountPropagation": "HostToContainer"},
+        {"name": "program", "mountPath": f"{spec.folder}/program", "readOnly": True},
+        {"name": "run", "mountPath": f"{spec.folder}/run"},
     ]
-    if spec.node_tools:
-        for folder in host_folders:
-            volumes.append({"name": folder[1:], "hostPath": {"path": folder, "type": "Directory"}})
-            mounts.append({"name": folder[1:], "mountPath": folder, "readOnly": True})
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -119,19 +133,25 @@ def manifest(spec: HelperSpec) -> Json:
                     "name": CONTAINER,
                     "image": spec.image,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": list(spec.command),
+                    # The kubelet puts the UID in (k8s.io/kubernetes, third_party/forked/golang/expansion).
+                    "command": [
+                        f"{spec.folder}/program/shim",
+                        "start",
+                        spec.folder,
+                        tools,
+                        f"$({_POD_UID})",
+                        *spec.command,
+                    ],
                     "stdin": True,
                     "stdinOnce": True,
                     "workingDir": "/",
-                    "env": [
-                        {"name": AGENT_VARIABLE, "value": literally(spec.agent)},
-                        {"name": "NSEXEC_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
-                        {"name": "NSEXEC_SESSION", "value": ""},
-                        {"name": "PATH", "value": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                        {"name": "LD_PRELOAD", "value": ""},
-                        {"name": "LD_LIBRARY_PATH", "value": ""},
-                    ],
-                    "securityContext": {"privileged": True, "runAsUser": 0, "runAsNonRoot": False},
+                    "env": [{"name": _POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
+                    "securityContext": {
+                        "privileged": True,
+                        "runAsUser": 0,
+                        "runAsGroup": 0,
+                        "runAsNonRoot": False,
+                    },
                     "volumeMounts": mounts,
                 }
             ],
@@ -140,14 +160,20 @@ def manifest(spec: HelperSpec) -> Json:
     }
 
 
-def literally(text: str) -> str:
-    """``text`` as an env value or argument that the kubelet hands on unchanged.
+def entrance(pod: Json) -> list[str]:
+    """What begins the command line of every exec into that helper pod; words for the shim follow.
 
-    It replaces ``$(NAME)`` by a variable and ``$$`` by one dollar (k8s.io/kubernetes, expansion.go).
+    Raises HelperPodError for one that another version of nsexec made.
     """
+    containers = pod["spec"].get("containers") or [{}]
+    command: list[str] = containers[0].get("command") or []
+    if command[1:2] != ["start"]:
+        name = pod["metadata"]["name"]
+        raise HelperPodError(f'the helper pod "{name}" is of another version of nsexec, which alone can enter it')
+    return [*command[:_BEFORE_POD_UID], pod["metadata"]["uid"]]
 
-    def doubled(run: re.Match[str]) -> str:
-        special = len(run[0]) > 1 or text[run.end() : run.end() + 1] == "("
-        return run[0] * 2 if special else run[0]
 
-    return re.sub(r"\$+", doubled, text)
+def program_of(pod: Json) -> str | None:
+    """The name of the ConfigMap that a helper pod needs; None for one of another version, which needs none."""
+    names = [volume["configMap"].get("name") for volume in pod["spec"].get("volumes") or () if "configMap" in volume]
+    return names[0] if names else None

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import rights
+from kubectl_nsexec import helper_creation, helper_program
 from kubectl_nsexec.caretaker import Caretaker
-from kubectl_nsexec.cluster.api import PATIENCE_SECONDS, delete_pod, pod_path
+from kubectl_nsexec.cluster.api import delete_pod, pod_path
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
-from kubectl_nsexec.helper_manifest import HelperSpec, manifest, namespace_manifest
-from kubectl_nsexec.pod_state import IMAGE_FAILURES, is_running, start_failure
-from kubectl_nsexec.preflight import Preflight
+from kubectl_nsexec.pod_state import ANOTHER_IMAGE_MAY_DO, is_running, start_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import ExitStack
 
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.deadline import Deadline
+    from kubectl_nsexec.helper_manifest import HelperSpec
     from kubectl_nsexec.interrupts import Interrupts
+    from kubectl_nsexec.run import Run
 
 Json = dict[str, Any]
 
 _DELETE_SECONDS = 10.0
-_FIND_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 3.0
+"""A pod that does not run by then may wait for its program, which somebody else deleted."""
 _NOT_FOUND, _CONFLICT, _BROKEN = 404, 409, 500
 
 
@@ -57,19 +58,19 @@ def running(
         with interrupts.deferred():  # a signal between the request and its answer would leave the pod behind
             caretaker.expect(spec.namespace, spec.name)
             try:
-                pod = _create(cluster, spec, deadline)
+                pod = helper_creation.create(cluster, spec, deadline)
             except BaseException as error:
                 # No answer, or a 5xx: it may have been created all the same; one that is kept, by somebody else, too.
                 may_exist = isinstance(error, ApiError) and _is_uncertain(error)
                 if may_exist and spec.keeper:
-                    own = _found_again(cluster, spec)
+                    own = helper_creation.found_again(cluster, spec)
                     may_exist, uid = own is not None, own and own["metadata"].get("uid")
                 if not may_exist:
                     caretaker.gone(spec.namespace, spec.name)
                 raise
             may_exist, uid = True, pod["metadata"].get("uid")
         _check_resources(cluster, pod)
-        yield wait_until_running(cluster, pod, deadline)
+        yield wait_until_running(cluster, spec, pod, deadline)
     except BaseException as first:
         with interrupts.deferred():
             try:
@@ -87,102 +88,31 @@ def running(
 
 def run_one_of(
     stack: ExitStack,
-    cluster: Cluster,
+    run: Run,
     spec: HelperSpec,
-    images: Sequence[str],
-    deadline: Deadline,
-    interrupts: Interrupts,
-    remark: Callable[[str], None],
+    *,
+    program_is_there: bool,
     caretaker: Caretaker | None = None,
-) -> tuple[HelperSpec, Json]:
-    """The helper pod, ``running`` the first of these images that the node can use; ``stack`` ends that."""
-    for attempt, image in enumerate(images, start=1):
+) -> Json:
+    """The helper pod, ``running`` the first of the plan's images that the node can use; ``stack`` ends that."""
+    if not program_is_there:
+        helper_creation.provide_program(run.cluster, spec, run.deadline)
+    for attempt, image in enumerate(run.plan.images, start=1):
         name = spec.name if spec.keeper else f"{spec.name}-{attempt}"
         tried = spec._replace(image=image, name=name)
         try:
-            return tried, stack.enter_context(running(cluster, tried, deadline, interrupts, caretaker))
+            return stack.enter_context(running(run.cluster, tried, run.deadline, run.interrupts, caretaker))
         except HelperImageError as error:
-            if attempt == len(images):
+            if attempt == len(run.plan.images):
                 error.message += "; name an image that the node can run: --image"
                 raise
-            remark(f"{error.message}; trying another image of the node")
+            run.console.notice(f"{error.message}; trying another image of the node")
     raise AssertionError("a plan has at least one image")
-
-
-def _create(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
-    """Creates the pod, and its namespace first where that is missing. Raises ApiError."""
-    try:
-        return _create_in_namespace(cluster, spec, deadline)
-    except ApiError as error:
-        if error.reason == "Forbidden":
-            Preflight(cluster, spec.namespace).explain_admission(error)
-        from kubectl_nsexec import admission  # noqa: PLC0415 - of few runs
-
-        admission.explain(error, spec.namespace)
-        raise
 
 
 def _is_uncertain(error: ApiError) -> bool:
     """Whether what was asked for may have been done."""
     return error.status == 0 or error.status >= _BROKEN
-
-
-def _create_in_namespace(cluster: Cluster, spec: HelperSpec, deadline: Deadline) -> Json:
-    body = manifest(spec)
-    try:
-        return _posted(cluster, spec, body, deadline)
-    except ApiError as error:
-        if error.reason == "NotFound" and f'namespaces "{spec.namespace}" not found' in error.message:
-            _create_namespace(cluster, spec.namespace)
-        elif error.reason != "Forbidden" or 'serviceaccount "default" not found' not in error.message:
-            raise
-    # A namespace is a moment older than its service account, without which no pod is admitted.
-    accounts = f"/api/v1/namespaces/{spec.namespace}/serviceaccounts"
-    for _ in cluster.watch(accounts, [("fieldSelector", "metadata.name=default")], timeout_seconds=_left(deadline)):
-        break
-    return _posted(cluster, spec, body, deadline)
-
-
-def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline, *, may_request: bool = True) -> Json:
-    """The pod, created; with requests where a quota wants those. Raises ApiError.
-
-    After a 5xx it is asked for again (see cluster.retry), though it may have been created: then its own command, which
-    no other run's pod has, says that it is this one.
-    """
-    patience_seconds = min(PATIENCE_SECONDS, deadline.remaining_seconds())
-    try:
-        return cluster.request("POST", pod_path(spec.namespace), body=body, patience_seconds=patience_seconds)
-    except ApiError as error:
-        if error.reason == "AlreadyExists" and (own := _found_again(cluster, spec)):
-            return own
-        from kubectl_nsexec import admission  # noqa: PLC0415 - as above
-
-        requesting = admission.with_requests(body, error) if may_request else None
-        if requesting is None:
-            raise
-    return _posted(cluster, spec, requesting, deadline, may_request=False)
-
-
-def _found_again(cluster: Cluster, spec: HelperSpec) -> Json | None:
-    """The pod of that name, when it is the one that was asked for; by the right to watch, which a run has anyway."""
-    query = [("fieldSelector", f"metadata.name={spec.name}")]
-    with suppress(NsexecError):
-        for event in cluster.watch(pod_path(spec.namespace), query, timeout_seconds=_FIND_SECONDS):
-            found: Json = event["object"]
-            own = (found.get("spec") or {}).get("containers") or [{}]
-            return found if own[0].get("command") == [*spec.command] else None
-    return None
-
-
-def _create_namespace(cluster: Cluster, name: str) -> None:
-    preflight = Preflight(cluster, name)
-    preflight.ask(*rights.for_new_namespace(name))
-    preflight.require()
-    try:
-        cluster.request("POST", "/api/v1/namespaces", body=namespace_manifest(name))
-    except ApiError as error:
-        if error.reason != "AlreadyExists":
-            raise
 
 
 def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) -> None:
@@ -208,30 +138,42 @@ def _check_resources(cluster: Cluster, pod: Json) -> None:
         admission.check_resources(cluster, pod)
 
 
-def wait_until_running(cluster: Cluster, pod: Json, deadline: Deadline) -> Json:
+def wait_until_running(cluster: Cluster, spec: HelperSpec, pod: Json, deadline: Deadline) -> Json:
     """The pod, once its container runs. Raises HelperPodError when it never will, or not in time."""
-    if is_running(pod):
-        return pod
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-    query = [("fieldSelector", f"metadata.name={name}"), ("resourceVersion", pod["metadata"]["resourceVersion"])]
-    while not deadline.expired():
-        for event in cluster.watch(pod_path(namespace), query, timeout_seconds=_left(deadline)):
+    fields, version = ("fieldSelector", f"metadata.name={name}"), pod["metadata"].get("resourceVersion")
+    while not is_running(pod):
+        if deadline.expired():
+            raise _late(cluster, pod, deadline)
+        query = [fields, *([("resourceVersion", version)] if version else [])]
+        for event in cluster.watch(
+            pod_path(namespace), query, timeout_seconds=min(_left(deadline), _LOOK_AGAIN_SECONDS)
+        ):
             if event["type"] == "DELETED":
                 raise HelperPodError(f'the helper pod "{name}" was deleted before it ran')
             if event["type"] == "ERROR":  # e.g. the resource version is too old: begin anew
-                query = query[:1]
+                version = None
                 break
             pod = event["object"]
+            version = pod["metadata"].get("resourceVersion")
             if is_running(pod):
                 return pod
             if failure := start_failure(pod):
-                kind = HelperImageError if failure.partition(":")[0] in IMAGE_FAILURES else HelperPodError
+                kind = HelperImageError if failure.partition(":")[0] in ANOTHER_IMAGE_MAY_DO else HelperPodError
                 raise kind(f'the helper pod "{name}" cannot run on node {pod["spec"]["nodeName"]}: {failure}')
+        else:
+            if not helper_program.is_there(cluster, namespace, spec.program):
+                helper_program.ensure(cluster, namespace, spec.program)
+    return pod
+
+
+def _late(cluster: Cluster, pod: Json, deadline: Deadline) -> HelperPodError:
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     late = f'the helper pod "{name}" did not run within {deadline.allowed_seconds:g}s; '
     if not (pod.get("status") or {}).get("startTime"):  # PodStatus: when the kubelet acknowledged the pod
         node = pod["spec"]["nodeName"]
         late += f"node {node} has not even taken it up: is its kubelet alive (kubectl describe node {node})? "
-    raise HelperPodError(f"{late}last event: {_last_event(cluster, namespace, name)}; give it longer by --timeout")
+    return HelperPodError(f"{late}last event: {_last_event(cluster, namespace, name)}; give it longer by --timeout")
 
 
 def _last_event(cluster: Cluster, namespace: str, name: str) -> str:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-DOOR = "/nsexec/door"
-"""Where the helper's main process listens (node/door.c)."""
 GONE = "gone"
 """The code of the failure of a session that found the helper ended."""
 
@@ -31,12 +29,9 @@ ANY_NONCE = "0" * 8
 ANY_PATIENCE_SECONDS = 1.0
 """In the place of the nonce and the patience that are a run's own."""
 
-_LINK = "/nsexec/last-link"
 _FIRST_IDLE_SECONDS = 60
 """How long a new helper waits at the least: its first session is on its way."""
 _HASH_CHARACTERS = 32
-# Whoever finds a helper that another client of the same user is still starting waits for it, half a minute at the most.
-_WAIT = 'n=0; until [ -S "$0" ] || [ "$n" -ge 300 ]; do sleep 0.1; n=$((n + 1)); done; exec "$@"'
 
 
 def keeper(user: str | None) -> str:
@@ -52,13 +47,13 @@ def keeper(user: str | None) -> str:
 def shared(spec: HelperSpec, user: str | None, comparable: Sequence[str], command: Sequence[str]) -> HelperSpec:
     """``spec`` as a helper that is kept, which runs ``command``.
 
-    Its name is that of every helper of the user on that node which is like it: same namespace, agent, last link, CPUs
-    and image (the target's own does not matter where the node's tools are used). ``comparable``: the command without
-    what differs from run to run.
+    Its name is that of every helper of the user on that node which is like it: same namespace, program, CPUs and image
+    (the target's own does not matter where the node's tools are used). ``comparable``: the command without what differs
+    from run to run.
     """
     owner = keeper(user)
     image = spec.image if not spec.node_tools else ""
-    plain = spec._replace(name="", image=image, annotations={}, command=tuple(comparable), keeper=owner)
+    plain = spec._replace(name="", image=image, annotations={}, folder="", command=tuple(comparable), keeper=owner)
     name = f"{NAME_PREFIX}keep-{_hash(json.dumps(manifest(plain), sort_keys=True))}"
     return spec._replace(name=name, command=tuple(command), keeper=owner)
 
@@ -74,30 +69,23 @@ def hold_words(keep_seconds: float) -> list[str]:
     return [str(max(math.ceil(keep_seconds), _FIRST_IDLE_SECONDS)), str(MAX_LIFE_SECONDS)]
 
 
-def session_command(
-    nonce: str, session_id: str, keep_seconds: float, enter: Sequence[str], shell: str, *, leased: bool
-) -> list[str]:
-    """Command line of a session (exec subresource), which becomes ``enter``; the helper waits so long after it.
+def session_words(nonce: str, session_id: str, keep_seconds: float, enter: Sequence[str], *, leased: bool) -> list[str]:
+    """What the shim starts as a session (exec subresource), which becomes ``enter``; the helper waits so long after it.
 
     ``leased``: another stream is its lease; else it says ``Held`` itself.
     """
     # Who keeps it no longer ends it himself afterwards; should he not come to that, it does not wait for long.
     idle = math.ceil(keep_seconds) or _FIRST_IDLE_SECONDS
-    return _guest(shell, "session", nonce, DOOR, session_id, str(idle), "-" if leased else "held", *enter)
+    return ["session", nonce, session_id, str(idle), "-" if leased else "held", *enter]
 
 
-def lease_command(nonce: str, session_id: str, shell: str) -> list[str]:
-    """Command line of a session's lease, for a session whose stdin is its command's."""
-    return _guest(shell, "lease", nonce, DOOR, session_id)
+def lease_words(nonce: str, session_id: str) -> list[str]:
+    """What the shim starts as a session's lease, for a session whose stdin is its command's."""
+    return ["lease", nonce, session_id]
 
 
-def end_command() -> list[str]:
-    """Command line that ends the helper when nobody is in it, with status 0."""
-    return [_LINK, "end", DOOR]
-
-
-def _guest(shell: str, *words: str) -> list[str]:
-    return [shell, "-c", _WAIT, DOOR, _LINK, *words]
+END = ("end",)
+"""Ends the helper when nobody is in it, with status 0."""
 
 
 def _hash(text: str) -> str:

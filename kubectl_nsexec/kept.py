@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubectl_nsexec import agent, helper_pod, keeping, rights
-from kubectl_nsexec.by_pod import ByPod, open_stream
+from kubectl_nsexec import agent, helper_pod, helper_program, keeping, rights
+from kubectl_nsexec.by_pod import ByPod, exec_query, open_stream
 from kubectl_nsexec.cluster.api import pod_path
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
@@ -44,9 +44,9 @@ class ByKept(ByPod):
     command does not read would hide its end, so another stream is the lease.
     """
 
-    def __init__(self, run: Run, helper: HelperSpec, links: Links) -> None:
+    def __init__(self, run: Run, helper: Json, links: Links) -> None:
         super().__init__(run, helper, links)
-        self.wants_link = False
+        self.opening = b""
         self.lease_is_session = not run.request.stdin
         self._session_id = new_id()
         self._lease: RemoteStream | None = None
@@ -55,7 +55,7 @@ class ByKept(ByPod):
         """See Way."""
         plan = self._run.plan
         if not self.lease_is_session:
-            lease = self._exec(keeping.lease_command(plan.nonce, self._session_id, plan.shell))
+            lease = self._exec(keeping.lease_words(plan.nonce, self._session_id))
             self._refuse_v4(lease)
             return lease
         if not isinstance(plan.policy, CpuPolicy):
@@ -69,17 +69,18 @@ class ByKept(ByPod):
 
     def _session(self, cpus: CpuSet, *, leased: bool) -> RemoteStream:
         plan, request, session_id = self._run.plan, self._run.request, self._session_id
-        enter = agent.enter_command(plan.nonce, cpus, session_id, plan.target, request.powers, shell=plan.shell)
+        enter = agent.enter_words(plan.nonce, cpus, session_id, plan.target, request.powers)
         keep_seconds = request.keep_seconds or 0.0
-        return self._exec(
-            keeping.session_command(plan.nonce, session_id, keep_seconds, enter, plan.shell, leased=leased)
-        )
+        return self._exec(keeping.session_words(plan.nonce, session_id, keep_seconds, enter, leased=leased))
 
 
 class _Helper(NamedTuple):
-    spec: HelperSpec
-    uid: str
+    pod: Json
     new: bool
+
+    @property
+    def uid(self) -> str:
+        return str(self.pod["metadata"]["uid"])
 
 
 def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedCommand] | None:
@@ -91,13 +92,18 @@ def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedComman
     gone = ""
     while helper := _find(run, spec, gone):
         links = Links()
-        entry = Entry(run, ByKept(run, helper.spec, links))
+        entry = Entry(run, ByKept(run, helper.pod, links))
         try:
             policy = entry.hold_lease()
             command = entry.start_command()
         except BaseException as error:
             links.close()
-            if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(run.cluster, helper, error):
+            if (
+                gone
+                or helper.new
+                or not isinstance(error, NsexecError)
+                or not _is_over(run.cluster, spec, helper, error)
+            ):
                 raise
         else:
             if run.caretaker:
@@ -134,18 +140,18 @@ def _find(run: Run, spec: HelperSpec, gone: str, *, sleep: Callable[[float], Non
                 pause()
             ended = pod
             continue
-        found = _Helper(spec, uid, new=False)
-        if _runs(cluster, found, pod, deadline):
+        found = _Helper(pod, new=False)
+        if _runs(cluster, spec, found, deadline):
             return found
     raise HelperPodError(_late(spec, deadline, ended))
 
 
-def _runs(cluster: Cluster, helper: _Helper, pod: Json, deadline: Deadline) -> bool:
+def _runs(cluster: Cluster, spec: HelperSpec, helper: _Helper, deadline: Deadline) -> bool:
     """Waits until it runs; False where it is over instead. Raises HelperPodError for another failure."""
     try:
-        helper_pod.wait_until_running(cluster, pod, deadline)
+        helper_pod.wait_until_running(cluster, spec, helper.pod, deadline)
     except HelperPodError as error:
-        if not _is_over(cluster, helper, error):
+        if not _is_over(cluster, spec, helper, error):
             raise
         return False
     return True
@@ -200,14 +206,14 @@ def _make(run: Run, spec: HelperSpec) -> _Helper:
     preflight = Preflight(run.cluster, request.helper_namespace, request.program.split()[0])
     preflight.ask(*rights.for_helper(request.helper_namespace))
     preflight.require()
+    is_there = helper_program.is_there(run.cluster, spec.namespace, spec.program)
+    helper_program.require_rights(preflight, spec.namespace, is_there=is_there)
     with ExitStack() as stack:
-        tried, pod = helper_pod.run_one_of(
-            stack, run.cluster, spec, run.plan.images, run.deadline, run.interrupts, run.console.notice
-        )
+        pod = helper_pod.run_one_of(stack, run, spec, program_is_there=is_there)
         links = Links()
         stack.callback(links.close)
-        Entry(run, ByPod(run, tried, links)).hold_lease()
-        return _Helper(tried, str(pod["metadata"]["uid"]), new=True)
+        Entry(run, ByPod(run, pod, links)).hold_lease()
+        return _Helper(pod, new=True)
 
 
 def _get(cluster: Cluster, spec: HelperSpec) -> Json | None:
@@ -219,32 +225,32 @@ def _get(cluster: Cluster, spec: HelperSpec) -> Json | None:
         raise
 
 
-def _is_over(cluster: Cluster, helper: _Helper, error: NsexecError) -> bool:
+def _is_over(cluster: Cluster, spec: HelperSpec, helper: _Helper, error: NsexecError) -> bool:
     """Whether a session did not begin because the helper's time had run out."""
     if error.code == keeping.GONE:
         return True
-    pod = _get(cluster, helper.spec)
+    pod = _get(cluster, spec)
     if pod is None or pod["metadata"]["uid"] != helper.uid or is_over(pod):
         return True
     if error.code not in (ApiError.code, AgentError.code):
         return False
     # The runtime knows it first, and the API server a moment later.
-    path, query = pod_path(helper.spec.namespace), [("fieldSelector", f"metadata.name={helper.spec.name}")]
+    path, query = pod_path(spec.namespace), [("fieldSelector", f"metadata.name={spec.name}")]
     events = cluster.watch(path, query, timeout_seconds=_NEWS_SECONDS)
     return any(event["type"] == "DELETED" or is_over(event["object"]) for event in events)
 
 
 def remove(cluster: Cluster, spec: HelperSpec) -> None:
     """Ends the helper, and its record with it, unless somebody is in it. Raises the NsexecError family."""
-    if end(cluster, spec.namespace, spec.name):
-        helper_pod.delete(cluster, spec.namespace, spec.name)
+    pod = _get(cluster, spec)
+    if pod is not None and end(cluster, pod):
+        helper_pod.delete(cluster, spec.namespace, spec.name, pod["metadata"]["uid"])
 
 
-def end(cluster: Cluster, namespace: str, name: str) -> bool:
-    """Ends a helper that is kept; False where somebody is in it, or that cannot be told. Raises ApiError."""
+def end(cluster: Cluster, pod: Json) -> bool:
+    """Ends a helper that is kept; False where somebody is in it. Raises ApiError, HelperPodError."""
     deadline = Deadline.after(_END_SECONDS)
-    query = [("command", word) for word in keeping.end_command()]
-    stream = open_stream(cluster, namespace, name, "exec", query, deadline)
+    stream = open_stream(cluster, pod, "exec", exec_query(pod, keeping.END), deadline)
     links = Links()
     links.add(stream)
     try:

@@ -81,14 +81,17 @@ _LIST_VERSION = 1
 
 
 def helper_list(helpers: Sequence[Mapping[str, str | int]], form: str | None) -> str:
-    """Helper pods as ``json``, ``yaml`` or (None) a table, without the last newline; all have the same names."""
+    """What ``--cleanup`` found, as ``json``, ``yaml`` or (None) a table, without the last newline.
+
+    All rows have the same names.
+    """
     document = {"version": _LIST_VERSION, "helpers": list(helpers)}
     if form is not None:
         return in_form(document, form)
     from tabulate import tabulate  # noqa: PLC0415 - as above
 
     shown = [{**helper, "age": age(int(helper["ageSeconds"]))} for helper in helpers]
-    columns = ("namespace", "name", "node", "target", "user", "state", "age", "result")
+    columns = ("namespace", "kind", "name", "node", "target", "user", "state", "age", "result")
     rows = [[row[column] for column in columns] for row in shown]
     return tabulate(rows, [column.upper() for column in columns], tablefmt="plain", disable_numparse=True)
 

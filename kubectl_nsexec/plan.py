@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,15 @@ from kubectl_nsexec.asked import BY_NODE
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError, TargetError
-from kubectl_nsexec.helper_manifest import LIFE_SLACK_SECONDS, MAX_LIFE_SECONDS, NAME_PREFIX, HelperSpec, new_id
+from kubectl_nsexec.helper_manifest import (
+    LIFE_SLACK_SECONDS,
+    MAX_LIFE_SECONDS,
+    NAME_PREFIX,
+    HelperSpec,
+    new_folder,
+    new_id,
+)
+from kubectl_nsexec.helper_program import HelperProgram, is_there, require_rights
 from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
 from kubectl_nsexec.resources import POD, parse
@@ -27,7 +34,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _FORBIDDEN = 403
-_IMAGE_SHELL = "/bin/sh"
 _FALLBACK_IMAGES = 3
 _PLATFORM_IMAGES = (
     "registry.k8s.io/",
@@ -53,8 +59,9 @@ class Plan(NamedTuple):
     nonce: str
     address: str
     """Where the node is reached by ssh."""
-    shell: str
-    last_link: bytes
+    program: HelperProgram
+    program_is_there: bool
+    """Known to be in the helper's namespace; False also where nobody has looked."""
     trail: Mapping[str, str]
     """Who runs what: see trail.of_run."""
 
@@ -69,7 +76,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
     if request.via.kind == via.POD and not request.keep_seconds:  # one that is kept is there already, as a rule
         preflight.ask(*rights.for_helper(request.helper_namespace))
     try:
-        made = _from_reads(request, cluster, namespace, preflight)
+        made, looked = _from_reads(request, cluster, namespace, preflight)
     except NsexecError as error:
         named = parse(request.pod)
         read = rights.for_reading(namespace, named, profiles=_asks_for_profiles(request))
@@ -77,12 +84,19 @@ def make(request: Request, cluster: Cluster) -> Plan:
         raise
     if request.keep_seconds and made.kept is None and request.via.kind == via.POD:
         preflight.ask(*rights.for_helper(request.helper_namespace))
-    if not request.dry_run:
-        preflight.require()
+    if request.dry_run:
+        return made
+    preflight.require()
+    if looked:
+        made = made._replace(program_is_there=looked.result())
+        require_rights(preflight, request.helper_namespace, is_there=made.program_is_there)
     return made
 
 
-def _from_reads(request: Request, cluster: Cluster, namespace: str, preflight: Preflight) -> Plan:
+def _from_reads(
+    request: Request, cluster: Cluster, namespace: str, preflight: Preflight
+) -> tuple[Plan, Background[bool] | None]:
+    """The plan, and the look for the helper's program where a helper has to be made."""
     profiles = Background(lambda: _profiles(cluster, request))
     pod = find_pod.find(cluster, namespace, request.pod, request.pod_running_timeout_seconds)
     chosen = target.resolve(pod, request.container)
@@ -92,9 +106,17 @@ def _from_reads(request: Request, cluster: Cluster, namespace: str, preflight: P
     configz = Background(lambda: _configz(cluster, request, chosen.node))
     node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
     _check_node(node_object, chosen.node, kubelet_wanted=request.via.kind == via.POD)
+    program, looked = _program(node_object), None
+    if request.via.kind == via.POD and not request.keep_seconds and not request.dry_run:
+        looked = Background(lambda: is_there(cluster, request.helper_namespace, program))
     target.refuse_sandbox(chosen.pod, chosen.runtime_class, handler.result())
     policy = cpu_policy.decide(request.cpus, profiles.result(), node_object, configz.result)
-    return _plan(request, chosen, policy, node_object, preflight.user())
+    return _plan(request, chosen, policy, node_object, program, preflight.user()), looked
+
+
+def _program(node_object: Json) -> HelperProgram:
+    architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
+    return HelperProgram(architecture, node.last_link(architecture), node.agent_script())
 
 
 def _asks_for_profiles(request: Request) -> bool:
@@ -136,37 +158,43 @@ def _check_node(node_object: Json, name: str, *, kubelet_wanted: bool = True) ->
         )
 
 
-def _plan(request: Request, chosen: Target, policy: Policy, node_object: Json, user: str | None) -> Plan:
-    architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
-    last_link = node.last_link(architecture)
+def _plan(
+    request: Request, chosen: Target, policy: Policy, node_object: Json, program: HelperProgram, user: str | None
+) -> Plan:
     nonce = new_id() + new_id()
-    shell = _IMAGE_SHELL if request.image else agent.SHELL
-    digest = hashlib.sha256(last_link).hexdigest()
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
     run = trail.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
     known = policy.reserved if isinstance(policy, cpu_policy.CpuPolicy) else None
-
-    def hold(word: str, patience_seconds: float) -> list[str]:
-        return agent.hold_command(word, known, len(last_link), digest, patience_seconds, shell=shell)
-
     helper = HelperSpec(
         name=f"{NAME_PREFIX}{new_id()}",
         namespace=request.helper_namespace,
         node=chosen.node,
-        architecture=architecture,
+        architecture=program.architecture,
         image=images[0],
-        agent=node.agent_script(),
-        command=tuple(hold(nonce, request.timeout_seconds)),
+        program=program,
+        command=tuple(agent.hold_words(nonce, known, request.timeout_seconds)),
         node_tools=not request.image,
         annotations=run,
+        folder=new_folder(),
         life_seconds=_life_seconds(request),
     )
     kept = None
     if request.keep_seconds is not None and known and request.via.kind == via.POD:
         words = keeping.hold_words(request.keep_seconds)
-        comparable = hold(keeping.ANY_NONCE, keeping.ANY_PATIENCE_SECONDS)
+        comparable = agent.hold_words(keeping.ANY_NONCE, known, keeping.ANY_PATIENCE_SECONDS)
         kept = keeping.shared(helper, user, comparable=comparable, command=[*helper.command, *words])
-    return Plan(chosen, policy, helper, kept, images, nonce, _address(node_object), shell, last_link, run)
+    return Plan(
+        target=chosen,
+        policy=policy,
+        helper=helper,
+        kept=kept,
+        images=images,
+        nonce=nonce,
+        address=_address(node_object),
+        program=program,
+        program_is_there=False,
+        trail=run,
+    )
 
 
 def _life_seconds(request: Request) -> int:

@@ -6,14 +6,12 @@ from typing import Any
 
 Json = dict[str, Any]
 
-IMAGE_FAILURES = {"ErrImageNeverPull", "ErrImagePull", "ImageInspectError", "ImagePullBackOff", "InvalidImageName"}
-"""Reasons (ContainerStateWaiting.reason, k8s.io/kubernetes pkg/kubelet/images) that another image may mend."""
-_START_FAILURES = IMAGE_FAILURES | {
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-}
+_IMAGE_FAILURES = {"ErrImageNeverPull", "ErrImagePull", "ImageInspectError", "ImagePullBackOff", "InvalidImageName"}
+_CONTAINER_FAILURES = {"CreateContainerError", "RunContainerError"}
+ANOTHER_IMAGE_MAY_DO = _IMAGE_FAILURES | _CONTAINER_FAILURES | {"StartError", "ContainerCannotRun"}
+"""Reasons (ContainerStateWaiting.reason, ContainerStateTerminated.reason; k8s.io/kubernetes pkg/kubelet/images,
+pkg/kubelet/kuberuntime) that may come of what an image declares: a volume where the runtime wants none, say."""
+_START_FAILURES = _IMAGE_FAILURES | _CONTAINER_FAILURES | {"CrashLoopBackOff", "CreateContainerConfigError"}
 
 
 def start_failure(pod: Json) -> str | None:
@@ -26,6 +24,7 @@ def start_failure(pod: Json) -> str | None:
         for container in status.get("containerStatuses") or []:
             ended = (container.get("state") or {}).get("terminated") or {}
             words += [ended.get("reason"), f"exit code {ended['exitCode']}" if "exitCode" in ended else None]
+            words.append(str(ended.get("message") or "").strip())
         return ": ".join(word for word in words if word) or f"its phase is {status['phase']}"
     for container in status.get("containerStatuses") or []:
         waiting = (container.get("state") or {}).get("waiting") or {}

@@ -74,12 +74,18 @@ def for_helper(namespace: str) -> tuple[Right, ...]:
     other clients use too, both are right on every server.
     """
     pods = [Right(verb, "pods", namespace) for verb in ("create", "watch", "delete")]
-    return (*pods, *(Right(verb, stream, namespace) for stream in _STREAMS for verb in ("get", "create")))
+    streams = [Right(verb, stream, namespace) for stream in _STREAMS for verb in ("get", "create")]
+    return (*pods, *streams, Right("get", "configmaps", namespace))
 
 
 def for_new_namespace(namespace: str) -> tuple[Right, ...]:
     """What it takes besides where the helper's namespace is missing."""
     return Right("create", "namespaces"), Right("watch", "serviceaccounts", namespace)
+
+
+def for_new_program(namespace: str) -> tuple[Right, ...]:
+    """What it takes besides where no helper of this version was in the namespace before."""
+    return (Right("create", "configmaps", namespace),)
 
 
 def for_reading(namespace: str, named: Named, *, profiles: bool) -> tuple[Right, ...]:

@@ -6,14 +6,13 @@ import shlex
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import agent, disturbing, helper_pod, kept, trail
+from kubectl_nsexec import agent, disturbing, helper_pod, helper_program, kept, trail
 from kubectl_nsexec.background import Background
 from kubectl_nsexec.by_pod import ByPod
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.entry import Entry
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
-from kubectl_nsexec.helper_manifest import manifest
 from kubectl_nsexec.relay import relay
 from kubectl_nsexec.run import Run
 from kubectl_nsexec.sources import Source, of_descriptor
@@ -60,8 +59,10 @@ def run(
     if isinstance(made.policy, CpuPolicy):
         _say_all(made.policy.notes, console)
     if request.dry_run:
-        console.print(_dry_run(request, made))
+        console.print(_dry_run(request, cluster, made))
         return 0
+    if request.image:
+        console.notice(f"the tools of the image {request.image} are used, with every right on the node (--image)")
     if warning := disturbing.warning(request.command):
         console.notice(warning)
     window = terminal.size() if terminal else None
@@ -97,12 +98,14 @@ def _published(cluster: Cluster, event: Json, console: Console, verbosity: int) 
             console.notice(f"no Event says that the command ran: {error}")
 
 
-def _dry_run(request: Request, made: Plan) -> str:
-    """What would be created or run."""
+def _dry_run(request: Request, cluster: Cluster, made: Plan) -> str:
+    """What would be created or run; as with kubectl, several objects are a List."""
     from kubectl_nsexec import output  # noqa: PLC0415 - not for a command
 
     if request.via.kind == POD:
-        return output.in_form(manifest(made.kept or made.helper), request.output or "yaml")
+        objects = helper_program.would_be_made(cluster, made.kept or made.helper)
+        several = {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": objects}
+        return output.in_form(several if len(objects) > 1 else objects[0], request.output or "yaml")
     from kubectl_nsexec import by_shell  # noqa: PLC0415 - not for a helper pod
 
     return shlex.join(by_shell.command(request, made))
@@ -122,8 +125,8 @@ def _start(stack: ExitStack, run: Run) -> tuple[Entry, CpuPolicy, StartedCommand
         notice("the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them")
     links = Links()
     if request.via.kind == POD:
-        helper, _ = helper_pod.run_one_of(
-            stack, run.cluster, plan.helper, plan.images, run.deadline, run.interrupts, notice, run.caretaker
+        helper = helper_pod.run_one_of(
+            stack, run, plan.helper, program_is_there=plan.program_is_there, caretaker=run.caretaker
         )
         way: Way = ByPod(run, helper, links)
     else:

@@ -16,13 +16,13 @@ class Way(Protocol):
     """What it is, after the word "by"."""
     links: Links
     """Every stream of this way."""
-    wants_link: bool
-    """Whether the lease's holder has to be handed the last link."""
+    opening: bytes
+    """What the lease's holder waits for before it says that it holds."""
     lease_is_session: bool
     """Whether the session's own stream is the lease: then there is no other whose end or silence says anything."""
 
     def hold(self) -> RemoteStream:
-        """The lease: while it is open, all of ours on the node lives. Its holder waits for CPUs or the last link."""
+        """The lease: while it is open, all of ours on the node lives. Its holder waits for CPUs or ``opening``."""
         ...
 
     def enter(self, cpus: CpuSet) -> RemoteStream:

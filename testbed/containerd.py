@@ -129,10 +129,15 @@ def _import(archives: Iterable[Path]) -> None:
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         if imported.exists() and imported.read_text() == digest:
             continue
-        done = _ctr("images", "import", str(archive))
-        if done.returncode != 0:
-            raise ClusterError(f"ctr images import {archive} failed: {done.stderr.strip()}")
+        load(archive)
         imported.write_text(digest)
+
+
+def load(archive: Path) -> None:
+    """Import the images of an archive. Raises ClusterError."""
+    done = _ctr("images", "import", str(archive))
+    if done.returncode != 0:
+        raise ClusterError(f"ctr images import {archive} failed: {done.stderr.strip()}")
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:

@@ -76,16 +76,23 @@ def delete_pod(
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
     """Deletes the pod at once, with a ``uid`` only the one that has it (else 409). Raises ApiError, also for 404."""
+    path = pod_path(namespace, name)
+    delete(cluster, path, uid, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds)
+
+
+def delete(
+    cluster: Cluster,
+    path: str,
+    uid: str | None = None,
+    *,
+    timeout_seconds: float | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> None:
+    """Deletes the object at once, with a ``uid`` only the one that has it (else 409). Raises ApiError, also for 404."""
     body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
     if uid:
         body["preconditions"] = {"uid": uid}
-    cluster.request(
-        "DELETE",
-        pod_path(namespace, name),
-        body=body,
-        timeout_seconds=timeout_seconds,
-        patience_seconds=patience_seconds,
-    )
+    cluster.request("DELETE", path, body=body, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds)
 
 
 def list_performance_profiles(cluster: Cluster) -> list[Json] | None:

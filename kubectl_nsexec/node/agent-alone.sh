@@ -41,6 +41,17 @@ find_kubelet_by_target() { # in the target's /proc folder → $kubelet_state: th
   done 2>/dev/null <"$NSEXEC_PROC/self/mountinfo"
 }
 
+take_link() { # from stdin, $unread bytes with the SHA-256 sum $sum → $link
+  link=$NSEXEC_RUN/last-link
+  take "$unread" >"$link.sent" || fail last-link "cannot write $link.sent, or it did not come"
+  unread=0
+  # A copy: BusyBox's timeout leaves a process behind that holds its output open for a moment (ETXTBSY, execve(2)).
+  cat "$link.sent" >"$link" && rm "$link.sent" || fail last-link "cannot write $link"
+  got=$(sha256sum "$link") || fail last-link "cannot read $link back"
+  [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
+  chmod 0500 "$link" || fail last-link "cannot make $link executable"
+}
+
 # shellcheck disable=SC2317 # the trap calls it
 undo() { # what was made before the guard could be started; systemd removes its scope itself
   umount -l "$NSEXEC_RUN" 2>/dev/null
@@ -84,7 +95,7 @@ home() { # in our own mount namespace and, with systemd, scope
   "$link" 2>/dev/null
   [ $? -eq 125 ] || fail last-link "the node does not run $link"
   say "\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
-  export NSEXEC_AGENT="$agent" NSEXEC_HOME NSEXEC_RUN
+  export NSEXEC_AGENT="$agent" NSEXEC_HOME NSEXEC_RUN NSEXEC_LINK="$link"
   # shellcheck disable=SC2016 # for the shell that is started
   exec "$link" guard "$nonce" "$NSEXEC_HOME" "$top" "$NSEXEC_RUN" \
     /bin/sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent enter "$nonce" "$reserved" "$@"

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 set -u
 export LC_ALL=C
-: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=/host}" "${NSEXEC_RUN:=/nsexec}"
+: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=}" "${NSEXEC_RUN=}" "${NSEXEC_LINK=}"
 : "${NSEXEC_CGROUP:=$NSEXEC_HOST/sys/fs/cgroup}"
 nonce='' unread=0 patience=300
 
@@ -15,7 +15,7 @@ harmless() { tr -c ' !#-[]-~' '?'; } # what a string in JSON, and a terminal, ta
 take() { timeout "$patience" head -c "$1"; } # of stdin so many bytes: a client that died before it sent them never will
 
 fail() { # $1: code, $2: one sentence, $3: what follows it, as JSON has it
-  # The reader of our first words is there once it has sent the link: until then they would be lost.
+  # The reader of our first words is there once it has sent what it is to send first: until then they would be lost.
   [ "$unread" -eq 0 ] || take "$unread" >/dev/null
   say "\"event\":\"error\",\"code\":\"$1\",\"message\":\"$(printf %s "$2" | harmless)${3:-}\""
   exit 125

@@ -144,10 +144,12 @@ find_process() { # $1: pid:NUMBER or name:NAME → $pid; fails, with a list, unl
 find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
   kubelet_state=$NSEXEC_HOST/var/lib/kubelet/cpu_manager_state
   [ ! -e "$kubelet_state" ] || return 0
-  mounted=$(grep -F "/pods/$NSEXEC_POD_UID/volumes/" "$NSEXEC_PROC/self/mountinfo" 2>/dev/null)
-  # shellcheck disable=SC2086 # field 5 is the mount point (proc(5)), a volume of ours under the kubelet's root
-  set -- $mounted
-  case ${5:-} in "$NSEXEC_HOST"/*) kubelet_state=${5%%/pods/*}/cpu_manager_state ;; esac
+  # Field 5 is the mount point (proc(5)): a volume of ours under the kubelet's root, as the node sees it.
+  while read -r _ _ _ _ point _; do
+    case $point in "$NSEXEC_HOST"/*"/pods/$NSEXEC_POD_UID/volumes/"*) kubelet_state=${point%%/pods/*}/cpu_manager_state ;; esac
+  done <<EOT
+$(grep -F "/pods/$NSEXEC_POD_UID/volumes/" "$NSEXEC_PROC/self/mountinfo" 2>/dev/null)
+EOT
   [ ! -e "$kubelet_state" ] || return 0
   [ -z "${NSEXEC_HOME:-}" ] || find_kubelet_by_target
 }

@@ -2,9 +2,8 @@
 # What nsexec runs on the node, as root, in the helper container or (alone) on the node itself, in POSIX sh: dash, bash
 # and BusyBox ash.
 #
-#   hold NONCE RESERVED LINK_BYTES LINK_SHA256 PATIENCE
-#                                                the helper's main process: narrows its own container to the
-#                                                reserved CPUs, takes the last link from stdin, holds the lease;
+#   hold NONCE RESERVED PATIENCE                 the helper's main process: narrows its own container to the
+#                                                reserved CPUs, waits for "hold" on stdin, holds the lease;
 #                                                RESERVED "ask": tells what the node says, and is told the CPUs;
 #                                                PATIENCE: how long (s) it waits for a client that may have been killed
 #     [IDLE LIFE]                                of a helper that is kept: how long (s) it waits for the next session, and
@@ -18,17 +17,6 @@
 # It speaks in lines "NONCE {json}" on stdout. Whatever goes wrong before the command starts ends in
 # {"event":"error"} and exit status 125.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
-
-take_link() { # from stdin, $unread bytes with the SHA-256 sum $sum → $link
-  link=$NSEXEC_RUN/last-link
-  take "$unread" >"$link.sent" || fail last-link "cannot write $link.sent, or it did not come"
-  unread=0
-  # A copy: BusyBox's timeout leaves a process behind that holds its output open for a moment (ETXTBSY, execve(2)).
-  cat "$link.sent" >"$link" && rm "$link.sent" || fail last-link "cannot write $link"
-  got=$(sha256sum "$link") || fail last-link "cannot read $link back"
-  [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
-  chmod 0500 "$link" || fail last-link "cannot make $link executable"
-}
 
 # --- the helper's main process ---
 
@@ -44,9 +32,9 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
 }
 
 hold() {
-  reserved=$1 sum=$3 patience=$4 idle=${5:-} life=${6:-}
+  reserved=$1 patience=$2 idle=${3:-} life=${4:-} link=$NSEXEC_LINK
   [ "$reserved" != ask ] || ask
-  unread=$2
+  unread=5
   find_home
   leaf=''
   # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
@@ -66,11 +54,12 @@ hold() {
   within "$mask" "$reserved" || fail placement "asked for CPUs $cut, the helper container got '$mask'"
   [ -n "$leaf" ] || fail placement "the helper container's own cgroup folder is not in $pod"
 
-  # The client is on its way with the last link, so this takes no time of its own.
+  # The client is on its way, so this takes no time of its own.
   [ -n "${sources:-}" ] || gather
   printf %s "$sources" >"$NSEXEC_RUN/sources" || fail node "cannot write $NSEXEC_RUN/sources"
 
-  take_link
+  word=$(take "$unread") unread=0
+  [ "$word" = hold ] || exit 125
 
   make_folder keep
   outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
@@ -211,17 +200,17 @@ enter() {
   [ "$mask" = "$pinned" ] || fail placement "the pin moved from CPUs $pinned to $mask before the command started"
   kill_file=$folder/cgroup.kill
   [ -e "$kill_file" ] || kill_file=-
-  exec "$nsenter" "$@" -- "$NSEXEC_RUN/last-link" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
+  exec "$nsenter" "$@" -- "$NSEXEC_LINK" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
     "$init" "$files" "$devices" "$home_of_init"
 }
 
-agent=$NSEXEC_AGENT
+agent=${NSEXEC_AGENT:-}
 unset NSEXEC_AGENT
 part=${1:-} nonce=${2:-}
 named "$nonce" || part=''
 case $part,$# in
-hold,6) counted "$4" && named "$5" && counted "$6" && shift 2 && hold "$@" ;;
-hold,8) counted "$4" && named "$5" && counted "$6" && counted "$8" && shift 2 && hold "$@" ;;
+hold,4) counted "$4" && shift 2 && hold "$@" ;;
+hold,6) counted "$4" && counted "$6" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
 alone,11) shift 2 && alone "$@" ;;
 home,11) counted "$4" && named "$5" && named "$6" && shift 2 && home "$@" ;;

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "devices.h"
@@ -35,24 +36,6 @@ static int kept_descriptor(void)
     return (int)number;
 }
 
-static void begin_clean(struct session *session, int kept)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            fail(LAST_LINK, "descriptor %d is closed", fd);
-    close_all_but(&kept, 1);
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
-    session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    session->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (session->null < 0 || session->proc < 0)
-        fail(LAST_LINK, "/dev/null and /proc cannot be opened: %s", strerror(errno));
-}
-
 /* Opens the lease; fails (exit 125) when nobody holds it. */
 static int lease_open(const char *path)
 {
@@ -71,6 +54,27 @@ static int lease_open(const char *path)
     if (read(fd, &byte, 1) == 0)
         fail(LAST_LINK, "the helper's main process is gone: nobody holds the lease %s", path);
     return fd;
+}
+
+/* Leaves open but the streams, KEPT and the lease, whose path may lead through a descriptor (start.c). */
+static void begin_clean(struct session *session, int kept, const char *lease)
+{
+    int descriptors[] = {kept, -1};
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            fail(LAST_LINK, "descriptor %d is closed", fd);
+    descriptors[1] = session->lease = lease_open(lease);
+    close_all_but(descriptors, sizeof descriptors / sizeof *descriptors);
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
+    session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    session->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (session->null < 0 || session->proc < 0)
+        fail(LAST_LINK, "/dev/null and /proc cannot be opened: %s", strerror(errno));
 }
 
 static char *read_identity(size_t size, int lease)
@@ -162,6 +166,23 @@ static void give_streams(const struct identity *identity, const struct users *us
     }
 }
 
+/*
+ * A stdin of nothing by the container's own /dev/null, where that is the null device (mem(4): major 1, minor 3): then
+ * its name is the one that the container knows. Ours leads to the helper's mounts.
+ */
+static void take_null(int proc)
+{
+    int there = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC), fd = -1;
+    struct stat about;
+
+    if (there >= 0 && !fstat(there, &about) && S_ISCHR(about.st_mode) && about.st_rdev == makedev(1, 3))
+        fd = open_again(proc, there, O_RDONLY);
+    if (fd >= 0)
+        dup2(fd, STDIN_FILENO);
+    close(fd);
+    close(there);
+}
+
 int enter(char **words)
 {
     const char *cpus = words[0], *size = words[1], *lease = words[2], *kill_file = words[3], *first = words[4];
@@ -171,12 +192,11 @@ int enter(char **words)
     uint64_t bytes;
     int own_terminals, kept = kept_descriptor();
 
-    begin_clean(&session, kept);
+    begin_clean(&session, kept, lease);
     if (!cpus_parse(cpus, &session.allowed))
         fail(LAST_LINK, "'%s' is not a list of CPUs", cpus);
     if (!parse_number(size, 10, IDENTITY_MAX, &bytes) || bytes == 0)
         fail(IDENTITY, "an identity cannot have %s bytes", size);
-    session.lease = lease_open(lease);
     session.kill_file = strcmp(kill_file, "-") ? open(kill_file, O_WRONLY | O_CLOEXEC) : -1;
     if (session.kill_file < 0 && strcmp(kill_file, "-"))
         fail(LAST_LINK, "%s cannot be opened: %s", kill_file, strerror(errno));
@@ -195,6 +215,8 @@ int enter(char **words)
     if (!node_root)
         users_open(&session.users, identity.own_users, session.proc);
     go_in(&session, node_root);
+    if (!identity.with_stdin)
+        take_null(session.proc);
     identity_complete(&identity, session.proc);
     if (identity.with_terminal)
         session.terminal =

@@ -9,6 +9,7 @@
  *   last-link lease NONCE DOOR ID                                 the lease of one of them
  *   last-link end DOOR                                            ends such a helper, unless somebody is in it
  *   last-link keep HOLDER_PID CPUS CPUSET_FILE...                 holds the helper container on the reserved CPUs
+ *   last-link start FOLDER node|image POD_UID WORD...             begins each of these in a helper pod: see start.h
  */
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "profile.h"
 #include "report.h"
 #include "sealed.h"
+#include "start.h"
 
 int main(int count, char **words)
 {
@@ -30,7 +32,8 @@ int main(int count, char **words)
         "       last-link session NONCE DOOR ID IDLE HELD PROGRAM ARGUMENT...\n"
         "       last-link lease NONCE DOOR ID\n"
         "       last-link end DOOR\n"
-                                "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n";
+        "       last-link keep HOLDER_PID CPUS CPUSET_FILE...\n"
+        "       last-link start FOLDER node|image POD_UID WORD...\n";
 
     if (count == 11 && !strcmp(words[1], "enter") && report_as(words[2])) {
         sealed(words);
@@ -54,6 +57,8 @@ int main(int count, char **words)
         return door_end(words + 2);
     if (count >= 5 && !strcmp(words[1], "keep"))
         return keep(words[2], words[3], words + 4);
+    if (count >= 6 && !strcmp(words[1], "start"))
+        return start(words + 2);
     write_all(STDERR_FILENO, usage, sizeof usage - 1);
     return OWN_FAILURE;
 }

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from testbed import containerd
+from testbed.images import oci_archive
 from testbed.paths import HOST_NODE, RT_NODE
 from tests.live import rt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from testbed.images import Image
 
 
 @dataclass(frozen=True)
@@ -22,16 +27,44 @@ class Node:
 
     name: str
     inside: Callable[[str], str]
+    put: Callable[[bytes, str], object]
+    """Writes a program to a path there."""
+    import_image: Callable[[str], object]
+    """Gives the archive at a path there to the runtime."""
     emulated: bool
     """So slow that a test there had better keep its helper (--keep)."""
+
+    def load(self, image: Image) -> None:
+        """Give an image to the node's runtime."""
+        self.put(oci_archive(image), _ARCHIVE)
+        self.import_image(_ARCHIVE)
+        self.inside(f"rm {_ARCHIVE}")
+
+
+_ARCHIVE: Final = "/run/nsexec-test-image.tar"
 
 
 def _on_this_machine(script: str) -> str:
     return subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-HOST: Final = Node(HOST_NODE, _on_this_machine, emulated=False)
-RT: Final = Node(RT_NODE, rt.inside, emulated=True)
+def _put_on_this_machine(content: bytes, path: str) -> None:
+    Path(path).write_bytes(content)
+    Path(path).chmod(0o755)
+
+
+def _import_in_the_vm(archive: str) -> None:
+    rt.inside(f"ctr --namespace k8s.io images import {archive}")
+
+
+HOST: Final = Node(
+    HOST_NODE,
+    _on_this_machine,
+    put=_put_on_this_machine,
+    import_image=lambda archive: containerd.load(Path(archive)),
+    emulated=False,
+)
+RT: Final = Node(RT_NODE, rt.inside, put=rt.put, import_image=_import_in_the_vm, emulated=True)
 BOTH: Final = (
     pytest.param(HOST, marks=pytest.mark.host_node, id=HOST_NODE),
     pytest.param(RT, marks=pytest.mark.rt_node, id=RT_NODE),

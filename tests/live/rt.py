@@ -166,6 +166,11 @@ def inside(script: str) -> str:
     return rt_vm.ssh(["sh", "-c", script]).stdout.decode()
 
 
+def put(content: bytes, path: str) -> None:
+    """Write a program into the node."""
+    rt_vm.ssh(["sh", "-c", f"cat >{path} && chmod 0755 {path}"], stdin=content)
+
+
 def helper_folders() -> str:
     """Return the helper pods' cgroup folders that exist."""
     return inside(f"ls -d {_HELPERS}/*.slice 2>/dev/null || :").strip()

@@ -68,6 +68,8 @@ class FakeNode:
     mask: str = "0-1"
     online: str = "0-3"
     qos: str = ""
+    within: tuple[str, ...] = ()
+    """What the agent is started by."""
 
     def __post_init__(self) -> None:
         self.proc, self.cgroup, self.host, self.run = (self.top / name for name in ("proc", "cgroup", "host", "run"))
@@ -195,6 +197,11 @@ class FakeNode:
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
 
+    def link(self, script: str) -> None:
+        """What the agent runs as the last link."""
+        (self.run / "last-link").write_text(f"#!/bin/sh\n{script}\n")
+        (self.run / "last-link").chmod(0o755)
+
     def start(self, *words: str, shell: str = "sh", **variables: str) -> subprocess.Popen[bytes]:
         """The agent, as the helper container starts it."""
         environment = {
@@ -205,9 +212,10 @@ class FakeNode:
             "NSEXEC_CGROUP": str(self.cgroup),
             "NSEXEC_HOST": str(self.host),
             "NSEXEC_RUN": str(self.run),
+            "NSEXEC_LINK": str(self.run / "last-link"),
             **variables,
         }
-        command = [*SHELLS[shell], "-c", 'eval "$NSEXEC_AGENT"', "nsexec-agent", *words]
+        command = [*self.within, *SHELLS[shell], "-c", 'eval "$NSEXEC_AGENT"', "nsexec-agent", *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
 

@@ -1,8 +1,7 @@
-"""The helper's main process: its own container's CPUs first, then the last link, then the lease."""
+"""The helper's main process: its own container's CPUs first, then its client, then the lease."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import select
 import stat
@@ -10,6 +9,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
+from kubectl_nsexec.agent import HOLD
 from kubectl_nsexec.node import agent_script
 from tests.node.fake_node import HELPER_ID, HELPER_UID, NONCE, SANDBOX_ID, SHELLS, FakeNode, Layout, events, installed
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-LINK = b'#!/bin/sh\nprintf "%s\\n" "$@" >"${0%/*}/words"\necho ready\n'
-SUM = hashlib.sha256(LINK).hexdigest()
+LINK = 'printf "%s\\n" "$@" >"${0%/*}/words"\necho ready'
 LAYOUTS = [
     Layout("v1", "cgroupfs", "cri-containerd"),
     Layout("v1", "systemd", "crio"),
@@ -30,11 +29,12 @@ LAYOUTS = [
 ]
 
 
-def hold(node: FakeNode, reserved: str = "0-1", *, size: int = len(LINK), **options: str) -> subprocess.Popen[bytes]:
-    """The main process, with the link on its way."""
-    agent = node.start("hold", NONCE, reserved, str(size), options.pop("sum", SUM), "60", **options)
+def hold(node: FakeNode, reserved: str = "0-1", *, link: str = LINK, **options: str) -> subprocess.Popen[bytes]:
+    """The main process, with its client there."""
+    node.link(link)
+    agent = node.start("hold", NONCE, reserved, "60", **options)
     stdin = cast("IO[bytes]", agent.stdin)
-    stdin.write(LINK)
+    stdin.write(HOLD)
     stdin.flush()
     return agent
 
@@ -55,15 +55,13 @@ def cpus(node: FakeNode, container_id: str) -> str:
     ids=str,
 )
 def test_held(tmp_path: Path, layout: Layout, shell: str) -> None:
-    """Own container and sandbox are narrowed, the link checked and executable, the lease is a FIFO, ``keep`` runs."""
+    """Own container and sandbox are narrowed, the lease is a FIFO, ``keep`` runs."""
     if not installed(shell):
         pytest.skip(f"{shell} is not installed here")
     node = FakeNode(tmp_path, layout)
     agent = hold(node, shell=shell)
     assert first(agent) == {"event": "held", "mask": "0-1", "cgroup": layout.version, "pin": "folder"}
     assert (cpus(node, HELPER_ID), cpus(node, SANDBOX_ID)) == ("0-1\n", "0-1\n")
-    link = node.run / "last-link"
-    assert (link.read_bytes(), stat.S_IMODE(link.stat().st_mode)) == (LINK, 0o500)
     assert stat.S_ISFIFO((node.run / "lease").stat().st_mode)
     keep = node.session_folder("keep")
     assert ((keep / "cpuset.cpus").read_text(), (keep / "cgroup.procs").read_text()) == ("0-1\n", "0\n")
@@ -120,37 +118,34 @@ def test_own_folder_is_found_from_inside_a_cgroup_namespace(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("mask", ["0-3", "3", ""])
 def test_container_that_is_not_narrowed_is_an_error(tmp_path: Path, mask: str) -> None:
-    """The mask is read back; the error is told when the link has been read, for only then somebody listens."""
+    """The mask is read back; the error is told when the client has greeted, for only then somebody listens."""
     node = FakeNode(tmp_path, mask=mask)
-    agent = node.start("hold", NONCE, "0-1", str(len(LINK)), SUM, "60")
+    agent = node.start("hold", NONCE, "0-1", "60")
     stdin = cast("IO[bytes]", agent.stdin)
-    stdin.write(LINK[:-1])
+    stdin.write(HOLD[:-1])
     stdin.flush()
     readable, _, _ = select.select([cast("IO[bytes]", agent.stdout)], [], [], 0.2)
     assert not readable
-    stdin.write(LINK[-1:])
+    stdin.write(HOLD[-1:])
     stdin.flush()
     assert first(agent)["code"] == "placement"
     assert agent.wait(timeout=20) == 125
-    assert not (node.run / "last-link").exists()
     agent.communicate()
 
 
-@pytest.mark.parametrize(("size", "digest"), [(len(LINK), "0" * 64), (len(LINK) - 1, SUM)], ids=["other", "cut"])
-def test_link_that_arrives_damaged_is_never_run(tmp_path: Path, size: int, digest: str) -> None:
-    """Other bytes, or fewer, are an error."""
+@pytest.mark.parametrize("words", [b"hole\n", b"hol", b""], ids=["another word", "cut", "none"])
+def test_who_does_not_greet_is_no_client(tmp_path: Path, words: bytes) -> None:
+    """It was killed, or is of another version: nothing is held for it."""
     node = FakeNode(tmp_path)
-    output, _ = (agent := hold(node, size=size, sum=digest)).communicate(timeout=20)
-    assert (events(output)[0]["code"], agent.returncode) == ("last-link", 125)
-    assert not (node.run / "words").exists()
+    node.link(LINK)
+    output, errors = (agent := node.start("hold", NONCE, "0-1", "60")).communicate(words, timeout=20)
+    assert (output, errors, agent.returncode) == (b"", b"", 125)
+    assert not (node.run / "lease").exists()
 
 
 def test_link_that_cannot_watch_is_an_error(tmp_path: Path) -> None:
     """The helper is not ready before its CPUs are watched over."""
-    node = FakeNode(tmp_path)
-    broken = b"#!/bin/sh\nexit 1\n"
-    agent = node.start("hold", NONCE, "0-1", str(len(broken)), hashlib.sha256(broken).hexdigest(), "60")
-    output, _ = agent.communicate(broken, timeout=20)
+    output, _ = (agent := hold(FakeNode(tmp_path), link="exit 1")).communicate(timeout=20)
     assert (events(output)[0]["code"], agent.returncode) == ("node", 125)
 
 
@@ -161,15 +156,14 @@ def test_helper_pod_without_folder_is_an_error(tmp_path: Path) -> None:
     assert (events(output)[0]["code"], agent.returncode) == ("placement", 125)
 
 
-@pytest.mark.parametrize(("reserved", "said"), [("0-1", ["error"]), ("ask", [])])
+@pytest.mark.parametrize("reserved", ["0-1", "ask"])
 def test_a_client_that_never_comes_is_not_waited_for_longer_than_it_would_have_tried(
-    tmp_path: Path, reserved: str, said: list[str]
+    tmp_path: Path, reserved: str
 ) -> None:
     """It was killed between creating the pod and attaching: nothing closes its stdin, but patience ends."""
-    agent = FakeNode(tmp_path).start("hold", NONCE, reserved, str(len(LINK)), SUM, "1")
+    agent = FakeNode(tmp_path).start("hold", NONCE, reserved, "1")
     assert agent.wait(timeout=20) == 125
-    output, errors = agent.communicate()
-    assert ([event["event"] for event in events(output)], errors) == (said, b"")
+    assert agent.communicate() == (b"", b"")
 
 
 def test_client_that_dies_ends_the_helper(tmp_path: Path) -> None:
@@ -184,9 +178,9 @@ def test_client_that_dies_ends_the_helper(tmp_path: Path) -> None:
 def test_helper_that_is_kept_hands_over_to_the_door(tmp_path: Path) -> None:
     """It tells the link what to say, where it stands and how long it waits; stdin is nothing to it any more."""
     node = FakeNode(tmp_path)
-    link = b'#!/bin/sh\nprintf "%s\\n" "$@" >"${0%/*}/$1-words"\necho ready\ncat\n'
-    agent = node.start("hold", NONCE, "0-1", str(len(link)), hashlib.sha256(link).hexdigest(), "60", "600", "86400")
-    output, errors = agent.communicate(link + b"more", timeout=20)
+    node.link('printf "%s\\n" "$@" >"${0%/*}/$1-words"\necho ready\ncat')
+    agent = node.start("hold", NONCE, "0-1", "60", "600", "86400")
+    output, errors = agent.communicate(HOLD + b"more", timeout=20)
     assert (agent.returncode, output, errors) == (0, b"ready\n", b"")
     words = (node.run / "door-words").read_text().splitlines()
     assert words[:6] == ["door", str(node.run / "door"), str(node.at(node.helper)), "-", "600", "86400"]

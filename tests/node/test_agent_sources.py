@@ -215,8 +215,8 @@ def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -
     if not installed(shell):
         pytest.skip(f"{shell} is not installed here")
     put(node, "/etc/kubernetes/openshift-workload-pinning", PINNING)
-    link = b"#!/bin/sh\necho ready\n"
-    agent = node.start("hold", NONCE, "ask", str(len(link)), "0" * 64, "60", shell=shell)
+    node.link("echo ready")
+    agent = node.start("hold", NONCE, "ask", "60", shell=shell)
     stdin, stdout = cast("IO[bytes]", agent.stdin), cast("IO[bytes]", agent.stdout)
     own = node.at(node.own) / "cpuset.cpus"
     stdin.write(b"look\n")
@@ -228,9 +228,9 @@ def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -
         "/etc/kubernetes/openshift-workload-pinning"
     ]
     assert own.read_text() == "0-3\n"
-    output, _ = agent.communicate(b"place 0-1,64-65\n" + link, timeout=20)
+    output, _ = agent.communicate(b"place 0-1,64-65\nhold\n", timeout=20)
     assert own.read_text() == "0-1,64-65\n"
-    assert (events(output)[0]["code"], agent.returncode) == ("last-link", 125)  # of another sum: it was read to its end
+    assert (events(output)[0]["event"], agent.returncode) == ("held", 0)
 
 
 @pytest.mark.parametrize("answer", [b"", b"look", b"go\n", b"look\n", b"look\nstay\n", b"look\nplace"])

@@ -88,16 +88,28 @@ class FakeConnection:
 
 
 class FakeCluster:
-    """A Cluster that answers from a table of ``"METHOD path"``; each answer is a document, an error, or a function."""
+    """A Cluster that answers from a table of ``"METHOD path"``; each answer is a document, an error, or a function.
+
+    A path may end in ``/*``, for any name.
+    """
 
     namespace = "default"
 
     def __init__(self, answers: dict[str, Answer], watches: dict[str, list[Json]] | None = None) -> None:
         self._answers = answers
         self._watches = watches or {}
+        self._turns: dict[str, list[list[Json]]] = {}
         self.calls: list[str] = []
         self.bodies: list[Json | None] = []
         self.streams: dict[str, deque[FakeConnection]] = {}
+
+    def answer(self, request: str, answer: Answer) -> None:
+        """From now on this is the answer to ``"METHOD path"``."""
+        self._answers[request] = answer
+
+    def watch_in_turn(self, path: str, watches: list[list[Json]]) -> None:
+        """What each watch of that path shows, one watch after the other."""
+        self._turns[path] = watches
 
     def request(
         self,
@@ -113,7 +125,8 @@ class FakeCluster:
         del query, timeout_seconds, accept, patience_seconds
         self.calls.append(f"{method} {path}")
         self.bodies.append(body)
-        answer = self._answers[f"{method} {path}"]
+        anything = f"{method} {path.rpartition('/')[0]}/*"
+        answer = self._answers[anything if anything in self._answers else f"{method} {path}"]
         if isinstance(answer, ApiError):
             raise answer
         return answer(body) if callable(answer) else answer
@@ -121,7 +134,7 @@ class FakeCluster:
     def watch(self, path: str, query: Query, *, timeout_seconds: float) -> Iterator[Json]:
         del query, timeout_seconds
         self.calls.append(f"WATCH {path}")
-        yield from self._watches[path]
+        yield from self._turns[path].pop(0) if path in self._turns else self._watches[path]
 
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> FakeConnection:
         del query, timeout_seconds

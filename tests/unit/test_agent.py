@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_nsexec.agent import FailureContext, enter_command, go_line, hold_command, place_line, to_error
+from kubectl_nsexec.agent import FailureContext, alone_command, enter_words, go_line, hold_words, place_line, to_error
 from kubectl_nsexec.asked import Powers, User
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
@@ -12,7 +12,6 @@ from kubectl_nsexec.results import AgentFailure
 from kubectl_nsexec.target import Target
 
 NONCE = "0123456789abcdef"
-SUM = "ab" * 32
 RESERVED = CpuSet.parse("0-1,4")
 
 
@@ -23,39 +22,16 @@ def target(*, shares_host_pid: bool = False) -> Target:
     )
 
 
-def test_the_main_process_command() -> None:
-    """The agent's text comes from the environment, and its arguments are words of their own."""
-    assert hold_command(NONCE, RESERVED, 20480, SUM, 59.2) == [
-        "/usr/bin/sh",
-        "-c",
-        'eval "$NSEXEC_AGENT"',
-        "nsexec-agent",
-        "hold",
-        NONCE,
-        "0-1,4",
-        "20480",
-        SUM,
-        "60",
-    ]
+def test_the_words_of_the_main_process() -> None:
+    """Each is an argument of its own."""
+    assert hold_words(NONCE, RESERVED, 59.2) == ["hold", NONCE, "0-1,4", "60"]
 
 
-def test_a_sessions_command() -> None:
-    """It names the target by the UID in its cgroup path and its container ID; the shell can be the image's."""
-    command = enter_command(NONCE, RESERVED, "k3x9a", target(), shell="/bin/sh")  # noqa: S604 - the shell's path
-    assert command[0] == "/bin/sh"
-    assert command[3:] == [
-        "nsexec-agent",
-        "enter",
-        NONCE,
-        "0-1,4",
-        "k3x9a",
-        "uid-of-cgroup",
-        "3f1c",
-        "0",
-        "first",
-        "container",
-    ]
-    assert enter_command(NONCE, RESERVED, "k3x9a", target(shares_host_pid=True))[-3] == "1"
+def test_a_sessions_words() -> None:
+    """They name the target by the UID in its cgroup path and its container ID."""
+    words = enter_words(NONCE, RESERVED, "k3x9a", target())
+    assert words == ["enter", NONCE, "0-1,4", "k3x9a", "uid-of-cgroup", "3f1c", "0", "first", "container"]
+    assert enter_words(NONCE, RESERVED, "k3x9a", target(shares_host_pid=True))[-3] == "1"
 
 
 @pytest.mark.parametrize(
@@ -70,34 +46,32 @@ def test_a_sessions_command() -> None:
 )
 def test_what_is_asked_of_the_agent_beyond_the_usual(powers: Powers, words: list[str]) -> None:
     """A name is never taken for a number or for a word of ours; who the command is, is not the agent's affair."""
-    assert enter_command(NONCE, RESERVED, "k3x9a", target(), powers)[-2:] == words
+    assert enter_words(NONCE, RESERVED, "k3x9a", target(), powers)[-2:] == words
 
 
 @pytest.mark.parametrize("session_id", ["", "abcd", "a" * 21, "ABCDE", "../../x", "a b c"])
 def test_a_session_id_that_is_no_folder_name_is_refused(session_id: str) -> None:
     """It becomes a folder on the node."""
     with pytest.raises(ValueError, match="session's ID"):
-        enter_command(NONCE, RESERVED, session_id, target())
+        enter_words(NONCE, RESERVED, session_id, target())
 
 
 def test_a_main_process_that_is_to_ask_for_its_cpus() -> None:
     """A word in place of the list, and the list in a line of its own later."""
-    assert hold_command(NONCE, None, 20480, SUM, 60)[-5:] == [NONCE, "ask", "20480", SUM, "60"]
+    assert hold_words(NONCE, None, 60) == ["hold", NONCE, "ask", "60"]
     assert place_line(RESERVED) == b"place 0-1,4\n"
     with pytest.raises(ValueError, match="reserved set is empty"):
         place_line(CpuSet())
 
 
 def test_values_outside_the_protocol_are_refused() -> None:
-    """Nonce, set and sum are checked where the command line is built."""
+    """Nonce, set and sizes are checked where the command line is built."""
     with pytest.raises(ValueError, match="nonce"):
-        hold_command("a b", RESERVED, 1, SUM, 60)
+        hold_words("a b", RESERVED, 60)
     with pytest.raises(ValueError, match="reserved set is empty"):
-        hold_command(NONCE, CpuSet(), 1, SUM, 60)
-    with pytest.raises(ValueError, match="SHA-256"):
-        hold_command(NONCE, RESERVED, 1, "AB" * 32, 60)
+        hold_words(NONCE, CpuSet(), 60)
     with pytest.raises(ValueError, match="size"):
-        hold_command(NONCE, RESERVED, 0, SUM, 60)
+        alone_command(NONCE, RESERVED, "k3x9a", target(), Powers(), agent_bytes=1, link=b"")
 
 
 def test_the_line_that_lets_the_agent_go_on() -> None:

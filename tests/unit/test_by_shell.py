@@ -12,6 +12,7 @@ from kubectl_nsexec import agent, by_shell, via
 from kubectl_nsexec.cpu_policy import CpuPolicy
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import NodeAccessError, UsageError
+from kubectl_nsexec.helper_program import HelperProgram
 from kubectl_nsexec.plan import Plan, _address
 from kubectl_nsexec.request import Request
 from kubectl_nsexec.streams import Links
@@ -41,7 +42,8 @@ WORDS = ["printf", "<%s>", "a b", "it's", "$(id)", "", "line\nline", "*", "`x`",
 def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN401 - no helper pod is looked at
     """A plan for a target on the node worker-0."""
     policy = CpuPolicy(CpuSet.of(0, 1), "--cpus")
-    return Plan(TARGET, policy, helper, None, (), "n0nce0123456789", address, "/bin/sh", b"link", {})
+    program = HelperProgram("amd64", b"link", "agent")
+    return Plan(TARGET, policy, helper, None, (), "n0nce0123456789", address, program, False, {})  # noqa: FBT003
 
 
 def requested(kind: str = via.SSH, user: str = "core", *options: str) -> Request:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERYWHERE = "GET /api/v1/pods"
+PROGRAMS = "GET /api/v1/configmaps"
 
 
 def pod(name: str = "nsexec-a-1", phase: str = "Succeeded", namespace: str = "nsexec", **changed: Any) -> Json:  # noqa: ANN401 - any field
@@ -55,7 +56,8 @@ class Run:
     """One clean-up: its status, what it printed and said, what it asked for."""
 
     def __init__(self, folder: Path, answers: dict[str, Answer], request: CleanupRequest | None = None) -> None:
-        self.cluster = FakeCluster(answers)
+        nothing: dict[str, Answer] = {PROGRAMS: {"items": []}}
+        self.cluster = FakeCluster({**nothing, **answers})
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
             console = Console(0, out.fileno(), err.fileno())
             self.status = clean(self.cluster, request or wanted(), console)
@@ -86,8 +88,8 @@ def test_what_is_over_is_deleted_and_what_is_in_use_is_named_and_left(tmp_path: 
     assert run.status == 0
     assert run.deleted == ["nsexec-done", "nsexec-failed"]
     header, *rows = (line.split() for line in run.printed.splitlines())
-    assert header == ["NAMESPACE", "NAME", "NODE", "TARGET", "USER", "STATE", "AGE", "RESULT"]
-    assert [(row[1], row[5], row[7]) for row in rows] == [
+    assert header == ["NAMESPACE", "KIND", "NAME", "NODE", "TARGET", "USER", "STATE", "AGE", "RESULT"]
+    assert [(row[2], row[6], row[8]) for row in rows] == [
         ("nsexec-done", "finished", "deleted"),
         ("nsexec-failed", "finished", "deleted"),
         ("nsexec-busy", "running", "left"),
@@ -102,8 +104,7 @@ def test_what_is_over_is_deleted_and_what_is_in_use_is_named_and_left(tmp_path: 
 def test_only_the_pod_that_was_looked_at_is_deleted(tmp_path: Path) -> None:
     """By its uid, so that a new pod of the same name is not hit."""
     run = Run(tmp_path, {EVERYWHERE: {"items": [pod()]}, **deletion("nsexec-a-1")})
-    body = run.cluster.bodies[-1]
-    assert body is not None
+    (body,) = [body for body in run.cluster.bodies if body is not None]
     assert (body["preconditions"], body["gracePeriodSeconds"]) == ({"uid": "uid-nsexec-a-1"}, 0)
 
 
@@ -133,7 +134,7 @@ def test_force_deletes_what_is_in_use_too(tmp_path: Path) -> None:
 def test_a_dry_run_only_lists(tmp_path: Path) -> None:
     """What would go and what would stay."""
     run = Run(tmp_path, {EVERYWHERE: {"items": [pod(), pod("nsexec-busy", "Running")]}}, wanted(dry_run=True))
-    assert run.cluster.calls == [EVERYWHERE]
+    assert run.cluster.calls == [EVERYWHERE, PROGRAMS]
     assert "would be deleted" in run.printed
     assert "left" in run.printed
 
@@ -141,7 +142,10 @@ def test_a_dry_run_only_lists(tmp_path: Path) -> None:
 def test_without_the_right_to_list_all_pods_the_helper_namespace_is_looked_at(tmp_path: Path) -> None:
     """A team that has a Role in that namespace can clean up there, and is told that it saw no more."""
     own = "GET /api/v1/namespaces/nsexec/pods"
-    run = Run(tmp_path, {EVERYWHERE: forbidden("no"), own: {"items": [pod()]}, **deletion("nsexec-a-1")})
+    programs = "GET /api/v1/namespaces/nsexec/configmaps"
+    answers: dict[str, Answer] = {PROGRAMS: forbidden("no"), programs: {"items": []}}
+    answers |= {EVERYWHERE: forbidden("no"), own: {"items": [pod()]}, **deletion("nsexec-a-1")}
+    run = Run(tmp_path, answers)
     assert run.deleted == ["nsexec-a-1"]
     assert 'only the namespace "nsexec"' in run.said
 
@@ -149,8 +153,9 @@ def test_without_the_right_to_list_all_pods_the_helper_namespace_is_looked_at(tm
 def test_a_named_namespace_is_the_only_one(tmp_path: Path) -> None:
     """--helper-namespace bounds what is touched."""
     own = "GET /api/v1/namespaces/team/pods"
-    run = Run(tmp_path, {own: {"items": []}}, wanted(helper_namespace="team"))
-    assert run.cluster.calls == [own]
+    programs = "GET /api/v1/namespaces/team/configmaps"
+    run = Run(tmp_path, {own: {"items": []}, programs: {"items": []}}, wanted(helper_namespace="team"))
+    assert run.cluster.calls == [own, programs]
     assert run.said == "nothing to clean up\n"
 
 
@@ -179,7 +184,7 @@ def test_a_refused_deletion_is_said_and_the_rest_goes_on(tmp_path: Path) -> None
         },
     )
     assert run.status == 1
-    assert run.said == "Error from server (Forbidden): cannot delete (pod nsexec-1 in namespace nsexec)\n"
+    assert run.said == "Error from server (Forbidden): cannot delete (Pod nsexec-1 in namespace nsexec)\n"
     assert [line.split()[-1] for line in run.printed.splitlines()] == ["RESULT", "failed", "deleted"]
 
 
@@ -192,6 +197,7 @@ def test_json_has_names_that_stay(tmp_path: Path) -> None:
         "version": 1,
         "helpers": [
             {
+                "kind": "Pod",
                 "namespace": "nsexec",
                 "name": "nsexec-a-1",
                 "node": "n",
@@ -231,8 +237,8 @@ def test_a_helper_of_ones_own_that_is_kept_ends_when_it_is_idle(
     """It is the helper that knows: it is asked to end, and says no while somebody is in it."""
     asked: list[str] = []
 
-    def end(_: object, namespace: str, name: str) -> bool:
-        asked.append(f"{namespace}/{name}")
+    def end(_: object, helper: Json) -> bool:
+        asked.append(f"{helper['metadata']['namespace']}/{helper['metadata']['name']}")
         return idle
 
     monkeypatch.setattr(kept, "end", end)
@@ -289,3 +295,58 @@ def test_a_dry_run_does_not_ask_a_kept_helper_to_end(tmp_path: Path) -> None:
     """It says what would be tried."""
     pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN)]}
     assert "would be deleted if idle" in Run(tmp_path, {EVERYWHERE: pods, **WHO}, wanted(dry_run=True)).printed
+
+
+def program(name: str, namespace: str = "nsexec") -> Json:
+    """The ConfigMap of a helper's program, as far as it is asked for."""
+    metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return {"metadata": metadata}
+
+
+def running(name: str, program_name: str, phase: str) -> Json:
+    """A helper that needs that program."""
+    made = pod(name, phase)
+    made["spec"]["volumes"] = [{"name": "program", "configMap": {"name": program_name}}]
+    return made
+
+
+def test_a_program_goes_when_no_helper_needs_it_any_more(tmp_path: Path) -> None:
+    """Also one of another version; one that a helper has mounted, or will mount, stays, and a stranger's as well."""
+    pods = [
+        running("nsexec-done", "nsexec-amd64-old", "Succeeded"),
+        running("nsexec-new", "nsexec-amd64-new", "Pending"),
+    ]
+    programs = [program("nsexec-amd64-old"), program("nsexec-amd64-new"), program("kube-root-ca.crt")]
+    removed: dict[str, Answer] = {"DELETE /api/v1/namespaces/nsexec/configmaps/nsexec-amd64-old": {}}
+    answers: dict[str, Answer] = {EVERYWHERE: {"items": pods}, PROGRAMS: {"items": programs}, **removed}
+    run = Run(tmp_path, {**answers, **deletion("nsexec-done")})
+    assert run.deleted == ["nsexec-done", "nsexec-amd64-old"]
+    assert run.printed.splitlines()[-1].split() == [
+        "nsexec",
+        "ConfigMap",
+        "nsexec-amd64-old",
+        "unused",
+        *run.printed.split()[-2:],
+    ]
+
+
+def test_one_of_the_same_name_in_another_namespace_is_another_program(tmp_path: Path) -> None:
+    """Each namespace has its own."""
+    answers: dict[str, Answer] = {
+        EVERYWHERE: {"items": [running("nsexec-busy", "nsexec-amd64-a", "Running")]},
+        PROGRAMS: {"items": [program("nsexec-amd64-a"), program("nsexec-amd64-a", "team")]},
+        "DELETE /api/v1/namespaces/team/configmaps/nsexec-amd64-a": {},
+    }
+    assert Run(tmp_path, answers).cluster.calls[-1] == "DELETE /api/v1/namespaces/team/configmaps/nsexec-amd64-a"
+
+
+def test_who_may_not_list_programs_cleans_up_the_pods(tmp_path: Path) -> None:
+    """And is told what was not looked for."""
+    answers: dict[str, Answer] = {
+        EVERYWHERE: {"items": [pod()]},
+        PROGRAMS: forbidden("no"),
+        "GET /api/v1/namespaces/nsexec/configmaps": forbidden("nor"),
+    }
+    run = Run(tmp_path, {**answers, **deletion("nsexec-a-1")})
+    assert (run.status, run.deleted) == (0, ["nsexec-a-1"])
+    assert "you may not list ConfigMaps" in run.said

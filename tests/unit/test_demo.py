@@ -495,3 +495,12 @@ def test_the_picture_ends_the_same_way(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr(picture, "KUBECONFIG", Path("/nowhere/kubeconfig"))
     assert status_of("picture", picture.play) == 1
     assert "picture: there is no cluster (/nowhere/kubeconfig is missing)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("$NAME ${x}", "$NAME ${x}"), ("$$ $$$", "$$$$ $$$$$$"), ("$(date) $$(x", "$$(date) $$$$(x"), ("end$", "end$")],
+)
+def test_the_loops_dollars_survive_the_kubelet(text: str, value: str) -> None:
+    """The kubelet turns $$ into $ and expands $(NAME) in what a pod gives as command: both are doubled for it."""
+    assert acts.literally(text) == value

@@ -15,7 +15,13 @@ from kubectl_nsexec.request import DEFAULT_HELPER_NAMESPACE
 Json = dict[str, Any]
 
 _DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-_HELPER_FOR_PEOPLE: Final = {("get", "pods"), ("list", "pods"), ("list", "events")}
+_HELPER_FOR_PEOPLE: Final = {
+    ("get", "pods"),
+    ("list", "pods"),
+    ("list", "events"),
+    ("list", "configmaps"),
+    ("delete", "configmaps"),
+}
 """To see what is there, and the reason when a helper does not start."""
 
 
@@ -50,7 +56,8 @@ def test_the_namespace_is_the_one_that_a_run_would_create() -> None:
 def test_the_role_in_the_helpers_namespace_is_what_the_preflight_asks_for() -> None:
     """And what people want for looking."""
     granted = _granted(_named("helper.yaml", "Role", "nsexec"))
-    assert granted == _pairs(rights.for_helper(DEFAULT_HELPER_NAMESPACE)) | _HELPER_FOR_PEOPLE
+    asked_for = (*rights.for_helper(DEFAULT_HELPER_NAMESPACE), *rights.for_new_program(DEFAULT_HELPER_NAMESPACE))
+    assert granted == _pairs(asked_for) | _HELPER_FOR_PEOPLE
 
 
 @pytest.mark.parametrize("kind", resources.KINDS, ids=lambda kind: kind.name)

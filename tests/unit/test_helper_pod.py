@@ -10,8 +10,9 @@ import pytest
 
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import ApiError, HelperPodError
-from kubectl_nsexec.helper_manifest import HelperSpec, literally, manifest, namespace_manifest
+from kubectl_nsexec.helper_manifest import HelperSpec, entrance, manifest, namespace_manifest, new_folder
 from kubectl_nsexec.helper_pod import HelperImageError, running
+from kubectl_nsexec.helper_program import HelperProgram, config_map
 from kubectl_nsexec.interrupts import Interrupts, SignalReceived
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
 
@@ -25,6 +26,10 @@ ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
+PROGRAM = HelperProgram("amd64", b"\x7fELF", "AGENT")
+PROGRAMS = "/api/v1/namespaces/nsexec/configmaps"
+
+
 def spec(**changed: Any) -> HelperSpec:  # noqa: ANN401 - any field
     """A helper for node n."""
     fields: dict[str, Any] = {
@@ -33,10 +38,11 @@ def spec(**changed: Any) -> HelperSpec:  # noqa: ANN401 - any field
         "node": "n",
         "architecture": "amd64",
         "image": "registry.example/du:1",
-        "agent": "AGENT",
-        "command": ("/usr/bin/sh", "-c", "x"),
+        "program": PROGRAM,
+        "command": ("hold", "nonce"),
         "node_tools": True,
         "annotations": {},
+        "folder": "/nsexec-r",
     }
     return HelperSpec(**(fields | changed))
 
@@ -44,7 +50,7 @@ def spec(**changed: Any) -> HelperSpec:  # noqa: ANN401 - any field
 def pod(qos: str = "BestEffort", **status: Any) -> Json:  # noqa: ANN401 - any field
     """The pod as the API server shows it."""
     return {
-        "metadata": {"name": "nsexec-a", "namespace": "nsexec", "resourceVersion": "7"},
+        "metadata": {"name": "nsexec-a", "namespace": "nsexec", "resourceVersion": "7", "uid": "u-7"},
         "spec": {"nodeName": "n"},
         "status": {"qosClass": qos, **status},
     }
@@ -56,6 +62,11 @@ RUNNING: dict[str, Any] = {"containerStatuses": [{"state": {"running": {}}}]}
 def waiting(reason: str) -> dict[str, Any]:
     """A container that does not start."""
     return {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": "why"}}}]}
+
+
+def ended(terminated: Json) -> dict[str, Any]:
+    """A container that has ended."""
+    return {"phase": "Failed", "containerStatuses": [{"state": {"terminated": terminated}}]}
 
 
 def cluster(
@@ -70,6 +81,7 @@ def cluster(
             "GET /api/v1/namespaces/nsexec": not_found("nsexec"),
             f"POST {ACCESS}": {"status": {"allowed": allowed}},
             f"POST {WHO}": {"status": {"userInfo": {"username": "joe"}}},
+            f"GET {PROGRAMS}/*": config_map(PROGRAM, "nsexec"),
             f"GET {EVENTS}": {"items": [{"reason": "FailedMount", "message": "no such folder"}]},
         },
         {PODS: [{"type": "MODIFIED", "object": seen} for seen in watched], ACCOUNTS: [{}]},
@@ -85,22 +97,40 @@ def run(fake: FakeCluster, seconds: float = 5) -> Json:
 DELETED = f"DELETE {PODS}/nsexec-a"
 
 
-def test_the_pod_needs_no_image_of_its_own_and_tolerates_everything() -> None:
-    """The target's image, the node's tools over it, no account token, gone at once when deleted."""
+def test_nothing_of_the_image_runs_in_the_pod() -> None:
+    """The shim is the first process, from a ConfigMap; all that is mounted is below the run's own path."""
     made = manifest(spec())["spec"]
     container = made["containers"][0]
     assert container["image"] == "registry.example/du:1"
     assert container["imagePullPolicy"] == "IfNotPresent"
-    assert {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]} == {
-        "/host": False,
-        "/nsexec": False,
-        "/usr": True,
-        "/lib": True,
-        "/lib64": True,
+    assert container["command"] == [
+        *("/nsexec-r/program/shim", "start", "/nsexec-r", "node", "$(NSEXEC_POD_UID)"),
+        *("hold", "nonce"),
+    ]
+    assert {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]} == {
+        "node": "/nsexec-r/node",
+        "program": "/nsexec-r/program",
+        "run": "/nsexec-r/run",
     }
-    assert all(volume["hostPath"]["type"] == "Directory" for volume in made["volumes"] if "hostPath" in volume)
-    assert {"name": "LD_PRELOAD", "value": ""} in container["env"]
-    assert container["securityContext"] == {"privileged": True, "runAsUser": 0, "runAsNonRoot": False}
+    volumes = {volume.pop("name"): volume for volume in made["volumes"]}
+    assert volumes == {
+        "node": {"hostPath": {"path": "/", "type": "Directory"}},
+        "program": {"configMap": {"name": PROGRAM.name, "defaultMode": 0o555}},
+        "run": {"emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+    }
+    assert [variable["name"] for variable in container["env"]] == ["NSEXEC_POD_UID"]
+    assert container["securityContext"] == {
+        "privileged": True,
+        "runAsUser": 0,
+        "runAsGroup": 0,
+        "runAsNonRoot": False,
+    }
+
+
+def test_the_pod_tolerates_everything_and_is_gone_at_once() -> None:
+    """No account token, no resources, no grace."""
+    made = manifest(spec())["spec"]
+    container = made["containers"][0]
     assert made["tolerations"] == [{"operator": "Exists"}]
     assert made["automountServiceAccountToken"] is False
     assert made["terminationGracePeriodSeconds"] == 0
@@ -108,26 +138,31 @@ def test_the_pod_needs_no_image_of_its_own_and_tolerates_everything() -> None:
     assert "resources" not in container
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("$NAME ${x}", "$NAME ${x}"), ("$$ $$$", "$$$$ $$$$$$"), ("$(date) $$(x", "$$(date) $$$$(x"), ("end$", "end$")],
-)
-def test_the_agents_dollars_survive_the_kubelet(text: str, value: str) -> None:
-    """The kubelet turns $$ into $ and expands $(NAME) in what a pod gives as env: both are doubled for it."""
-    assert literally(text) == value
+def test_no_image_can_know_where_the_mounts_will_be() -> None:
+    """A runtime mounts the volumes that an image declares, also below a mount of the pod's."""
+    folders = {new_folder() for _ in range(100)}
+    assert len(folders) == 100
+    assert all(len(folder) > len("/nsexec-") + 10 and folder.count("/") == 1 for folder in folders)
 
 
 def test_an_image_of_ones_own_brings_its_own_tools() -> None:
-    """With --image nothing of the node lies over the image."""
-    made = manifest(spec(node_tools=False))["spec"]["containers"][0]
-    assert [mount["mountPath"] for mount in made["volumeMounts"]] == ["/host", "/nsexec"]
+    """With --image the shim leaves that image's root as it is."""
+    assert manifest(spec(node_tools=False))["spec"]["containers"][0]["command"][3] == "image"
 
 
-@pytest.mark.parametrize(("architecture", "has_lib64"), [("amd64", True), ("ppc64le", True), ("arm64", False)])
-def test_lib64_is_mounted_where_the_loader_lives_there(architecture: str, has_lib64: bool) -> None:  # noqa: FBT001
-    """A missing folder would be an error, so it is asked for only where the loader's path begins with it."""
-    mounts = manifest(spec(architecture=architecture))["spec"]["containers"][0]["volumeMounts"]
-    assert ("/lib64" in [mount["mountPath"] for mount in mounts]) is has_lib64
+def test_an_exec_begins_as_the_main_process_does() -> None:
+    """By the pod's own shim and folder, and with its UID, which the kubelet puts into the main process's words only."""
+    made = manifest(spec())
+    made["metadata"]["uid"] = "u-7"
+    assert entrance(made) == ["/nsexec-r/program/shim", "start", "/nsexec-r", "node", "u-7"]
+
+
+def test_a_helper_of_another_version_is_not_entered() -> None:
+    """Its words are not ours."""
+    made = manifest(spec())
+    made["spec"]["containers"][0]["command"] = ["/usr/bin/sh", "-c", "x"]
+    with pytest.raises(HelperPodError, match='"nsexec-a" is of another version'):
+        entrance(made)
 
 
 def test_the_namespace_allows_privileged_and_management_pods() -> None:
@@ -215,14 +250,14 @@ def test_a_pod_that_an_earlier_attempt_has_created_is_ones_own() -> None:
 
 
 @pytest.mark.parametrize("error", [ApiError("broken", status=503), ApiError("cut")], ids=["503", "no answer"])
-@pytest.mark.parametrize(("command", "deleted"), [(spec().command, True), (("other",), False), (None, False)])
+@pytest.mark.parametrize(("folder", "deleted"), [(spec().folder, True), ("/nsexec-other", False), (None, False)])
 def test_of_a_kept_helper_whose_creation_is_uncertain_only_ones_own_is_deleted(
-    error: ApiError, command: tuple[str, ...] | None, *, deleted: bool
+    error: ApiError, folder: str | None, *, deleted: bool
 ) -> None:
     """Another client of the same user may have made it meanwhile; its command tells them apart, its uid is hit."""
-    shown = {**pod(**RUNNING), "spec": {"nodeName": "n", "containers": [{"command": list(command or ())}]}}
+    shown = {**pod(**RUNNING), "spec": {**manifest(spec(folder=folder or ""))["spec"], "nodeName": "n"}}
     shown["metadata"]["uid"] = "u1"
-    fake = cluster(*([shown] if command else []), create=error)
+    fake = cluster(*([shown] if folder else []), create=error)
     with (
         pytest.raises(ApiError, match=error.message),
         running(fake, spec(keeper="joe"), Deadline.after(5), Interrupts()),
@@ -251,11 +286,18 @@ def test_a_helper_that_became_guaranteed_is_not_used() -> None:
     assert fake.calls == [f"POST {PODS}", DELETED]
 
 
-@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"])
-def test_an_unusable_image_is_told_apart(reason: str) -> None:
-    """Another image may do, so this failure has a name of its own."""
-    fake = cluster(pod(**waiting(reason)))
-    with pytest.raises(HelperImageError, match=f"{reason}: why"):
+@pytest.mark.parametrize(
+    "status",
+    [
+        *map(waiting, ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]),
+        waiting("CreateContainerError"),
+        ended({"reason": "StartError", "exitCode": 128, "message": "why"}),
+    ],
+)
+def test_an_unusable_image_is_told_apart(status: dict[str, Any]) -> None:
+    """Another image may do, also where this one declares what the runtime cannot mount: a failure with its own name."""
+    fake = cluster(pod(**status))
+    with pytest.raises(HelperImageError, match="why"):
         run(fake)
     assert fake.calls[-1] == DELETED
 
@@ -266,10 +308,8 @@ def test_an_unusable_image_is_told_apart(reason: str) -> None:
         (waiting("CreateContainerError"), "CreateContainerError: why"),
         ({"phase": "Failed", "reason": "NodeAffinity", "message": "does not fit"}, "NodeAffinity: does not fit"),
         ({"phase": "Failed", "reason": "OutOfpods"}, "OutOfpods"),
-        (
-            {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": "Error", "exitCode": 125}}}]},
-            "Error: exit code 125",
-        ),
+        (ended({"reason": "Error", "exitCode": 125}), "Error: exit code 125"),
+        (ended({"reason": "StartError", "exitCode": 128, "message": "no such file"}), "exit code 128: no such file"),
     ],
 )
 def test_a_pod_that_will_never_run_fails_at_once(status: dict[str, Any], words: str) -> None:
@@ -292,6 +332,33 @@ def test_a_pod_that_no_kubelet_takes_up_points_at_the_node() -> None:
     """The API server believes a node that has just died for most of a minute."""
     with pytest.raises(HelperPodError, match=r"node n has not even taken it up: is its kubelet alive"):
         run(cluster(), seconds=0.01)
+
+
+def test_a_program_that_was_deleted_while_the_pod_starts_is_made_again() -> None:
+    """By somebody's --cleanup, between our look and the pod: the kubelet tries to mount it until it is there."""
+    asked: Iterator[Json | ApiError] = iter([not_found("configmap"), config_map(PROGRAM, "nsexec")])
+    watched: list[list[Json]] = [[], [{"type": "MODIFIED", "object": pod(**RUNNING)}]]
+
+    def look(_: Json | None) -> Json:
+        answer = next(asked)
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    fake = cluster()
+    fake.answer(f"GET {PROGRAMS}/*", look)
+    fake.answer(f"POST {PROGRAMS}", {})
+    fake.watch_in_turn(PODS, watched)
+    run(fake)
+    assert fake.calls == [
+        f"POST {PODS}",
+        f"WATCH {PODS}",
+        f"GET {PROGRAMS}/{PROGRAM.name}",
+        f"POST {PROGRAMS}",
+        f"WATCH {PODS}",
+        DELETED,
+    ]
+    assert config_map(PROGRAM, "nsexec") in fake.bodies
 
 
 def test_a_failed_deletion_names_what_stays() -> None:

@@ -16,7 +16,7 @@ from kubectl_nsexec.interrupts import Interrupts
 from kubectl_nsexec.request import Request
 from kubectl_nsexec.run import Run
 from tests.unit.fakes import Answer, FakeCluster, Json, not_found
-from tests.unit.test_helper_pod import RUNNING, spec
+from tests.unit.test_helper_pod import PROGRAM, RUNNING, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,9 @@ def same_name(changed: HelperSpec, user: str = "joe", comparable: list[str] | No
 
 
 def test_runs_that_are_alike_share_a_helper() -> None:
-    """Whatever their nonce, the target that they enter and its image, which the node's tools lie over."""
-    assert same_name(spec(image="registry.example/other:2", annotations={"nsexec.io/target": "ran/du-1/x"}))
+    """Whatever their nonce and folder, the target that they enter and its image, of which nothing runs."""
+    other = spec(image="registry.example/other:2", annotations={"nsexec.io/target": "ran/du-1/x"}, folder="/nsexec-s")
+    assert same_name(other)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,12 @@ def test_runs_that_are_alike_share_a_helper() -> None:
         lambda: same_name(spec(), user="jane"),
         lambda: same_name(spec(node="m")),
         lambda: same_name(spec(namespace="team")),
-        lambda: same_name(spec(agent="AGENT 2")),
+        lambda: same_name(spec(program=PROGRAM._replace(agent="AGENT 2"))),
+        lambda: same_name(spec(program=PROGRAM._replace(link=b"link 2"))),
         lambda: same_name(spec(), comparable=["hold", keeping.ANY_NONCE, "0-2"]),
         lambda: same_name(spec(node_tools=False)),
     ],
-    ids=["user", "node", "namespace", "agent", "CPUs", "tools"],
+    ids=["user", "node", "namespace", "agent", "link", "CPUs", "tools"],
 )
 def test_runs_that_differ_do_not(different: Callable[[], bool]) -> None:
     """Never a wrong pin, never another's helper: what differs has another name."""
@@ -122,14 +124,14 @@ def test_anything_else_is_no_time(text: str) -> None:
 def test_a_helper_that_runs_is_used() -> None:
     """One question, nothing created."""
     fake = FakeCluster({f"GET {POD}": shown(**RUNNING)})
-    assert find(fake) == kept._Helper(KEPT, "u1", new=False)
+    assert find(fake) == kept._Helper(shown(**RUNNING), new=False)
     assert fake.calls == [f"GET {POD}"]
 
 
 def test_a_helper_that_another_run_is_starting_is_waited_for() -> None:
     """Two first runs at once make one helper."""
     fake = FakeCluster({f"GET {POD}": shown()}, {PODS: [{"type": "MODIFIED", "object": shown(**RUNNING)}]})
-    assert find(fake) == kept._Helper(KEPT, "u1", new=False)
+    assert find(fake) == kept._Helper(shown(), new=False)
 
 
 @pytest.mark.parametrize("labels", [{}, {**manifest(KEPT)["metadata"]["labels"], "nsexec.io/keeper": "somebody"}])
@@ -252,8 +254,8 @@ def test_keep_0_makes_none_only_to_end_it() -> None:
 )
 def test_only_a_helper_that_is_over_is_replaced(pod: Json | ApiError, error: AgentError, over: bool) -> None:  # noqa: FBT001
     """A session that was refused for another reason would be so again."""
-    helper = kept._Helper(KEPT, "u1", new=False)
-    assert kept._is_over(FakeCluster({f"GET {POD}": pod}), helper, error) is over
+    helper = kept._Helper(shown(), new=False)
+    assert kept._is_over(FakeCluster({f"GET {POD}": pod}), KEPT, helper, error) is over
 
 
 def test_an_end_that_the_api_server_does_not_know_yet_is_waited_for() -> None:
@@ -261,7 +263,7 @@ def test_an_end_that_the_api_server_does_not_know_yet_is_waited_for() -> None:
     ended = {"type": "MODIFIED", "object": shown(phase="Succeeded")}
     fake = FakeCluster({f"GET {POD}": shown(**RUNNING)}, {PODS: [ended]})
     error = ApiError("container not found", status=500)
-    assert kept._is_over(fake, kept._Helper(KEPT, "u1", new=False), error)
+    assert kept._is_over(fake, KEPT, kept._Helper(shown(**RUNNING), new=False), error)
 
 
 def test_the_first_session_of_a_new_helper_finds_it() -> None:

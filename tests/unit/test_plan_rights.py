@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from kubectl_nsexec import plan
+from kubectl_nsexec import node, plan
 from kubectl_nsexec.asked import BY_NODE, BY_PROFILE, CpuChoice
 from kubectl_nsexec.errors import ApiError, NsexecError
+from kubectl_nsexec.helper_program import HelperProgram, config_map
 from kubectl_nsexec.request import Request
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
 
 _POD = "GET /api/v1/namespaces/default/pods/du-0"
 _NODE = "GET /api/v1/nodes/n"
 _PROFILES = "GET /apis/performance.openshift.io/v2/performanceprofiles"
+_PROGRAM = "GET /api/v1/namespaces/nsexec/configmaps/*"
 
 _ANSWERS: dict[str, Answer] = {
     _POD: {
@@ -40,6 +42,7 @@ _ANSWERS: dict[str, Answer] = {
     "GET /api/v1/nodes/n/proxy/configz": forbidden("no"),
     "POST /apis/authentication.k8s.io/v1/selfsubjectreviews": {"status": {"userInfo": {"username": "joe"}}},
     "GET /api/v1/namespaces/nsexec": {},
+    _PROGRAM: config_map(HelperProgram("amd64", node.last_link("amd64"), node.agent_script()), "nsexec"),
 }
 
 
@@ -77,6 +80,32 @@ def test_who_may_not_exec_into_the_target_is_refused() -> None:
         'Error from server (Forbidden): pods "du-0" is forbidden: User "joe" cannot create resource "pods/exec" '
         'in API group "" in the namespace "default"'
     )
+
+
+@pytest.mark.parametrize(("there", "refuses"), [(True, False), (False, True)])
+def test_the_right_to_make_the_program_is_wanted_only_where_it_is_missing(there: bool, refuses: bool) -> None:  # noqa: FBT001
+    """An administrator may have made it, and grants no more than to read it."""
+    more: dict[str, Answer] = {} if there else {_PROGRAM: not_found("configmap")}
+    fake = cluster(("create", "configmaps", "nsexec"), **more)
+    if not refuses:
+        assert plan.make(Request(pod="du-0", command=(b"id",)), fake).program_is_there
+        return
+    assert "\n  create  configmaps  namespace nsexec\n" in refused(fake).message
+
+
+def test_a_program_that_may_not_be_read_is_told_with_all_the_rest() -> None:
+    """Not as the server's 403 alone."""
+    fake = cluster(("get", "configmaps", "nsexec"), ("create", "pods", "nsexec"), **{_PROGRAM: forbidden("no")})
+    message = refused(fake).message
+    assert "\n  create  pods        namespace nsexec\n  get     configmaps  namespace nsexec\n" in message or (
+        "\n  get     configmaps  namespace nsexec\n  create  pods        namespace nsexec\n" in message
+    )
+
+
+def test_another_program_of_that_name_is_refused_before_anything_is_created() -> None:
+    """By name, and what to do."""
+    error = refused(cluster(**{_PROGRAM: config_map(HelperProgram("amd64", b"evil", "evil"), "nsexec")}))
+    assert "has other content, so nothing of it is run" in error.message
 
 
 def test_a_dry_run_takes_no_rights() -> None:

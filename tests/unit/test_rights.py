@@ -61,6 +61,7 @@ def test_the_table_has_a_line_for_the_verbs_on_each_resource() -> None:
         "create,watch,delete  pods         namespace nsexec",
         "get,create           pods/attach  namespace nsexec",
         "get,create           pods/exec    namespace nsexec",
+        "get                  configmaps   namespace nsexec",
         "create               pods/exec    namespace ran",
         "get                  nodes        the cluster",
     ]
@@ -79,6 +80,10 @@ def test_resources_with_the_same_verbs_share_a_role() -> None:
             " --resource=pods/attach,pods/exec"
             " && oc create rolebinding nsexec-get-create-pods-attach-pods-exec-joe -n nsexec"
             " --role=nsexec-get-create-pods-attach-pods-exec --user=joe"
+        ),
+        (
+            "oc create role nsexec-get-configmaps -n nsexec --verb=get --resource=configmaps"
+            " && oc create rolebinding nsexec-get-configmaps-joe -n nsexec --role=nsexec-get-configmaps --user=joe"
         ),
         (
             "oc create clusterrole nsexec-list-performanceprofiles-performance-openshift-io --verb=list"
