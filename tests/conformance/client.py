@@ -22,7 +22,7 @@ from kubectl_nsexec import __main__, by_shell, node  # noqa: E402 - they take th
 
 def _to_the_fake(request: Request, plan: Plan) -> list[str]:
     del request
-    sizes = [str(len(node.agent_script().encode())), str(len(plan.last_link))]
+    sizes = [str(len(node.agent_script().encode())), str(len(plan.program.link))]
     return [*json.loads(os.environ["NSEXEC_TEST_NODE"]), plan.nonce, *sizes]
 
 
