@@ -36,7 +36,7 @@ def node(request: pytest.FixtureRequest) -> Node:
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, node: Node) -> Pod:
     """An ordinary pod, which may make nodes of devices."""
-    return shared_pods.start(pod("devices", node=node.name))
+    return shared_pods.start(pod(f"devices-{node.name}", node=node.name))
 
 
 def _open_it(node: Node, target: Pod) -> None:
