@@ -43,7 +43,7 @@ class LiveStand:
     ) -> None:
         self.transport = transport
         self._kubectl, self._target, self._helpers, self._api, self._ssh = kubectl, target, helpers, api, ssh
-        self._before = self._on_the_node()
+        self._before = {*self._on_the_node(), *self._pods(records=True)}
         config = sshd.folder / f"kubeconfig-{api.port}"
         config.write_text(KUBECONFIG.read_text().replace(f"127.0.0.1:{API_PORT}", f"127.0.0.1:{api.port}"))
         sshd.configure(Port=ssh.port, StrictHostKeyChecking="no", UserKnownHostsFile="/dev/null")
@@ -78,9 +78,12 @@ class LiveStand:
         return proxy.heard_again(pings, of=streams, within_seconds=run.PATIENCE_SECONDS)
 
     def left(self, *, records: bool) -> list[str]:
-        find = self._kubectl.ok("get", "pods", "-n", self._helpers, "-o", "name")
-        pods = find if records else live_helpers(self._kubectl, self._helpers)
-        return [*(name for name in pods.split() if "-keep-" not in name), *sorted(self._on_the_node() - self._before)]
+        return sorted({*self._pods(records=records), *self._on_the_node()} - self._before)
+
+    def _pods(self, *, records: bool) -> list[str]:
+        pods = ("get", "pods", "-n", self._helpers, "-o", "name")
+        found = self._kubectl.ok(*pods) if records else live_helpers(self._kubectl, self._helpers)
+        return [name for name in found.split() if "-keep-" not in name]
 
     def _on_the_node(self) -> set[str]:
         made = {path for path in folders() if Path(path).name not in _OF_A_KEPT_HELPER}
