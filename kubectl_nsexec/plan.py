@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kubectl_nsexec import agent, cpu_policy, find_pod, keeping, node, rights, target, trail, via
 from kubectl_nsexec.asked import BY_NODE
 from kubectl_nsexec.background import Background
-from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler
+from kubectl_nsexec.cluster.api import list_performance_profiles, runtime_handler, serves_performance_profiles
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError, TargetError
 from kubectl_nsexec.helper_manifest import (
     LIFE_SLACK_SECONDS,
@@ -130,9 +130,9 @@ def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
     try:
         found = list_performance_profiles(cluster)
     except ApiError as error:
-        if error.status == _FORBIDDEN:
-            return ProfilesForbidden(error.message)
-        raise
+        if error.status != _FORBIDDEN:
+            raise
+        return ProfilesForbidden(error.message) if serves_performance_profiles(cluster) else ProfilesApiMissing()
     return ProfilesApiMissing() if found is None else ProfilesFound(tuple(found))
 
 

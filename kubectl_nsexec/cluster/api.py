@@ -111,6 +111,21 @@ def list_performance_profiles(cluster: Cluster) -> list[Json] | None:
     return None
 
 
+def serves_performance_profiles(cluster: Cluster) -> bool:
+    """Whether the cluster has the API at all: RBAC answers 403 for what does not exist, discovery does not.
+
+    True where discovery may not be asked either. Raises ApiError.
+    """
+    try:
+        cluster.request("GET", f"/apis/{PERFORMANCE_GROUP}")
+    except ApiError as error:
+        if error.status == 404:  # noqa: PLR2004 - HTTP
+            return False
+        if error.status != 403:  # noqa: PLR2004 - HTTP
+            raise
+    return True
+
+
 def runtime_handler(cluster: Cluster, runtime_class: str) -> str:
     """What runs the pods of a RuntimeClass; "" where there is none, or it may not be read. Raises ApiError."""
     if not runtime_class:

@@ -8,8 +8,10 @@ import pytest
 
 from kubectl_nsexec import node, plan
 from kubectl_nsexec.asked import BY_NODE, BY_PROFILE, CpuChoice
+from kubectl_nsexec.cpu_policy import Undecided
 from kubectl_nsexec.errors import ApiError, NsexecError
 from kubectl_nsexec.helper_program import HelperProgram, config_map
+from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesResult
 from kubectl_nsexec.request import Request
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
 
@@ -17,6 +19,7 @@ _POD = "GET /api/v1/namespaces/default/pods/du-0"
 _NODE = "GET /api/v1/nodes/n"
 _PROFILES = "GET /apis/performance.openshift.io/v2/performanceprofiles"
 _PROGRAM = "GET /api/v1/namespaces/nsexec/configmaps/*"
+_DISCOVERY = "GET /apis/performance.openshift.io"
 
 _ANSWERS: dict[str, Answer] = {
     _POD: {
@@ -131,13 +134,46 @@ _NO_PROFILES = ("list", "performanceprofiles", "")
 
 def test_profiles_that_may_not_be_listed_leave_it_to_the_node() -> None:
     """Its own files may say which CPUs are reserved: the helper starts without, and asks."""
-    made = plan.make(Request(pod="du-0", command=(b"id",)), cluster(_NO_PROFILES, **{_PROFILES: forbidden("no")}))
+    answers: dict[str, Answer] = {_PROFILES: forbidden("no"), _DISCOVERY: {"kind": "APIGroup"}}
+    fake = cluster(_NO_PROFILES, **answers)
+    made = plan.make(Request(pod="du-0", command=(b"id",)), fake)
     assert "ask" in made.helper.command
+
+
+@pytest.mark.parametrize(
+    ("discovery", "believed"),
+    [
+        ({"kind": "APIGroup"}, ProfilesForbidden("no")),
+        (not_found("performance.openshift.io"), ProfilesApiMissing()),
+        (forbidden("not even that"), ProfilesForbidden("no")),
+    ],
+)
+def test_a_refusal_is_believed_only_of_an_api_that_there_is(discovery: Answer, believed: ProfilesResult) -> None:
+    """RBAC answers 403 for kinds that do not exist: plain Kubernetes has no profile that could be hidden."""
+    fake = cluster(_NO_PROFILES, **{_PROFILES: forbidden("no"), _DISCOVERY: discovery})
+    policy = plan.make(Request(pod="du-0", command=(b"id",)), fake).policy
+    assert isinstance(policy, Undecided)
+    assert policy.profiles == believed
+
+
+def test_a_server_that_answers_costs_no_question_more() -> None:
+    """Discovery is asked after a refusal only."""
+    fake = cluster()
+    plan.make(Request(pod="du-0", command=(b"id",)), fake)
+    assert _DISCOVERY not in fake.calls
+
+
+def test_discovery_that_fails_is_the_servers_error() -> None:
+    """What cannot be asked is not guessed."""
+    broken = ApiError("etcd is away", status=500)
+    fake = cluster(_NO_PROFILES, **{_PROFILES: forbidden("no"), _DISCOVERY: broken})
+    assert refused(fake).message.startswith("etcd is away")
 
 
 def test_profiles_that_are_insisted_on_are_told_with_all_the_rest() -> None:
     """The CPUs stay unknown, and the way out without the right is in the error, too."""
-    fake = cluster(_NO_PROFILES, **{_PROFILES: forbidden("profiles: no")})
+    answers: dict[str, Answer] = {_PROFILES: forbidden("profiles: no"), _DISCOVERY: {"kind": "APIGroup"}}
+    fake = cluster(_NO_PROFILES, **answers)
     message = refused(fake, cpus=CpuChoice(source=BY_PROFILE)).message
     assert "name the CPUs with --cpus LIST" in message
     assert "\n  list  performanceprofiles.performance.openshift.io  the cluster\n" in message
