@@ -163,6 +163,7 @@ def to_error(failure: AgentFailure, context: FailureContext) -> NsexecError:
 _KINDS: Mapping[str, type[NsexecError]] = {
     "placement": PlacementError,
     "overlap": CpuPolicyError,
+    "isolated": CpuPolicyError,
     "no-target": TargetError,
     "host-namespace": TargetError,
     "user-namespace": TargetError,
@@ -173,6 +174,8 @@ _NEXT_STEPS: Mapping[str, str] = {
     "placement": "asked for were the CPUs {reserved} ({source}). Compare them with node {node}'s online CPUs, "
     "or name others with --cpus LIST",
     "overlap": "asked for were the CPUs {reserved} ({source}). Name CPUs that the target does not use with --cpus LIST",
+    "isolated": "asked for were the CPUs {reserved} ({source}); what the kernel isolates is somebody's own, whoever "
+    "calls it reserved. Name CPUs that it does not isolate with --cpus LIST",
     "no-target": "it may have just ended or been restarted: see oc get pod {pod}, then try again",
     "process": "name one of these by its number: --process PID",
     "host-namespace": "entering it would run the command on the node itself; for that there is oc debug node/{node}",

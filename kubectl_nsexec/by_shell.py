@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec import agent
 from kubectl_nsexec.cpu_policy import CpuPolicy
+from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import NodeAccessError, NsexecError
 from kubectl_nsexec.helper_manifest import new_id
+from kubectl_nsexec.owners import ISOLATED
 from kubectl_nsexec.process_link import ProcessConnection
 from kubectl_nsexec.streams import Links, RemoteStream
 from kubectl_nsexec.via import SSH
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.cpuset import CpuSet
     from kubectl_nsexec.plan import Plan
     from kubectl_nsexec.request import Request
     from kubectl_nsexec.via import Via
@@ -114,6 +116,7 @@ def ssh_command(via: Via, address: str, words: list[str]) -> list[str]:
 
 def _leave_other_cpus(reserved: CpuSet) -> None:
     """The client itself runs on the node here: off the isolated CPUs with it, as far as it may."""
-    with suppress(OSError, AttributeError):
-        if wanted := set(reserved) & os.sched_getaffinity(0):
+    with suppress(OSError, AttributeError, ValueError):
+        isolated = CpuSet.parse(Path(ISOLATED).read_text(encoding="ascii"))  # some call these reserved: see owners
+        if wanted := set(reserved - isolated) & os.sched_getaffinity(0):
             os.sched_setaffinity(0, wanted)

@@ -12,6 +12,7 @@ from kubectl_nsexec.results import Proof
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
+    from kubectl_nsexec.cpuset import CpuSet
     from kubectl_nsexec.results import NodeLook, Started, TargetFacts
     from kubectl_nsexec.run import Run
     from kubectl_nsexec.target import Target
@@ -34,11 +35,17 @@ def by_node(undecided: Undecided, look: NodeLook, *, in_pool: bool) -> CpuPolicy
     return node_word.decide(undecided, look, node_cpus.read(look.sources), in_pool=in_pool)
 
 
+def outside_target(policy: CpuPolicy, facts: TargetFacts) -> CpuSet | None:
+    """Where to enter again, if anywhere: see verdict. Raises CpuPolicyError."""
+    return verdict.outside_target(policy, facts, verdict.owners_of(policy, facts, node_cpus.read(facts.sources)))
+
+
 def checked(run: Run, policy: CpuPolicy, facts: TargetFacts) -> Checked:
     """Raises the NsexecError family for what must not start."""
     request, plan = run.request, run.plan
-    compared = node_word.compare(policy, node_cpus.read(facts.sources), plan.target.node)
-    found = verdict.check_on_node(policy, facts)
+    said = node_cpus.read(facts.sources)
+    compared = node_word.compare(policy, said, plan.target.node)
+    found = verdict.check_on_node(policy, facts, verdict.owners_of(policy, facts, said))
     own = identity.of_target(facts, plan.helper.architecture)
     who = powers.grant(own, request.powers, facts, plan.target.groups)
     granted = powers.granted(own, request.powers, facts)
@@ -68,7 +75,7 @@ def proof(target: Target, policy: CpuPolicy, checked: Checked, started: Started)
         source=policy.source,
         by=policy.by,
         target_mask=facts.target_mask,
-        exclusive=checked.verdict.exclusive,
+        exclusive=checked.verdict.owners.exclusive,
         cmd_mask=started.mask,
         pin=facts.pin,
         cgroup=facts.cgroup,
@@ -77,5 +84,7 @@ def proof(target: Target, policy: CpuPolicy, checked: Checked, started: Started)
         verdict=checked.verdict.summary,
         granted=checked.granted,
         cross_checks=(*policy.cross_checks, *checked.compared.cross_checks),
+        looked_at=checked.verdict.owners.looked_at,
+        siblings=checked.verdict.siblings,
         warnings=(*checked.verdict.warnings, *checked.compared.warnings, *checked.lacks),
     )

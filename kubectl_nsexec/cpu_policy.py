@@ -10,6 +10,7 @@ from kubectl_nsexec.errors import ApiError, CpuPolicyError, UsageError
 from kubectl_nsexec.kubelet import POLICY_NONE, parse_configz
 from kubectl_nsexec.profiles import (
     ProfilesFound,
+    gives_by_claims,
     match_profile,
     named_profile,
     next_step,
@@ -34,21 +35,22 @@ NOT_CERTAIN = (
     f"take one side's word by --cpu-source {BY_PROFILE}, {BY_NODE} or {BY_KUBELET}, or {NAME_THEM}"
 )
 
-_FALLBACK_CPUS = 1024
-"""How many CPU numbers to ask for where the node does not publish its capacity; the node cuts them to online ones."""
-
 
 class CpuPolicy(NamedTuple):
     """The CPUs for everything of ours on the node."""
 
     reserved: CpuSet
-    """What to ask the node for; it cuts this to its online CPUs. With ``nothing_exclusive`` it covers all CPUs."""
+    """What to ask the node for; it cuts this to its online CPUs. With ``nothing_exclusive``: all that are nobody's."""
     source: str
     """In words, with the field."""
     by: str = BY_PROFILE
     """Whose word that is: BY_HAND, BY_PROFILE, BY_NODE or BY_KUBELET."""
     nothing_exclusive: bool = False
-    """The kubelet's CPU manager policy is ``none``: no container owns a CPU."""
+    """The kubelet's CPU manager policy is ``none``: it gives nobody a CPU; others may (``owners``)."""
+    for_system: CpuSet = CpuSet()
+    """With ``nothing_exclusive``: the CPUs that somebody reserves for the system all the same."""
+    by_claims: bool = False
+    """The profile has CPUs given away by claims: a kubelet that gives none away is what it asks for."""
     forced: bool = False
     """The user named the source: what others say to the contrary is a warning."""
     cross_checks: tuple[CrossCheck, ...] = ()
@@ -149,7 +151,8 @@ def from_profile(profile: dict[str, Any]) -> CpuPolicy:
                 f'PerformanceProfile "{name}": spec.cpu.reserved ({reserved}) and spec.cpu.{key} ({other}) '
                 f"share {reserved & other}; {NAME_THEM}"
             )
-    return CpuPolicy(reserved, f'PerformanceProfile "{name}", spec.cpu.reserved')
+    source = f'PerformanceProfile "{name}", spec.cpu.reserved'
+    return CpuPolicy(reserved, source, by_claims=gives_by_claims(profile))
 
 
 def _sets(profile: dict[str, Any]) -> dict[str, CpuSet]:
@@ -165,12 +168,6 @@ def _not_reserved(profile: dict[str, Any]) -> CpuSet:
     """What the Node Tuning Operator gives the kubelet beside the reserved CPUs."""
     sets = _sets(profile)
     return sets["shared"] | sets["ovsDpdk"]
-
-
-def all_cpus(node: dict[str, Any]) -> CpuSet:
-    """Every CPU number that ``node`` may have."""
-    capacity = _capacity(node)
-    return CpuSet(frozenset(range(_FALLBACK_CPUS if capacity is None else min(2 * capacity, 8192))))
 
 
 def checked_with(policy: CpuPolicy, kubelet: KubeletCpus, node: dict[str, Any]) -> CpuPolicy:
@@ -193,8 +190,8 @@ def contradicted_by(policy: CpuPolicy, kubelet: KubeletCpus) -> str:
     Its set may be wider: the Node Tuning Operator adds the CPUs of OVS and the shared ones.
     """
     if kubelet.policy == POLICY_NONE:
-        # A profile always comes with a static policy; CRI-O's part of partitioning needs none.
-        return "the CPU manager policy none" if policy.by == BY_PROFILE else ""
+        # A profile comes with a static policy, or with claims; CRI-O's part of partitioning needs none.
+        return "the CPU manager policy none" if policy.by == BY_PROFILE and not policy.by_claims else ""
     if kubelet.reserved is not None and not policy.reserved <= kubelet.reserved:
         return f"reservedSystemCPUs {kubelet.reserved}"
     return ""

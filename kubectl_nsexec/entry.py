@@ -84,9 +84,9 @@ class Entry:
         """Enters the target and stops just after CMD has been started."""
         stream = self.way.enter(self._policy.reserved)
         facts = self._facts(stream)
-        from kubectl_nsexec import checks, verdict  # noqa: PLC0415 - see hold_lease
+        from kubectl_nsexec import checks  # noqa: PLC0415 - see hold_lease
 
-        if outside := verdict.outside_target(self._policy, facts):
+        if outside := checks.outside_target(self._policy, facts):
             stream.send_stdin(agent.narrow_line(outside))
             facts = self._facts(stream)
         checked = checks.checked(self.run, self._policy, facts)

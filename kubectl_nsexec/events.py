@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.results import AgentFailure, Held, NodeFile, NodeFiles, NodeLook, Started, TargetFacts
+from kubectl_nsexec.results import (
+    AgentFailure,
+    Claims,
+    FolderCpus,
+    Held,
+    NodeFile,
+    NodeFiles,
+    NodeLook,
+    Started,
+    TargetFacts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,11 +81,27 @@ def _sources(fields: dict[str, Any]) -> NodeFiles:
     return NodeFiles(files, _blob(fields, "kubelet_flags"))
 
 
+def _claims(fields: dict[str, Any]) -> Claims:
+    def of_kernel(key: str) -> CpuSet | None:
+        return None if fields[key] is None else _cpus(fields, key)
+
+    return Claims(
+        isolated=of_kernel("isolated"),
+        nohz_full=of_kernel("nohz_full"),
+        partitions=of_kernel("partitions"),
+        folders=tuple(FolderCpus(_cpus(folder, "cpus"), _text(folder, "path")) for folder in fields["claims"]),
+        cores=tuple(CpuSet.parse(core) for core in fields["cores"]),
+        pool=_cpus(fields, "pool"),
+    )
+
+
 def _node(fields: dict[str, Any]) -> NodeLook:
     return NodeLook(
         mask=_cpus(fields, "mask"),
+        online=_cpus(fields, "online"),
         cpu_manager_state=_blob(fields, "cpu_manager_state"),
         sources=_sources(fields),
+        claims=_claims(fields),
     )
 
 
@@ -100,6 +126,7 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
         capabilities=int(_text(fields, "capabilities"), 16),
         cpu_manager_state=_blob(fields, "cpu_manager_state"),
         sources=_sources(fields),
+        claims=_claims(fields),
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubectl_nsexec import owners
 from kubectl_nsexec.asked import BY_KUBELET, BY_NODE
 from kubectl_nsexec.cpu_policy import (
     NAME_THEM,
     NOT_CERTAIN,
     CpuPolicy,
-    all_cpus,
     checked_with,
     contradicted_by,
     cross_check,
@@ -44,8 +44,9 @@ def decide(undecided: Undecided, look: NodeLook, found: NodeCpus, *, in_pool: bo
     put it, and is warned of later.
 
     In order: CRI-O's infra_ctr_cpuset and workload pinning, which all have to say the same; the kubelet's
-    reservedSystemCPUs; all CPUs where the kubelet gives none away. Raises CpuPolicyError when it stays uncertain
-    which CPUs are reserved, PlacementError when the helper pod stands on somebody's own.
+    reservedSystemCPUs without those that the kernel isolates; where the kubelet gives none away, all that are nobody's.
+    Raises CpuPolicyError when it stays uncertain which CPUs are reserved, or all are somebody's own; PlacementError
+    when the helper pod stands on somebody's own.
     """
     name = node_name(undecided.node)
     state = parse_cpu_manager_state(look.cpu_manager_state)
@@ -71,7 +72,7 @@ def decide(undecided: Undecided, look: NodeLook, found: NodeCpus, *, in_pool: bo
         )
     kubelet = _one_kubelet(name, undecided.configz, found.kubelet)
     if kubelet is None and state is not None and state.policy == POLICY_NONE:
-        return _nothing_exclusive(undecided, "cpu_manager_state, policyName none")
+        return _nothing_exclusive(undecided, look, found, "cpu_manager_state, policyName none")
     if kubelet is None:
         raise CpuPolicyError(
             f"{why_none(undecided.profiles, name)}; node {name} does not say it either ({_FILES}: neither is set); and "
@@ -79,8 +80,8 @@ def decide(undecided: Undecided, look: NodeLook, found: NodeCpus, *, in_pool: bo
             f"{NAME_THEM}, or get leave to read {_rights(undecided)}"
         )
     if kubelet.policy == POLICY_NONE:
-        return _nothing_exclusive(undecided, f"{kubelet.source}, cpuManagerPolicy none")
-    return _from_kubelet(undecided, kubelet, found)
+        return _nothing_exclusive(undecided, look, found, f"{kubelet.source}, cpuManagerPolicy none", kubelet)
+    return _from_kubelet(undecided, kubelet, found, look)
 
 
 def compare(policy: CpuPolicy, found: NodeCpus, node: str) -> Compared:
@@ -129,14 +130,35 @@ def _one_kubelet(node: str, configz: KubeletCpus | None, file: KubeletCpus | Non
     return configz or file
 
 
-def _nothing_exclusive(undecided: Undecided, source: str) -> CpuPolicy:
+def _nothing_exclusive(
+    undecided: Undecided, look: NodeLook, found: NodeCpus, source: str, kubelet: KubeletCpus | None = None
+) -> CpuPolicy:
+    """All CPUs but those that are somebody's own, whom the kubelet need not know."""
     name = node_name(undecided.node)
+    reserved = (kubelet.reserved if kubelet else None) or (found.reserved[0].cpus if found.reserved else CpuSet())
+    state = parse_cpu_manager_state(look.cpu_manager_state)
+    own = owners.find(look.claims, state, online=look.online, reserved=reserved)
+    free = owners.choose(look.online, own.all)
+    whose = own.whose(look.online)
+    if not free:
+        raise CpuPolicyError(
+            f"the kubelet of node {name} gives no CPU away ({source}), but none of its CPUs {look.online} is left for "
+            f"the command: {whose}; nothing was started. Next: say which CPUs are for the system, in the kubelet's "
+            f"reservedSystemCPUs or in CRI-O's infra_ctr_cpuset, or free some and {NAME_THEM}"
+        )
     note = f"no CPU of node {name} is exclusive to any container (its kubelet's CPU manager policy is none)"
-    return CpuPolicy(all_cpus(undecided.node), source, BY_KUBELET, nothing_exclusive=True, notes=(note,))
+    if whose:
+        note = (
+            f"the kubelet of node {name} gives no CPU away (its CPU manager policy is none), but {whose}: "
+            "those are left alone"
+        )
+    return CpuPolicy(free, source, BY_KUBELET, nothing_exclusive=True, for_system=reserved, notes=(note,))
 
 
-def _from_kubelet(undecided: Undecided, kubelet: KubeletCpus, found: NodeCpus) -> CpuPolicy:
-    """The kubelet's reservedSystemCPUs less what is known to be OVS's or shared.
+def _from_kubelet(undecided: Undecided, kubelet: KubeletCpus, found: NodeCpus, look: NodeLook) -> CpuPolicy:
+    """The kubelet's reservedSystemCPUs less what is known to be OVS's or shared, and what the kernel isolates.
+
+    Some hide isolated CPUs from the kubelet that way (StarlingX), so being in it does not make them the system's.
 
     The Node Tuning Operator adds those to it, so without a profile to take them from it counts only in a cluster
     that has no PerformanceProfile API at all.
@@ -155,14 +177,24 @@ def _from_kubelet(undecided: Undecided, kubelet: KubeletCpus, found: NodeCpus) -
             f"{next_step(undecided.profiles)}"
         )
     shared = found.shared.cpus if found.shared else CpuSet()
-    others = (undecided.not_reserved or CpuSet()) | shared
+    others = ((undecided.not_reserved or CpuSet()) | shared) & kubelet.reserved
+    isolated = owners.find(look.claims, None, online=look.online).kernel & kubelet.reserved
     source = f"{kubelet.source}, reservedSystemCPUs"
-    policy = CpuPolicy(kubelet.reserved - others, source, BY_KUBELET, forced=undecided.source is not None)
-    if not policy.reserved:
-        raise CpuPolicyError(f"{source} ({kubelet.reserved}): all of them are OVS's or shared ({others}); {NAME_THEM}")
-    if others & kubelet.reserved:
-        policy = policy._replace(source=f"{source} without {others & kubelet.reserved}, which are OVS's or shared")
-    return policy
+    without: list[str] = []
+    notes: tuple[str, ...] = ()
+    if not kubelet.reserved - others - isolated:
+        what = [f"OVS's or shared ({others})"] * bool(others) + [f"isolated by the kernel ({isolated})"] * bool(
+            isolated
+        )
+        raise CpuPolicyError(f"{source} ({kubelet.reserved}): all of them are {' or '.join(what)}; {NAME_THEM}")
+    if isolated:
+        notes = (f"{source} says {kubelet.reserved}, of which the kernel isolates {isolated}: those are left alone",)
+        without.append(f"without {isolated}, which the kernel isolates")
+    if others:
+        without.append(f"without {others}, which are OVS's or shared")
+    reserved = kubelet.reserved - others - isolated
+    source = " ".join([source, ", and ".join(without)]).strip()
+    return CpuPolicy(reserved, source, BY_KUBELET, forced=undecided.source is not None, notes=notes)
 
 
 def _rights(undecided: Undecided) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubectl_nsexec.results import CrossCheck, Proof
+    from kubectl_nsexec.results import CrossCheck, LookedAt, Proof
 
 _MIN_VALUE_WIDTH = 16
 
@@ -32,6 +32,7 @@ def proof_table(proof: Proof, width: int | None = None) -> str:
 
 def proof_document(proof: Proof) -> dict[str, object]:
     """The proof for scripts, as docs/proof.schema.json has it; CPU sets in the kernel's syntax, "" for none."""
+    ours, theirs = proof.siblings or ("", "")
     return {
         "apiVersion": "nsexec.io/v1",
         "kind": "Proof",
@@ -47,6 +48,8 @@ def proof_document(proof: Proof) -> dict[str, object]:
             {"source": check.source, "cpus": str(check.cpus), "agrees": check.agrees} for check in proof.cross_checks
         ],
         "exclusive": {"cpus": str(proof.exclusive)},
+        "lookedAt": [{"source": look.source, "found": look.found, "cpus": str(look.cpus)} for look in proof.looked_at],
+        "siblings": {"cpus": str(ours), "of": str(theirs)},
         "command": {"cpus": str(proof.cmd_mask), "pid": proof.pid},
         "pin": {"kind": proof.pin, "cgroup": proof.cgroup},
         "verdict": {"reason": proof.reason, "message": proof.verdict},
@@ -112,6 +115,7 @@ def _rows(proof: Proof) -> list[tuple[str, str]]:
         *(("CHECKED WITH", _cross_check(check)) for check in proof.cross_checks),
         ("TARGET'S MASK", str(proof.target_mask)),
         ("EXCLUSIVE CPUS", str(proof.exclusive) or "none"),
+        *(("LOOKED AT", _looked_at(look)) for look in proof.looked_at),
         ("CMD'S MASK", f"{proof.cmd_mask} (process {proof.pid} on the node)"),
         ("PIN", f"{proof.pin}, cgroup {proof.cgroup}"),
         ("VERDICT", proof.verdict),
@@ -123,6 +127,10 @@ def _rows(proof: Proof) -> list[tuple[str, str]]:
 def _cross_check(check: CrossCheck) -> str:
     words = f"{check.source}: {check.cpus}" if check.cpus else check.source
     return words if check.agrees else f"{words} (disagrees)"
+
+
+def _looked_at(look: LookedAt) -> str:
+    return f"{look.source}: {(str(look.cpus) or 'none') if look.found else 'not found'}"
 
 
 def _wrap(text: str, width: int) -> str:

@@ -10,6 +10,10 @@ ROLE_PREFIX = "node-role.kubernetes.io/"
 CURRENT_CONFIG_ANNOTATION = "machineconfiguration.openshift.io/currentConfig"
 """``rendered-POOL-HASH``: the pool whose configuration the node runs now (Machine Config Operator)."""
 
+CLAIMS_ANNOTATION = "performance.openshift.io/dra-resource-management"
+"""``"true"``: a driver gives CPUs away by claims (DRA), so the Node Tuning Operator writes the kubelet's policy none
+and no reservedSystemCPUs (OpenShift 4.22)."""
+
 _BASE_ROLES = {"worker": 0, "master": 1, "control-plane": 1}
 """A custom pool beats these; a control-plane node that also works belongs to the master pool."""
 _CUSTOM_RANK = 2
@@ -39,6 +43,12 @@ ProfilesResult = ProfilesFound | ProfilesApiMissing | ProfilesForbidden
 def profile_name(profile: Profile) -> str:
     """metadata.name."""
     return str((profile.get("metadata") or {}).get("name", ""))
+
+
+def gives_by_claims(profile: Profile) -> bool:
+    """Whether its CPUs are given away by claims, and not by the kubelet: see CLAIMS_ANNOTATION."""
+    annotations = (profile.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(CLAIMS_ANNOTATION)) == "true"
 
 
 def match_profile(profiles: list[Profile], node: dict[str, Any]) -> Profile | None:

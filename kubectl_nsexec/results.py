@@ -37,13 +37,38 @@ class NodeFiles(NamedTuple):
     """/proc/PID/cmdline of the running kubelet; empty where it could not be told which process that is."""
 
 
+class FolderCpus(NamedTuple):
+    """The cgroup folder of a container, or of its pod, that is allowed some of the CPUs only (cpuset.cpus)."""
+
+    cpus: CpuSet
+    path: str
+
+
+class Claims(NamedTuple):
+    """What the node says of CPUs that may be somebody's own, not yet judged. None: there is no such file."""
+
+    isolated: CpuSet | None = None
+    """By the kernel's command line (isolcpus)."""
+    nohz_full: CpuSet | None = None
+    partitions: CpuSet | None = None
+    """By cpuset partitions (cgroup v2)."""
+    folders: tuple[FolderCpus, ...] = ()
+    """Of every container on the node but helpers of ours; of several with the same CPUs one."""
+    cores: tuple[CpuSet, ...] = ()
+    """The CPUs of each core that has more than one (thread_siblings_list)."""
+    pool: CpuSet | None = None
+    """Where the helper pod, which was promised nothing, began; None or empty without one."""
+
+
 class NodeLook(NamedTuple):
     """The helper's main process has looked round and waits to be told its CPUs."""
 
     mask: CpuSet
     """Where it stands: in the kubelet's shared pool."""
+    online: CpuSet
     cpu_manager_state: bytes
     sources: NodeFiles
+    claims: Claims
 
 
 class TargetFacts(NamedTuple):
@@ -78,6 +103,7 @@ class TargetFacts(NamedTuple):
     cpu_manager_state: bytes
     """The kubelet's checkpoint, JSON."""
     sources: NodeFiles = NodeFiles()
+    claims: Claims = Claims()
     crun_filter: bytes = b""
     """The seccomp filter that crun compiled for the container; empty without one, and where the runtime is another."""
     devices_list: bytes = b""
@@ -108,6 +134,15 @@ class CrossCheck(NamedTuple):
     agrees: bool
 
 
+class LookedAt(NamedTuple):
+    """Where it was looked whether CPUs are somebody's own, and which are."""
+
+    source: str
+    cpus: CpuSet
+    found: bool = True
+    """Whether the node has it."""
+
+
 class Proof(NamedTuple):
     """The evidence that ``--verify`` prints."""
 
@@ -135,4 +170,8 @@ class Proof(NamedTuple):
     """What the command got beyond what `oc exec` would have given it."""
     cross_checks: tuple[CrossCheck, ...] = ()
     """What else says which CPUs are reserved, in the order in which it was asked."""
+    looked_at: tuple[LookedAt, ...] = ()
+    """Who could own CPUs of the node, and which they own."""
+    siblings: tuple[CpuSet, CpuSet] | None = None
+    """(CPUs of the command that share a core with somebody's own, those); None where no core is shared so."""
     warnings: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubectl_nsexec import owners
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import CpuPolicyError, PlacementError
 from kubectl_nsexec.kubelet import POLICY_NONE, parse_cpu_manager_state
@@ -11,20 +12,42 @@ from kubectl_nsexec.kubelet import POLICY_NONE, parse_cpu_manager_state
 if TYPE_CHECKING:
     from kubectl_nsexec.cpu_policy import CpuPolicy
     from kubectl_nsexec.kubelet import CpuManagerState
+    from kubectl_nsexec.node_cpus import NodeCpus
+    from kubectl_nsexec.owners import Owners
     from kubectl_nsexec.results import Started, TargetFacts
 
 
 class Verdict(NamedTuple):
-    """The command may start. ``exclusive``: every CPU that the kubelet gave to a container for itself."""
+    """The command may start."""
 
-    exclusive: CpuSet
+    owners: Owners
+    """Whose CPUs it keeps off."""
     reason: str
     """``Apart``, ``NothingExclusive`` or ``SharedPool``: stable, for scripts."""
     summary: str
+    siblings: tuple[CpuSet, CpuSet] | None = None
+    """(CPUs of ours that share a core with somebody's own, those); None where no core is shared so."""
     warnings: tuple[str, ...] = ()
 
 
-def check_on_node(policy: CpuPolicy, facts: TargetFacts) -> Verdict:
+def owners_of(policy: CpuPolicy, facts: TargetFacts, found: NodeCpus) -> Owners:
+    """Who owns which CPU of the node, now. Raises CpuPolicyError for a checkpoint that cannot be read."""
+    state = parse_cpu_manager_state(facts.cpu_manager_state)
+    return owners.find(facts.claims, state, online=facts.online, reserved=_reserved(policy, found))
+
+
+def _reserved(policy: CpuPolicy, found: NodeCpus) -> CpuSet:
+    """What is the system's by others' word than the user's (--cpus)."""
+    if policy.nothing_exclusive:
+        return policy.for_system
+    if not policy.by_hand:
+        return policy.reserved
+    if found.reserved:
+        return found.reserved[0].cpus
+    return (found.kubelet.reserved if found.kubelet else None) or CpuSet()
+
+
+def check_on_node(policy: CpuPolicy, facts: TargetFacts, own: Owners) -> Verdict:
     """Compares masks as sets before the command starts.
 
     Raises PlacementError when our own place is not within the policy, CpuPolicyError when it touches CPUs that
@@ -32,33 +55,41 @@ def check_on_node(policy: CpuPolicy, facts: TargetFacts) -> Verdict:
     """
     _check_own_place(policy, facts)
     state = parse_cpu_manager_state(facts.cpu_manager_state)
-    exclusive = state.exclusive if state is not None else CpuSet()
     asked = facts.mask if policy.nothing_exclusive else policy.reserved
-    if not asked.isdisjoint(exclusive):
+    if claimed := asked & own.all:
         raise CpuPolicyError(
-            f"{policy.source} gives the CPUs {asked}, but the kubelet has given {exclusive} to containers for "
-            f"themselves (cpu_manager_state): both claim {asked & exclusive}; nothing was started"
+            f"{policy.source} gives the CPUs {asked}, but {own.whose(claimed)}: both claim {claimed}; "
+            "nothing was started"
         )
     warnings = list(_place_warnings(policy, facts))
+    ours, theirs = own.neighbours(facts.mask)
+    siblings = (ours, theirs) if ours else None
+    if siblings:
+        warnings.append(f"CPUs {ours} share cores with {theirs}, which are somebody's own: a command slows those down")
     overlap = facts.mask & facts.target_mask
     if not overlap:
-        return Verdict(exclusive, "Apart", "apart from the target's CPUs", tuple(warnings))
-    if _nothing_exclusive(policy, state):
+        return Verdict(own, "Apart", "apart from the target's CPUs", siblings, tuple(warnings))
+    if _nothing_exclusive(policy, state) and not own.all:
         if not policy.nothing_exclusive:
             warnings.append("no CPU of the node is exclusive to any container (CPU manager policy none)")
-        return Verdict(exclusive, "NothingExclusive", "nothing on the node is exclusive", tuple(warnings))
-    _check_overlap(policy, facts, state)
-    return Verdict(exclusive, "SharedPool", "the target owns no CPU: it runs in the shared pool", tuple(warnings))
+        return Verdict(own, "NothingExclusive", "nothing on the node is exclusive", siblings, tuple(warnings))
+    if not _nothing_exclusive(policy, state):
+        _check_overlap(policy, facts, state, own)
+    summary = "the target owns no CPU: it runs in the shared pool"
+    if state is not None and facts.target_mask.isdisjoint(state.default) and facts.target_mask <= own.pools.reserved:
+        summary = "the target owns no CPU: it runs on the reserved ones"
+    return Verdict(own, "SharedPool", summary, siblings, tuple(warnings))
 
 
-def outside_target(policy: CpuPolicy, facts: TargetFacts) -> CpuSet | None:
-    """Where nothing is exclusive: the online CPUs that the target does not use, to enter again on them.
+def outside_target(policy: CpuPolicy, facts: TargetFacts, own: Owners) -> CpuSet | None:
+    """Where the kubelet gives none away: which of our CPUs are nobody's, off the target's if there are such.
 
-    None when the place is right as it is: something is exclusive, they are apart already, or there are none.
+    To enter again on them. None when the place is right as it is, or nothing is left of it.
     """
-    if not policy.nothing_exclusive or facts.mask.isdisjoint(facts.target_mask):
+    if not policy.nothing_exclusive:
         return None
-    return (facts.online & policy.reserved) - facts.target_mask or None
+    free = owners.choose(facts.mask, own.all, facts.target_mask)
+    return None if free == facts.mask else free or None
 
 
 def check_started(facts: TargetFacts, started: Started) -> None:
@@ -94,8 +125,8 @@ def _nothing_exclusive(policy: CpuPolicy, state: CpuManagerState | None) -> bool
     return policy.nothing_exclusive or (state is not None and state.policy == POLICY_NONE)
 
 
-def _check_overlap(policy: CpuPolicy, facts: TargetFacts, state: CpuManagerState | None) -> None:
-    """Lets pass only a target that runs in the shared pool, which contains reserved CPUs unless they are strict.
+def _check_overlap(policy: CpuPolicy, facts: TargetFacts, state: CpuManagerState | None, own: Owners) -> None:
+    """Lets pass only a target in the shared pool, or on the reserved CPUs of a pool that has none of them.
 
     Such a target owns nothing that could be disturbed. CPUs named by hand get no such benefit: nobody says that
     they are reserved, and the next Guaranteed pod may get them.
@@ -112,7 +143,7 @@ def _check_overlap(policy: CpuPolicy, facts: TargetFacts, state: CpuManagerState
             f"{overlap}, and the kubelet's cpu_manager_state cannot be read to tell whether the target owns them; "
             "nothing was started"
         )
-    owned = overlap - state.default
+    owned = overlap & own.pools.owned(facts.target_mask)
     if owned:
         raise CpuPolicyError(
             f"{policy.source} gives the CPUs {policy.reserved}, and the target may use {facts.target_mask}: both claim "

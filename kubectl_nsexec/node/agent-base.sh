@@ -120,6 +120,21 @@ find_pod() { # $1: pod UID → $pod: its cgroup folder; false when there is none
 
 put() { echo "$1" 2>/dev/null >"$2"; } # $1: text, $2: kernel file
 
+kernel_list() { # $1: kernel file → $list: CPUs; false where there is no such file
+  list=''
+  read -r list 2>/dev/null <"$1" || [ -e "$1" ] || return 1
+  [ "$list" != '(null)' ] || list='' # nohz_full of a kernel that has none
+}
+
+keep_off_isolated() { # $1: CPUs of ours; fails where the kernel keeps them for others, whoever calls them reserved
+  for file in "$NSEXEC_HOST/sys/devices/system/cpu/isolated" "$NSEXEC_HOST/sys/devices/system/cpu/nohz_full" \
+    "$NSEXEC_CGROUP/cpuset.cpus.isolated"; do
+    kernel_list "$file" || continue
+    meet "$1" "$list" || fail node "$file is not a CPU list: '$list'"
+    [ -z "$met" ] || fail isolated "the kernel isolates CPUs $met of $1 (${file#"$NSEXEC_HOST"} says $list)"
+  done
+}
+
 cut_to_online() { # → $reserved (checked), $online, $cut: reserved CPUs that are online
   expand "$reserved" && [ -n "$reserved" ] || fail placement "the reserved CPUs '$reserved' are not a CPU list"
   online=''
@@ -127,6 +142,7 @@ cut_to_online() { # → $reserved (checked), $online, $cut: reserved CPUs that a
   meet "$reserved" "$online" || fail node "the node's list of online CPUs is unreadable: '$online'"
   [ -n "$met" ] || fail placement "none of the reserved CPUs $reserved is online (online: $online)"
   cut=$met
+  keep_off_isolated "$cut"
 }
 
 make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own pod's folder

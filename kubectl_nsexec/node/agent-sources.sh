@@ -1,5 +1,6 @@
 #!/bin/sh
-# Third part of the agent, joined with the others by the package: the node's own files about CPUs, sent up as they are.
+# Third part of the agent, joined with the others by the package: what the node says about its CPUs, sent up as it is: its
+# own files, the kernel's word, and the CPUs that cgroup folders of containers are allowed.
 # Nothing is understood here: the client has the parsers. A file without a word about CPUs stays on the node.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 
@@ -89,6 +90,88 @@ EOT
   done
 }
 
+# --- who owns which CPU ---
+
+claim() { # $1: CPU list, $2: the cgroup folder that is allowed only these → one more in $claims; each list once
+  case $1 in *[!0-9,-]*) return 0 ;; esac # the first half of a name with a newline in it
+  case $claims in *"\"cpus\":\"$1\""*) return 0 ;; esac
+  ! is_helpers "$2" || return 0
+  shown=${2#"$base"}
+  case $shown in *[!A-Za-z0-9._:/-]*) shown=$(printf %s "$shown" | harmless) ;; esac
+  claims="$claims${claims:+,}{\"cpus\":\"$1\",\"path\":\"$shown\"}"
+}
+
+is_helpers() { # $1: cgroup folder; true of a helper of ours, which stands where nobody else does
+  case $1 in "$top"/*) ;; *) return 1 ;; esac
+  below=${1#"$top"/} pod_of_it=$top/${below%%/*}
+  # Else that is the folder of a QoS class, and the pod's is in it.
+  case ${below%%/*} in *-pod*.slice | pod*) ;; *) below=${below#*/} pod_of_it=$pod_of_it/${below%%/*} ;; esac
+  [ "$pod_of_it" != "${own_pod:-}" ] || return 0
+  for below in "$pod_of_it"/nsexec-*/; do
+    [ ! -d "$below" ] || return 0
+  done
+  return 1
+}
+
+find_claims() { # → $claims: containers' folders, of every pod and of none, that are allowed some of the CPUs only
+  claims=''
+  for top in "$base$above/${slices}kubepods.slice" "$base$above/kubepods"; do
+    [ -d "$top" ] || continue
+    undivided='' pods='pod*'
+    read -r undivided 2>/dev/null <"$top/cpuset.cpus"
+    case $top in *.slice) pods='*-pod*.slice' ;; esac
+    # One program for all of them: there may be many, and a loop of the shell takes longer. The last line is of runtimes
+    # with cgroupfs under a kubelet with systemd, and of containers that are no pod's.
+    # shellcheck disable=SC2086 # a pattern
+    found=$(grep -sHvxF -e '' -e "$all_online" -e "$undivided" -- \
+      "$top"/$pods/cpuset.cpus "$top"/$pods/*/cpuset.cpus "$top"/$pods/*/container/cpuset.cpus \
+      "$top"/*/$pods/cpuset.cpus "$top"/*/$pods/*/cpuset.cpus "$top"/*/$pods/*/container/cpuset.cpus \
+      "$base"/system.slice/*/kubepods*-pod*.slice:*:*/cpuset.cpus "$base"/kubepods*-pod*.slice:*:*/cpuset.cpus \
+      "$base"/docker/*/cpuset.cpus "$base"/system.slice/docker-*.scope/cpuset.cpus "$base"/machine.slice/*/cpuset.cpus)
+    blanks=$IFS IFS=$newline
+    set -f
+    # shellcheck disable=SC2086 # lines are wanted
+    set -- $found
+    set +f
+    IFS=$blanks
+    for line; do
+      claim "${line##*:}" "${line%/cpuset.cpus:*}"
+    done
+  done
+}
+
+find_cores() { # → $cores: the CPUs of each core that has more than one (simultaneous multithreading)
+  cores='' smt=''
+  read -r smt 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/smt/active"
+  [ "$smt" != 0 ] && expand "$all_online" || return 0
+  for cpu in $cpus; do
+    threads=''
+    read -r threads 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/cpu$cpu/topology/thread_siblings_list"
+    case $threads in *[,-]*) ;; *) continue ;; esac
+    case $cores in *"\"$threads\""*) ;; *) cores="$cores${cores:+,}\"$threads\"" ;; esac
+  done
+}
+
+quoted() { # $1: kernel file → $quoted, as JSON has it; null where there is none
+  quoted=null
+  ! kernel_list "$1" || quoted="\"$list\""
+}
+
+find_owners() { # → $owners: fields of an event
+  [ -n "${base:-}" ] || find_hierarchy
+  all_online=''
+  read -r all_online 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/online"
+  find_claims
+  find_cores
+  owners="\"claims\":[$claims],\"cores\":[$cores],\"pool\":\"${pool:-}\""
+  quoted "$NSEXEC_HOST/sys/devices/system/cpu/isolated"
+  owners="$owners,\"isolated\":$quoted"
+  quoted "$NSEXEC_HOST/sys/devices/system/cpu/nohz_full"
+  owners="$owners,\"nohz_full\":$quoted"
+  quoted "$NSEXEC_CGROUP/cpuset.cpus.isolated"
+  owners="$owners,\"partitions\":$quoted"
+}
+
 gather() { # → $sources: fields of an event
   sources='' sent=0
   for file in "$NSEXEC_HOST"/etc/crio/crio.conf "$NSEXEC_HOST"/etc/crio/crio.conf.d/* \
@@ -97,6 +180,7 @@ gather() { # → $sources: fields of an event
   done
   send pinning "$NSEXEC_HOST" /etc/kubernetes/openshift-workload-pinning cpuset
   send_kubelet
-  sources="\"kubelet_flags\":\"$flags\",\"files\":[$sources]"
+  find_owners
+  sources="\"kubelet_flags\":\"$flags\",\"files\":[$sources],$owners"
 }
 

@@ -27,15 +27,21 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
   own_mask
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   find_kubelet_state
-  say "\"event\":\"node\",\"mask\":\"$mask\",\"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
+  say "\"event\":\"node\",\"mask\":\"$mask\",\"online\":\"$all_online\",\
+\"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
   read -r word reserved && [ "$word" = place ] || exit 125
 }
 
 hold() {
   reserved=$1 patience=$2 idle=${3:-} life=${4:-} link=$NSEXEC_LINK
+  own_mask
+  find_hierarchy
+  pool=$mask own_pod='' # where a pod that was promised nothing is put
+  ! find_pod "${NSEXEC_POD_UID:-}" || own_pod=$pod
   [ "$reserved" != ask ] || ask
   unread=5
   find_home
+  make_folder keep # first: by it other sessions know a helper, whose CPUs are nobody's own
   leaf=''
   # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
   # is common (strict-cpu-reservation) a folder gets the pod's. On v1 a folder may only shrink after those within it.
@@ -61,7 +67,6 @@ hold() {
   word=$(take "$unread") unread=0
   [ "$word" = hold ] || exit 125
 
-  make_folder keep
   outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
   [ -z "$stray" ] || outer=$leaf
   set -- "$outer/cpuset.cpus"
@@ -97,13 +102,34 @@ check_namespaces() { # in the target's /proc folder
   ! same ns/mnt "$NSEXEC_PROC/self/ns/mnt" || fail host-namespace "process $pid is in the helper's mount namespace"
 }
 
-check_cpus() { # what the target shares with us must be of the kubelet's shared pool, which nobody owns
+owned_by_kubelet() { # $1: CPUs → $met: those of them that its checkpoint gives to a container or pod for itself
+  # shellcheck disable=SC2013 # words are lines: CPU lists have no blanks
+  for given in $(sed 's/"defaultCpuSet":"[^"]*"//' "$kubelet_state" | grep -oE ':"[0-9][0-9,-]*"'); do
+    given=${given#:\"}
+    meet "$1" "${given%\"}" && [ -z "$met" ] || return 0
+  done
+  return 1
+}
+
+check_cpus() { # $1: the target's CPUs, $2: ours; what both share must be nobody's own
   meet "$1" "$2" || fail node "the CPU masks '$1' and '$2' cannot be compared"
   [ -n "$met" ] && [ -e "$kubelet_state" ] || return 0
   both=$met
-  grep -q '"policyName":"none"' "$kubelet_state" && return 0
-  within "$both" "$(sed -n 's/.*"defaultCpuSet":"\([0-9,-]*\)".*/\1/p' "$kubelet_state")" ||
-    fail overlap "CPUs $both belong to both the target ($1) and the reserved CPUs ($2)"
+  grep -q '"policyName":"none"' "$kubelet_state" && return 0 # see check_claim
+  default=$(sed -n 's/.*"defaultCpuSet":"\([0-9,-]*\)".*/=\1/p' "$kubelet_state")
+  within "$both" "${default#=}" && return 0
+  # A pool without any of them is strict (strict-cpu-reservation): who stands on the reserved CPUs owns none.
+  [ -n "$default" ] && meet "$reserved" "${default#=}" && [ -z "$met" ] && within "$1" "$reserved" &&
+    ! owned_by_kubelet "$both" && return 0
+  fail overlap "CPUs $both belong to both the target ($1) and the reserved CPUs ($2)"
+}
+
+check_claim() { # $1: CPUs of ours, the last ones; whoever gives CPUs away where the kubelet does not writes the container's folder
+  kernel_list "$container/cpuset.cpus" && meet "$list" "$1" && [ -n "$met" ] || return 0
+  both=$met
+  # What has all of ours in it is a pool, or the reserved CPUs.
+  within "$1" "$list" || grep -qs '"policyName":"static"' "$kubelet_state" ||
+    fail overlap "CPUs $both belong to both the target (its cgroup is allowed $list) and us ($1)"
 }
 
 stand() { # → $pinned, $own_rights: our own CPUs, which have to be of $cut
@@ -198,6 +224,7 @@ enter() {
     fail no-target "the container's process $pid ended while the command was being prepared"
   own_mask
   [ "$mask" = "$pinned" ] || fail placement "the pin moved from CPUs $pinned to $mask before the command started"
+  check_claim "$pinned"
   kill_file=$folder/cgroup.kill
   [ -e "$kill_file" ] || kill_file=-
   exec "$nsenter" "$@" -- "$NSEXEC_LINK" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \

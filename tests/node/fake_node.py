@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.node import agent_script
 
 if TYPE_CHECKING:
@@ -189,6 +190,19 @@ class FakeNode:
         folder.mkdir(parents=True, exist_ok=True)
         state = {"policyName": policy, "defaultCpuSet": shared, "entries": {}, "checksum": 1}
         (folder / "cpu_manager_state").write_text(json.dumps(state, separators=(",", ":")))
+
+    def kernel(self, **lists: str) -> None:
+        """What the kernel says of its CPUs, by file: isolated="2-3"."""
+        for name, cpus in lists.items():
+            (self.host / "sys/devices/system/cpu" / name).write_text(f"{cpus}\n")
+
+    def cores(self, *lists: str) -> None:
+        """The CPUs of each core, as the kernel tells them at each of its CPUs."""
+        for cpus in lists:
+            for cpu in CpuSet.parse(cpus):
+                folder = self.host / f"sys/devices/system/cpu/cpu{cpu}/topology"
+                folder.mkdir(parents=True)
+                (folder / "thread_siblings_list").write_text(f"{cpus}\n")
 
     def program(self, name: str, script: str) -> None:
         """A program of the node, found before the real one."""

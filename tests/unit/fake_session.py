@@ -86,7 +86,7 @@ def target_event() -> Json:
         "devices_list": b"",
     }
     texts = {name: base64.b64encode(content).decode() for name, content in blobs.items()}
-    return {**TARGET_EVENT, **texts, "mask": "0-1", "files": [], "kubelet_flags": ""}
+    return {**TARGET_EVENT, **texts, "mask": "0-1", "files": [], "kubelet_flags": "", "cores": []}
 
 
 class WebSocket:

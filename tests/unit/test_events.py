@@ -11,7 +11,17 @@ import pytest
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.events import parse_event
-from kubectl_nsexec.results import AgentFailure, Held, NodeFile, NodeFiles, NodeLook, Started, TargetFacts
+from kubectl_nsexec.results import (
+    AgentFailure,
+    Claims,
+    FolderCpus,
+    Held,
+    NodeFile,
+    NodeFiles,
+    NodeLook,
+    Started,
+    TargetFacts,
+)
 
 NONCE = "0123456789abcdef"
 BLOBS = ("spec", "crun_filter", "devices_list", "status", "environ", "limits", "cwd", "root", "cpu_manager_state")
@@ -31,6 +41,12 @@ TARGET_EVENT: dict[str, Any] = {
         {"of": "crio", "path": "/etc/crio/x", "data": base64.b64encode(b"a = 1").decode()},
         {"of": "pinning", "path": "/p", "data": None},
     ],
+    "claims": [{"cpus": "2", "path": "/kubepods/pod1/c"}],
+    "cores": ["0,2", "1,3"],
+    "pool": "0-1",
+    "isolated": "2-3",
+    "nohz_full": "",
+    "partitions": None,
 } | {name: base64.b64encode(name.encode() + b"\0\xff").decode() for name in BLOBS}
 
 
@@ -57,14 +73,20 @@ def test_target_facts() -> None:
 
 
 def test_what_the_node_says_about_its_cpus() -> None:
-    """Its files as they are; one that is there and cannot be read is not the same as none."""
+    """Its files as they are, what is allowed to whom; one that cannot be read is not the same as none."""
     sources = NodeFiles((NodeFile("crio", "/etc/crio/x", b"a = 1"), NodeFile("pinning", "/p", None)), b"kubelet\0--v=2")
     event = parse_event(line(TARGET_EVENT), NONCE)
     assert isinstance(event, TargetFacts)
-    assert event.sources == sources
-    look = {key: TARGET_EVENT[key] for key in ("mask", "cpu_manager_state", "files", "kubelet_flags")}
-    assert parse_event(line({"event": "node", **look}), NONCE) == NodeLook(
-        CpuSet.of(0), b"cpu_manager_state\0\xff", sources
+    claims = Claims(
+        isolated=CpuSet.of(2, 3),
+        nohz_full=CpuSet(),
+        folders=(FolderCpus(CpuSet.of(2), "/kubepods/pod1/c"),),
+        cores=(CpuSet.of(0, 2), CpuSet.of(1, 3)),
+        pool=CpuSet.of(0, 1),
+    )
+    assert (event.sources, event.claims) == (sources, claims)
+    assert parse_event(line({**TARGET_EVENT, "event": "node"}), NONCE) == NodeLook(
+        CpuSet.of(0), CpuSet.parse("0-3"), b"cpu_manager_state\0\xff", sources, claims
     )
 
 
@@ -130,6 +152,13 @@ def test_lines_without_our_nonce_are_not_ours(text: bytes) -> None:
         TARGET_EVENT | {"files": [{"of": "crio", "path": "/x"}]},
         TARGET_EVENT | {"files": [{"of": "crio", "path": 1, "data": ""}]},
         TARGET_EVENT | {"kubelet_flags": None},
+        TARGET_EVENT | {"isolated": "2-"},
+        TARGET_EVENT | {"isolated": 2},
+        TARGET_EVENT | {"claims": [{"cpus": "2"}]},
+        TARGET_EVENT | {"claims": [{"cpus": "x", "path": "/"}]},
+        TARGET_EVENT | {"cores": [2]},
+        TARGET_EVENT | {"pool": None},
+        {key: value for key, value in TARGET_EVENT.items() if key != "nohz_full"},
         {"event": "node", "mask": "0"},
     ],
 )

@@ -14,7 +14,7 @@ from kubectl_nsexec.kubelet import KubeletCpus
 from kubectl_nsexec.node_cpus import Claim, NodeCpus
 from kubectl_nsexec.node_word import compare, decide
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound
-from kubectl_nsexec.results import CrossCheck, NodeFiles, NodeLook
+from kubectl_nsexec.results import Claims, CrossCheck, FolderCpus, NodeFiles, NodeLook
 
 NODE = {"metadata": {"name": "n1"}, "status": {"capacity": {"cpu": "8"}}}
 PERF = {"metadata": {"name": "perf"}}
@@ -28,6 +28,8 @@ INFRA = Claim(CpuSet.of(0, 1), f"{CRIO}, infra_ctr_cpuset")
 MANAGED = Claim(CpuSet.of(0, 1), f"{PINNING}, management")
 SHARED = Claim(CpuSet.of(3), f"{CRIO}, shared_cpuset")
 STATIC = b'{"policyName":"static","defaultCpuSet":"0-3","entries":{"uid":{"a":"4-5"}}}'
+NONE = b'{"policyName":"none","defaultCpuSet":""}'
+NOTHING_CLAIMED = Claims()
 PROFILE = CpuPolicy(CpuSet.of(0, 1), 'PerformanceProfile "perf", spec.cpu.reserved')
 
 
@@ -42,15 +44,15 @@ def question(profiles: Any = None, **known: Any) -> Undecided:  # noqa: ANN401 -
     return Undecided(NODE, ProfilesApiMissing() if profiles is None else profiles, **fields)
 
 
-def look(mask: str = "0-3,6-7", state: bytes = STATIC) -> NodeLook:
-    """The helper's main process in the shared pool."""
-    return NodeLook(CpuSet.parse(mask), state, NodeFiles())
+def look(mask: str = "0-3,6-7", state: bytes = STATIC, claims: Claims = NOTHING_CLAIMED) -> NodeLook:
+    """The helper's main process in the shared pool of a node with eight CPUs."""
+    return NodeLook(CpuSet.parse(mask), CpuSet.parse("0-7"), state, NodeFiles(), claims)
 
 
-def doubt(undecided: Undecided, found: NodeCpus, state: bytes = STATIC) -> str:
+def doubt(undecided: Undecided, found: NodeCpus, state: bytes = STATIC, claims: Claims = NOTHING_CLAIMED) -> str:
     """The message of the CpuPolicyError."""
     with pytest.raises(CpuPolicyError) as caught:
-        decide(undecided, look(state=state), found)
+        decide(undecided, look(state=state, claims=claims), found)
     assert caught.value.exit_status == EXIT_OWN_FAILURE
     return caught.value.message
 
@@ -137,11 +139,65 @@ def test_a_kubelet_that_does_not_publish_its_set() -> None:
 def test_where_nothing_is_exclusive_all_cpus_will_do(profiles: Any, by: str) -> None:  # noqa: ANN401 - a union
     """A kubelet with the policy none gives nobody a CPU, by its configuration or its checkpoint; it is said."""
     found = NodeCpus(kubelet=kubelet(None, "none") if by == "file" else None)
-    policy = decide(question(profiles), look(state=b'{"policyName":"none","defaultCpuSet":""}'), found)
+    policy = decide(question(profiles), look(state=NONE), found)
     assert policy.nothing_exclusive
-    assert CpuSet.parse("0-7") <= policy.reserved
+    assert policy.reserved == CpuSet.parse("0-7")
     assert "no CPU of node n1 is exclusive" in policy.notes[0]
     assert compare(policy, found, "n1").warnings == ()
+
+
+ISOLATED = Claims(isolated=CpuSet.parse("2-7"))
+CLAIM = Claims(folders=(FolderCpus(CpuSet.of(2), "/kubepods/pod1/c"),))
+
+
+@pytest.mark.parametrize(
+    ("claims", "reserved", "cpus", "words"),
+    [
+        (ISOLATED, None, "0-1", "the kernel isolates 2-7 (/sys/devices/system/cpu/isolated)"),
+        (
+            Claims(nohz_full=CpuSet.parse("4-7")),
+            None,
+            "0-3",
+            "the kernel isolates 4-7 (/sys/devices/system/cpu/nohz_full)",
+        ),
+        (CLAIM, None, "0-1,3-7", "containers are allowed 2 for themselves (2: cgroup /kubepods/pod1/c)"),
+        (CLAIM._replace(isolated=CpuSet.parse("4-7")), None, "0-1,3", "and containers are allowed 2"),
+        (Claims(folders=(FolderCpus(CpuSet.of(0, 1), "/r"),)), "0-1", "0-7", "no CPU of node n1 is exclusive"),
+    ],
+)
+def test_what_somebody_else_than_the_kubelet_gave_away_is_left_alone(
+    claims: Claims, reserved: str | None, cpus: str, words: str
+) -> None:
+    """isolcpus, nohz_full, a CPU driver's claim; not who stands on CPUs that are the system's. It is said."""
+    policy = decide(question(), look(state=NONE, claims=claims), NodeCpus(kubelet=kubelet(reserved, "none")))
+    assert policy.reserved == CpuSet.parse(cpus)
+    assert words in policy.notes[0]
+
+
+def test_where_all_cpus_are_somebodys_nothing_runs() -> None:
+    """What was found is named, and the next step."""
+    claims = ISOLATED._replace(folders=(FolderCpus(CpuSet.of(0, 1), "/kubepods/pod1/c"),))
+    message = doubt(question(), NodeCpus(kubelet=kubelet(None, "none")), NONE, claims)
+    for words in (
+        "none of its CPUs 0-7 is left",
+        "the kernel isolates 2-7",
+        "containers are allowed 0-1",
+        "reservedSystemCPUs",
+        "--cpus LIST",
+    ):
+        assert words in message
+
+
+def test_reserved_cpus_that_the_kernel_isolates_are_not_the_systems() -> None:
+    """Some hide isolated CPUs from the kubelet among those that it reserves: they are cut off, and that is said."""
+    policy = decide(question(), look(claims=ISOLATED), NodeCpus((), SHARED, kubelet("0-5")))
+    assert policy.reserved == CpuSet.parse("0-1")
+    assert policy.notes == (
+        f"{CONFIG}, reservedSystemCPUs says 0-5, of which the kernel isolates 2-5: those are left alone",
+    )
+    assert policy.source.endswith("without 2-5, which the kernel isolates, and without 3, which are OVS's or shared")
+    message = doubt(question(), NodeCpus(kubelet=kubelet("2-3")), claims=ISOLATED)
+    assert "reservedSystemCPUs (2-3): all of them are isolated by the kernel (2-3)" in message
 
 
 @pytest.mark.parametrize(

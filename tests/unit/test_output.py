@@ -14,7 +14,7 @@ import yaml
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.output import as_yaml, in_form, proof_document, proof_table
-from kubectl_nsexec.results import CrossCheck, Proof
+from kubectl_nsexec.results import CrossCheck, LookedAt, Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,11 @@ FULL = PROOF._replace(
         CrossCheck("/etc/crio/crio.conf.d/99-runtimes.conf, infra_ctr_cpuset", CpuSet.of(0, 1), agrees=True),
         CrossCheck("kubelet configz, cpuManagerPolicy none", CpuSet(), agrees=False),
     ),
+    looked_at=(
+        LookedAt("/sys/devices/system/cpu/isolated", CpuSet.parse("2-3")),
+        LookedAt("/sys/devices/system/cpu/nohz_full", CpuSet(), found=False),
+    ),
+    siblings=(CpuSet.of(0), CpuSet.of(2)),
     granted=("root",),
     warnings=("one", "two"),
 )
@@ -74,6 +79,11 @@ FROZEN = {
         {"source": "kubelet configz, cpuManagerPolicy none", "cpus": "", "agrees": False},
     ],
     "exclusive": {"cpus": "2-3"},
+    "lookedAt": [
+        {"source": "/sys/devices/system/cpu/isolated", "found": True, "cpus": "2-3"},
+        {"source": "/sys/devices/system/cpu/nohz_full", "found": False, "cpus": ""},
+    ],
+    "siblings": {"cpus": "0", "of": "2"},
     "command": {"cpus": "0-1", "pid": 4711},
     "pin": {"kind": "folder", "cgroup": "v2"},
     "verdict": {"reason": "Apart", "message": "apart from the target's CPUs"},
@@ -144,6 +154,16 @@ def test_what_was_compared_is_shown() -> None:
     assert proof_table(PROOF._replace(cross_checks=checks), 100).splitlines()[3:5] == [
         "CHECKED WITH    /etc/crio/crio.conf.d/99, infra_ctr_cpuset: 0-1",
         "CHECKED WITH    kubelet configz, cpuManagerPolicy none (disagrees)",
+    ]
+
+
+def test_where_it_was_looked_for_owners_is_shown() -> None:
+    """After what the kubelet gave away; nothing found is not the same as nowhere to look."""
+    looks = (*FULL.looked_at, LookedAt("cpusets of containers", CpuSet()))
+    assert proof_table(PROOF._replace(looked_at=looks), 100).splitlines()[5:8] == [
+        "LOOKED AT       /sys/devices/system/cpu/isolated: 2-3",
+        "LOOKED AT       /sys/devices/system/cpu/nohz_full: not found",
+        "LOOKED AT       cpusets of containers: none",
     ]
 
 
