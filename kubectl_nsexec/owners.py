@@ -38,7 +38,7 @@ class Pools(NamedTuple):
     default: CpuSet | None = None
     """The static CPU manager's shared pool; None under another policy, or where it is not known."""
     best_effort: CpuSet = NOBODYS
-    """Where a pod that was promised nothing is put; empty where none was started."""
+    """The cpuset of a container that was promised nothing; empty where it has none, or none was started."""
 
     def owned(self, allowed: CpuSet) -> CpuSet:
         """What a container that is allowed these CPUs has for itself.

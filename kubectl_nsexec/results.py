@@ -57,7 +57,7 @@ class Claims(NamedTuple):
     cores: tuple[CpuSet, ...] = ()
     """The CPUs of each core that has more than one (thread_siblings_list)."""
     pool: CpuSet | None = None
-    """Where the helper pod, which was promised nothing, began; None or empty without one."""
+    """The cpuset that the helper's container, which was promised nothing, was made with; None or empty for none."""
 
 
 class NodeLook(NamedTuple):

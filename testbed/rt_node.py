@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from testbed import binaries, control_plane, images, nodes, processes, rt_disk, rt_payload, rt_vm
 from testbed.errors import ClusterError
@@ -14,8 +14,8 @@ from testbed.paths import RT_KUBELET_HEALTH_PORT, RT_NODE
 from testbed.progress import long_step, say
 
 _JOIN_SECONDS: Final = 300.0
-_STRICT: Final = rt_vm.FOLDER / "strict"
-"""There while the kubelet runs with strict-cpu-reservation, so that an interrupted test does not leave it so."""
+_OTHER: Final = rt_vm.FOLDER / "other-cpu-manager"
+"""There while the kubelet's CPU manager is not as usual, so that an interrupted test does not leave it so."""
 
 
 def up() -> None:
@@ -43,11 +43,11 @@ def up() -> None:
     if fresh:
         # Whatever the API server still knows of an earlier life would be taken for the new one's.
         _forget()
-        _STRICT.unlink(missing_ok=True)
+        _OTHER.unlink(missing_ok=True)
         digest_file.write_text(wanted, encoding="utf-8")
     rt_vm.start(disk, payload)
-    if _STRICT.exists():
-        set_strict_cpu_reservation(on=False)
+    if _OTHER.exists():
+        set_cpu_manager()
     with long_step("real-time node: joining the cluster", 1) if fresh else nullcontext():
         _join()
 
@@ -64,7 +64,7 @@ def down() -> None:
     """End the machine and delete the node and its pods, when there is an API server to ask; nothing is left."""
     rt_vm.stop()
     _forget()
-    for name in ("digest", "strict", "payload.tar", "ssh.sock"):
+    for name in ("digest", _OTHER.name, "payload.tar", "ssh.sock"):
         (rt_vm.FOLDER / name).unlink(missing_ok=True)
 
 
@@ -79,21 +79,23 @@ def restart_kubelet() -> None:
     _wait_ready()
 
 
-def set_strict_cpu_reservation(*, on: bool) -> None:
-    """Turn the CPU manager's ``strict-cpu-reservation`` on or off; the kubelet is restarted with an empty state.
+def set_cpu_manager(**settings: Any) -> None:  # noqa: ANN401 - see rt_payload.kubelet_config
+    """Give the kubelet another CPU manager, or (without arguments) its usual one; it is restarted with an empty state.
 
-    A CPU manager that finds the state of other options refuses to start: the file has to go
+    A CPU manager that finds the state of another policy or of other options refuses to start: the file has to go
     (https://kubernetes.io/docs/tasks/administer-cluster/cpu-management-policies/).
     """
-    if on:
-        _STRICT.touch()
+    config = rt_payload.kubelet_config(**settings)
+    usual = config == rt_payload.kubelet_config()
+    if not usual:
+        _OTHER.touch()
     rt_vm.ssh(["systemctl", "stop", "kubelet"])
     rt_vm.ssh(["rm", "-f", "/var/lib/kubelet/cpu_manager_state"])
-    rt_vm.ssh(["tee", f"/{rt_payload.KUBELET_CONFIG}"], stdin=rt_payload.kubelet_config(strict=on).encode())
+    rt_vm.ssh(["tee", f"/{rt_payload.KUBELET_CONFIG}"], stdin=config.encode())
     rt_vm.ssh(["systemctl", "start", "kubelet"])
     _wait_ready()
-    if not on:
-        _STRICT.unlink(missing_ok=True)
+    if usual:
+        _OTHER.unlink(missing_ok=True)
 
 
 def _runtime() -> list[Path]:

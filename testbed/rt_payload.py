@@ -16,7 +16,13 @@ _CNI: Final = "opt/node/cni"
 _PKI: Final = "etc/kubernetes/pki"
 
 
-def kubelet_config(*, strict: bool) -> str:
+def kubelet_config(
+    *,
+    policy: str = "static",
+    reserved: str = rt_config.RESERVED,
+    strict: bool = False,
+    reconcile: str = "1s",  # what the kubelet does to a helper, it does while the helper starts
+) -> str:
     """Return the kubelet's configuration; ``strict`` turns on the CPU manager's ``strict-cpu-reservation``.
 
     https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ (JSON is YAML).
@@ -33,12 +39,12 @@ def kubelet_config(*, strict: bool) -> str:
         "tlsPrivateKeyFile": f"/{_PKI}/serving.key",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
         "cgroupDriver": "systemd",
-        "cpuManagerPolicy": "static",
+        "cpuManagerPolicy": policy,
         "cpuManagerPolicyOptions": {"strict-cpu-reservation": "true"} if strict else {},
-        "reservedSystemCPUs": rt_config.RESERVED,
+        "reservedSystemCPUs": reserved,
         "makeIPTablesUtilChains": False,
         "resolvConf": "",
-        "cpuManagerReconcilePeriod": "1s",  # what the kubelet does to a helper, it does while the helper starts
+        "cpuManagerReconcilePeriod": reconcile,
         "runtimeRequestTimeout": "10m",
         "evictionHard": {"memory.available": "10Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
     }
@@ -73,7 +79,7 @@ def write(
     kubeconfig = pki.kubeconfig(folder / "kubelet.kubeconfig", "rt-kubelet", API_SERVER_IN_VM)
     files: dict[str, tuple[int, bytes]] = {
         "opt/node/kubelet": (0o755, kubelet.read_bytes()),
-        KUBELET_CONFIG: (0o644, kubelet_config(strict=False).encode()),
+        KUBELET_CONFIG: (0o644, kubelet_config().encode()),
         "etc/kubernetes/kubelet.kubeconfig": (0o600, kubeconfig.read_bytes()),
         f"{_PKI}/ca.crt": (0o644, pki.CA_CRT.read_bytes()),
         f"{_PKI}/serving.crt": (0o644, crt.read_bytes()),

@@ -157,6 +157,19 @@ quoted() { # $1: kernel file → $quoted, as JSON has it; null where there is no
   ! kernel_list "$1" || quoted="\"$list\""
 }
 
+find_pool() { # → $own_pod: our pod's folder, $pool: the cpuset of a container that was promised nothing, ours, while it is that
+  own_pod='' pool=''
+  find_hierarchy
+  find_pod "${NSEXEC_POD_UID:-}" || return 0
+  own_pod=$pod
+  for below in "$pod"/*/ "$pod"/*/container/; do
+    first=''
+    read -r first 2>/dev/null <"${below}cgroup.procs"
+    case $base$own/,$first in "$below",* | *,"$$") ;; *) continue ;; esac
+    ! kernel_list "${below%container/}cpuset.cpus" || pool=$list
+  done
+}
+
 find_owners() { # → $owners: fields of an event
   [ -n "${base:-}" ] || find_hierarchy
   all_online=''

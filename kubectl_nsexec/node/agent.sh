@@ -34,10 +34,7 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
 
 hold() {
   reserved=$1 patience=$2 idle=${3:-} life=${4:-} link=$NSEXEC_LINK
-  own_mask
-  find_hierarchy
-  pool=$mask own_pod='' # where a pod that was promised nothing is put
-  ! find_pod "${NSEXEC_POD_UID:-}" || own_pod=$pod
+  find_pool
   [ "$reserved" != ask ] || ask
   unread=5
   find_home

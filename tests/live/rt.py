@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from kubectl_nsexec.cpuset import CpuSet
-from testbed import rt_config, rt_vm
+from testbed import rt_config, rt_node, rt_vm
 from testbed.paths import RT_NODE
 from tests.live.pods import container, pod
 
@@ -26,7 +26,7 @@ MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
 _PATIENCE_SECONDS: Final = 180.0
 _HELPERS: Final = "/sys/fs/cgroup/kubepods.slice/kubepods-besteffort.slice"
-"""Where the helper pods' cgroup folders are; every other pod of these tests is Guaranteed."""
+"""Where the helper pods' cgroup folders are, and those of the few other pods that are best effort."""
 
 
 def loop(name: str = "loop") -> Json:
@@ -34,6 +34,28 @@ def loop(name: str = "loop") -> Json:
     command = ["chrt", "-f", "1", "sh", "-c", "while :; do :; done"]
     security = {"capabilities": {"add": ["SYS_NICE"]}}  # for chrt
     return pod(name, container(command=command, cpus=1, security=security), node=RT_NODE)
+
+
+def unknown_loop(cpu: int, name: str = "unknown") -> Json:
+    """Return a pod that the kubelet gave nothing: it pins itself to CPU, and loops there at SCHED_FIFO 1."""
+    command = ["taskset", "-c", str(cpu), "chrt", "-f", "1", "sh", "-c", "while :; do :; done"]
+    return pod(name, container(command=command, security={"capabilities": {"add": ["SYS_NICE"]}}), node=RT_NODE)
+
+
+@contextmanager
+def cpu_manager(**settings: Any) -> Iterator[None]:  # noqa: ANN401 - see rt_payload.kubelet_config
+    """The kubelet with another CPU manager while the block runs."""
+    try:
+        rt_node.set_cpu_manager(**settings)
+        yield
+    finally:
+        rt_node.set_cpu_manager()
+
+
+def allow(target: Pod, cpus: str) -> None:
+    """Write CPUS into the cgroup folder of a best-effort pod's container, as for others than the kubelet."""
+    name = f"kubepods-besteffort-pod{target.uid.replace('-', '_')}.slice/cri-containerd-{target.container_id}.scope"
+    inside(f"echo {cpus} >{_HELPERS}/{name}/cpuset.cpus")
 
 
 @contextmanager

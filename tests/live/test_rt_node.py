@@ -41,9 +41,8 @@ def calm(pods: Pods) -> Iterator[Callable[[], int]]:
 @pytest.fixture
 def strict() -> Iterator[None]:
     """The kubelet with ``strict-cpu-reservation``: the shared pool has no reserved CPU."""
-    node.set_strict_cpu_reservation(on=True)
-    yield
-    node.set_strict_cpu_reservation(on=False)
+    with rt.cpu_manager(strict=True):
+        yield
 
 
 def test_it_answers_where_kubectl_exec_starves(

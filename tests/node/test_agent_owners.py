@@ -9,6 +9,7 @@ import pytest
 
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.events import parse_event
+from kubectl_nsexec.node import agent_script
 from kubectl_nsexec.results import Claims, NodeLook, TargetFacts
 from tests.node.fake_node import HELPER_ID, NONCE, SHELLS, TARGET_ID, FakeNode, Layout, events, installed, look
 
@@ -152,15 +153,28 @@ def test_cores_are_told_once(node: FakeNode, active: str | None, cores: list[str
     assert [str(core) for core in claims(node).cores] == cores
 
 
-def test_a_main_process_tells_where_pods_are_put(node: FakeNode) -> None:
+@pytest.mark.parametrize("allowed", ["0-1,4-7", ""])
+@pytest.mark.parametrize("seen", ["from outside", "from its cgroup namespace", "below crun's"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_main_process_tells_where_pods_are_put(node: FakeNode, shell: str, seen: str, allowed: str) -> None:
     """It was promised nothing itself; and it tells which CPUs there are. A session stands elsewhere, and cannot say."""
-    node.kernel(isolated="4-7")
-    agent = node.start("hold", NONCE, "ask", "5", "0" * 64, "60")
+    if not installed(shell):
+        pytest.skip(f"{shell} is not installed here")
+    own = node.at(node.own)
+    (own / "cpuset.cpus").write_text(f"{allowed}\n")
+    procs = own / "cgroup.procs"
+    if seen != "from outside":
+        node.set_self("/")
+    if seen == "below crun's":
+        procs = own / "container/cgroup.procs"
+        procs.parent.mkdir()
+    script = f"echo $$ >'{procs}'\n{agent_script()}"
+    agent = node.start("hold", NONCE, "ask", "5", "0" * 64, "60", shell=shell, NSEXEC_AGENT=script)
     output, _ = agent.communicate(b"look\n", timeout=20)
     event = parse_event(output, NONCE)
     assert isinstance(event, NodeLook)
-    assert (event.online, event.claims.pool) == (CpuSet.parse("0-7"), CpuSet.of(0, 1))
-    assert [str(folder.cpus) for folder in event.claims.folders] == ["2-3"]
+    assert (event.online, event.claims.pool) == (CpuSet.parse("0-7"), CpuSet.parse(allowed))
+    assert [str(folder.cpus) for folder in event.claims.folders] == ["2-3"]  # and its own is nobody's
     assert claims(node).pool == CpuSet()
 
 

@@ -171,6 +171,27 @@ def test_a_profile_that_is_not_what_runs_stops_the_run(kubelet: Kubelet, words: 
     assert 'PerformanceProfile "perf", spec.cpu.reserved says 0-1 for node n1' in message
 
 
+def by_claims(value: object) -> dict[str, Any]:
+    """The profile with the annotation that has CPUs given away by claims."""
+    made = profile()
+    made["metadata"]["annotations"] = {"performance.openshift.io/dra-resource-management": value}
+    return made
+
+
+@pytest.mark.parametrize("kubelet", [Kubelet(cpuManagerPolicy="none"), Kubelet(), static("0-3"), unreadable()])
+def test_a_profile_with_claims_goes_with_a_kubelet_that_gives_none_away(kubelet: Kubelet) -> None:
+    """The Node Tuning Operator then writes the policy none and no reservedSystemCPUs: that is no contradiction."""
+    policy = decided(BY_WHO_KNOWS, ProfilesFound((by_claims("true"),)), kubelet)
+    assert (policy.reserved, policy.by, policy.nothing_exclusive) == (CpuSet.parse("0-1"), BY_PROFILE, False)
+    assert all(check.agrees for check in policy.cross_checks)
+
+
+@pytest.mark.parametrize("value", ["false", "", None])
+def test_an_annotation_that_does_not_say_true_is_none(value: object) -> None:
+    """As the operator reads it."""
+    assert "the CPU manager policy none" in doubt(ProfilesFound((by_claims(value),)), Kubelet())
+
+
 def test_no_right_to_ask_the_kubelet_does_not_hinder_a_profile() -> None:
     """Few users may read configz; the node's own checkpoint remains as the veto."""
     assert decided(BY_WHO_KNOWS, ProfilesFound((profile(),)), unreadable()).reserved == CpuSet.parse("0-1")

@@ -281,6 +281,14 @@ def test_whoever_chose_is_warned(policy: CpuPolicy, found: NodeCpus, words: str)
         assert compared.warnings == (f"{policy.source} says 0-1, but {words}",)
 
 
+def test_a_profile_with_claims_is_not_contradicted_by_the_policy_none() -> None:
+    """By the kubelet's file on the node, too."""
+    found = NodeCpus((INFRA,), None, kubelet(None, "none"))
+    compared = compare(PROFILE._replace(by_claims=True), found, "n1")
+    assert compared.warnings == ()
+    assert compared.cross_checks[-1] == CrossCheck(f"{CONFIG}, cpuManagerPolicy none", CpuSet(), agrees=True)
+
+
 def test_the_kubelets_own_word_is_not_compared_with_itself() -> None:
     """It would agree; and its policy none is no contradiction of CRI-O's part of partitioning."""
     policy = PROFILE._replace(source=f"{CONFIG}, reservedSystemCPUs", by=BY_KUBELET)

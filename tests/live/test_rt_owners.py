@@ -1,0 +1,153 @@
+"""On the real-time node: CPUs that others than the kubelet gave away. Nothing of ours is ever on an isolated one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubectl_nsexec.cpuset import CpuSet
+from testbed import rt_config
+from tests.live import rt, rt_ways
+from tests.live.pods import guaranteed, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.live.harness import Finished, Pods, Program
+    from tests.live.pods import Pod
+
+pytestmark = [pytest.mark.rt_node, pytest.mark.usefixtures("nothing_left")]
+
+ISOLATED = CpuSet.parse(rt_config.ISOLATED)
+SYSFS = f"the kernel isolates {rt_config.ISOLATED} (/sys/devices/system/cpu/isolated)"
+KUBELET = ("--cpu-source", "kubelet")
+"""As in a cluster without PerformanceProfiles."""
+
+
+@pytest.fixture(scope="class")
+def policy_none(rt_node: str) -> Iterator[None]:
+    """The kubelet gives no CPU away, and reserves none: else a container on just those would be the system's."""
+    assert rt_node
+    with rt.cpu_manager(policy="none", reserved=""):
+        yield
+
+
+@pytest.fixture
+def free(pods: Pods, rt_node: str) -> Pod:
+    """A pod that was given no CPU."""
+    return pods.start(pod("free", node=rt_node))
+
+
+def mask(done: Finished) -> CpuSet:
+    """Where the command was; it is on no isolated CPU."""
+    assert done.status == 0, done.stderr
+    found = CpuSet.parse(done.text.split()[1])
+    assert found.isdisjoint(ISOLATED)
+    return found
+
+
+@pytest.mark.usefixtures("policy_none")
+class TestPolicyNone:
+    """The kubelet's word is that nothing is exclusive; the kernel isolates 2-3."""
+
+    def test_beside_an_unpinned_target(self, nsexec: Program, free: Pod) -> None:
+        """It is on what the kernel does not isolate; whose the rest is, is said and shown."""
+        done = nsexec(*rt.options(free), *KUBELET, "--", *rt.MASK)
+        assert mask(done) == rt.RESERVED
+        assert f"but {SYSFS}" in done.stderr
+        proof = json.loads(nsexec.ok(*rt.options(free), *KUBELET, "--verify", "-q", "-o", "json"))
+        assert CpuSet.parse(proof["command"]["cpus"]) == rt.RESERVED
+        looked = {look["source"]: look["cpus"] for look in proof["lookedAt"]}
+        assert looked["/sys/devices/system/cpu/isolated"] == rt_config.ISOLATED
+        assert looked["/sys/devices/system/cpu/nohz_full"] == rt_config.ISOLATED
+        assert looked["cpu_manager_state, policy none"] == ""
+        assert looked["cpusets of containers"] == ""
+
+    def test_a_target_with_the_other_cpus_for_itself(self, nsexec: Program, free: Pod) -> None:
+        """Nothing is left but isolated CPUs: the run stops, and says what it found, and what to do."""
+        rt.allow(free, rt_config.RESERVED)
+        refused = nsexec(*rt.options(free), *KUBELET, "--", "echo", "started")
+        assert (refused.status, refused.stdout) == (125, b"")
+        assert SYSFS in refused.stderr
+        assert "--cpus LIST" in refused.stderr
+
+    @pytest.mark.parametrize("whose", ["the target's", "another's"])
+    def test_a_claim_is_kept_clear_of(self, nsexec: Program, pods: Pods, free: Pod, rt_node: str, whose: str) -> None:
+        """A driver gave CPU 0 to a container: the command is on the only one that is nobody's."""
+        rt.allow(free if whose == "the target's" else pods.start(pod("claim", node=rt_node)), "0")
+        assert mask(nsexec(*rt.options(free), *KUBELET, "--", *rt.MASK)) == CpuSet.of(1)
+
+    def test_a_loop_that_the_kubelet_knows_nothing_of(self, nsexec: Program, pods: Pods) -> None:
+        """SCHED_FIFO on an isolated CPU, by its own sched_setaffinity: it answers beside it, on the others."""
+        loop = pods.start(rt.unknown_loop(min(ISOLATED)))
+        assert mask(nsexec(*rt.options(loop), *KUBELET, "--", *rt.MASK)) == rt.RESERVED
+
+    @pytest.mark.parametrize("cpus", ["2", "1-2", rt_config.ISOLATED])
+    def test_cpus_by_hand_are_no_way_round(self, nsexec: Program, free: Pod, cpus: str) -> None:
+        """The user's own word gives nobody's CPUs away either; both sides are named."""
+        refused = nsexec(*rt.options(free), "--cpus", cpus, "--", "echo", "started")
+        assert (refused.status, refused.stdout) == (125, b"")
+        assert "the kernel isolates CPUs" in refused.stderr
+        assert f"asked for were the CPUs {cpus} (--cpus)" in refused.stderr
+
+    def test_by_ssh(self, nsexec: Program, free: Pod) -> None:
+        """Without a helper pod the same."""
+        by_ssh = rt_ways.by_ssh(nsexec)
+        assert mask(by_ssh(*rt.options(free), *KUBELET, "--", *rt.MASK)) == rt.RESERVED
+        assert by_ssh(*rt.options(free), "--cpus", "2", "--", "true").status == 125
+
+    def test_a_profile_without_claims_is_another_matter(self, nsexec: Program, free: Pod) -> None:
+        """It comes with the static policy: it is not what runs here."""
+        refused = nsexec(*rt.options(free), "--", "true")
+        assert refused.status == 125
+        assert "the CPU manager policy none" in refused.stderr
+
+
+@pytest.fixture(scope="class")
+def wide_reservation(rt_node: str) -> Iterator[None]:
+    """An isolated CPU is hidden from the kubelet among those that it reserves."""
+    assert rt_node
+    with rt.cpu_manager(reserved="0-2"):
+        yield
+
+
+@pytest.mark.usefixtures("wide_reservation")
+class TestIsolatedCpusAmongTheReserved:
+    """reservedSystemCPUs 0-2, of which the kernel isolates 2."""
+
+    def test_they_are_not_the_systems(self, nsexec: Program, pods: Pods, rt_node: str) -> None:
+        """Cut off, and it is said; by the profile, which does not count them in, it is as ever."""
+        target = pods.start(guaranteed("target", node=rt_node))
+        done = nsexec(*rt.options(target), *KUBELET, "--", *rt.MASK)
+        assert mask(done) == rt.RESERVED
+        assert "says 0-2, of which the kernel isolates 2: those are left alone" in done.stderr
+        assert mask(nsexec(*rt.options(target), "--", *rt.MASK)) == rt.RESERVED
+
+
+@pytest.fixture(scope="class")
+def strict(rt_node: str) -> Iterator[None]:
+    """The kubelet with ``strict-cpu-reservation``, which leaves a container's cpuset as it is."""
+    assert rt_node
+    with rt.cpu_manager(strict=True, reconcile="1h"):
+        yield
+
+
+@pytest.mark.usefixtures("strict")
+class TestStrictReservation:
+    """The shared pool has no reserved CPU."""
+
+    @pytest.mark.parametrize("source", [(), KUBELET])
+    def test_a_target_on_the_reserved_cpus_is_entered(
+        self, nsexec: Program, free: Pod, source: tuple[str, ...]
+    ) -> None:
+        """As etcd and operators are with workload partitioning: it owns none of them."""
+        rt.allow(free, rt_config.RESERVED)
+        assert mask(nsexec(*rt.options(free), *source, "--", *rt.MASK)) == rt.RESERVED
+        proof = json.loads(nsexec.ok(*rt.options(free), *source, "--verify", "-q", "-o", "json"))
+        assert proof["target"]["cpus"] == rt_config.RESERVED
+        assert proof["verdict"] == {
+            "reason": "SharedPool",
+            "message": "the target owns no CPU: it runs on the reserved ones",
+        }
