@@ -102,7 +102,16 @@ claim() { # $1: CPU list, $2: the cgroup folder that is allowed only these → o
 }
 
 is_helpers() { # $1: cgroup folder; true of a helper of ours, which stands where nobody else does
-  case $1 in "$top"/*) ;; *) return 1 ;; esac
+  case $1 in
+  *.slice:*:*) # a stray: its pod's folder is the kubelet's
+    below=${1##*/}
+    set -- "$top/${below%%:*}" "$top"/*/"${below%%:*}"
+    [ -d "$1" ] || shift
+    set -- "$1/"
+    ;;
+  "$top"/*) ;;
+  *) return 1 ;;
+  esac
   below=${1#"$top"/} pod_of_it=$top/${below%%/*}
   # Else that is the folder of a QoS class, and the pod's is in it.
   case ${below%%/*} in *-pod*.slice | pod*) ;; *) below=${below#*/} pod_of_it=$pod_of_it/${below%%/*} ;; esac
@@ -114,8 +123,10 @@ is_helpers() { # $1: cgroup folder; true of a helper of ours, which stands where
 }
 
 find_claims() { # → $claims: containers' folders, of every pod and of none, that are allowed some of the CPUs only
-  claims=''
-  for top in "$base$above/${slices}kubepods.slice" "$base$above/kubepods"; do
+  claims='' where=$base$above
+  # What precedes the name of a stray container is the runtime's: the kubelet's folders are somewhere above it.
+  while [ -n "$stray" ] && [ "$where" != "$base" ] && [ ! -d "$where/${slices}kubepods.slice" ]; do where=${where%/*}; done
+  for top in "$where/${slices}kubepods.slice" "$where/kubepods"; do
     [ -d "$top" ] || continue
     undivided='' pods='pod*'
     read -r undivided 2>/dev/null <"$top/cpuset.cpus"
@@ -126,7 +137,8 @@ find_claims() { # → $claims: containers' folders, of every pod and of none, th
     found=$(grep -sHvxF -e '' -e "$all_online" -e "$undivided" -- \
       "$top"/$pods/cpuset.cpus "$top"/$pods/*/cpuset.cpus "$top"/$pods/*/container/cpuset.cpus \
       "$top"/*/$pods/cpuset.cpus "$top"/*/$pods/*/cpuset.cpus "$top"/*/$pods/*/container/cpuset.cpus \
-      "$base"/system.slice/*/kubepods*-pod*.slice:*:*/cpuset.cpus "$base"/kubepods*-pod*.slice:*:*/cpuset.cpus \
+      "$base"/*kubepods*.slice:*:*/cpuset.cpus "$base"/*/*kubepods*.slice:*:*/cpuset.cpus \
+      "$base"/*/*/*kubepods*.slice:*:*/cpuset.cpus ${stray:+"${stray%/*}"/*kubepods*.slice:*:*/cpuset.cpus} \
       "$base"/docker/*/cpuset.cpus "$base"/system.slice/docker-*.scope/cpuset.cpus "$base"/machine.slice/*/cpuset.cpus)
     blanks=$IFS IFS=$newline
     set -f
@@ -162,7 +174,7 @@ find_pool() { # → $own_pod: our pod's folder, $pool: the cpuset of a container
   find_hierarchy
   find_pod "${NSEXEC_POD_UID:-}" || return 0
   own_pod=$pod
-  for below in "$pod"/*/ "$pod"/*/container/; do
+  for below in "$pod"/*/ "$pod"/*/container/ ${stray:+"$stray"*/}; do
     first=''
     read -r first 2>/dev/null <"${below}cgroup.procs"
     case $base$own/,$first in "$below",* | *,"$$") ;; *) continue ;; esac

@@ -25,6 +25,8 @@ LAYOUTS = (
     Layout("v1", "cgroupfs", "cri-containerd"),
     Layout(above="/docker/kind/kubelet.slice", slices="kubelet-"),
     Layout("v2", "cgroupfs", "cri-containerd", "/docker/kind/kubelet"),
+    Layout("v1", "systemd", "cri-containerd", stray="/system.slice/containerd.service"),
+    Layout(runtime="cri-containerd", stray="/system.slice/containerd.service", above="/docker/kind", slices="kubelet-"),
 )
 UIDS = [f"0cc1b2c3-0000-4000-8000-00000000000{number}" for number in range(6)]
 
@@ -44,9 +46,9 @@ def folders(node: FakeNode, **options: str) -> dict[str, str]:
 
 def container(node: FakeNode, cpus: str, qos: str = "", uid: str = UIDS[0], name: str = TARGET_ID) -> str:
     """Another pod's container, allowed CPUS; its cgroup path."""
-    path = f"{node.layout.pod(uid, qos)}/{node.layout.container(name)}"
-    (node.at(path).parent).mkdir(parents=True, exist_ok=True)
-    node.at(path).mkdir()
+    path = node.layout.place(uid, qos, name)
+    node.at(node.layout.pod(uid, qos)).mkdir(parents=True, exist_ok=True)
+    node.at(path).mkdir(parents=True)
     (node.at(path) / "cpuset.cpus").write_text(f"{cpus}\n")
     return path
 
@@ -80,13 +82,15 @@ def test_containers_that_are_allowed_some_cpus_only_are_told(tmp_path: Path, lay
     assert {cpus: found[cpus] for cpus in ("5", "6-7")} == {cpus: expected[cpus] for cpus in ("5", "6-7")}
 
 
-def test_a_helper_of_ours_owns_nothing(node: FakeNode) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_a_helper_of_ours_owns_nothing(tmp_path: Path, layout: Layout) -> None:
     """It stands where nobody else does, and is known by the folder that it makes first of all."""
-    path = container(node, "0-1", "besteffort", UIDS[0], HELPER_ID)
-    assert "0-1" in folders(node)
-    (node.at(path).parent / "nsexec-keep").mkdir()
-    node.session_folder().rename(node.session_folder().with_name("nsexec-sess0"))
-    assert "0-1" not in folders(node)
+    node = FakeNode(tmp_path, layout, online="0-7")
+    node.process(1234)
+    container(node, "0-1", "besteffort", UIDS[0], HELPER_ID)
+    container(node, "5", "besteffort", UIDS[1])
+    (node.at(layout.pod(UIDS[0], "besteffort")) / "nsexec-keep").mkdir()
+    assert set(folders(node)) == {"2-3", "5"}
 
 
 @pytest.mark.parametrize(
