@@ -162,8 +162,10 @@ def worlds(draw: st.DrawFn, *, in_order: bool = False) -> World:
     any_cpus = st.frozensets(st.integers(0, 9)).map(CpuSet)
     reserved = system if in_order else draw(st.just(system) | st.just(system | isolated) | any_cpus)
     if kind == "none" or not readable:
-        # A claim of just what is called reserved cannot be told from the system's own containers.
+        # Claims that cannot be told from what is nobody's: of just what is called reserved, as the system's own
+        # containers have it, and of all CPUs, as everybody has who was given none.
         assume((reserved - isolated) & online not in (first, second))
+        assume(online not in (first, second))
     by = BY_PROFILE if in_order else draw(st.sampled_from([BY_PROFILE, BY_HAND, BY_KUBELET]))
     assume(reserved or by == BY_KUBELET)
     policy = None if by == BY_KUBELET else CpuPolicy(reserved, "x", by, by_claims=kind == "none")
