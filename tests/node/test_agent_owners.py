@@ -173,7 +173,7 @@ def test_a_main_process_tells_where_pods_are_put(node: FakeNode, shell: str, see
         procs = own / "container/cgroup.procs"
         procs.parent.mkdir()
     script = f"echo $$ >'{procs}'\n{agent_script()}"
-    agent = node.start("hold", NONCE, "ask", "5", "0" * 64, "60", shell=shell, NSEXEC_AGENT=script)
+    agent = node.start("hold", NONCE, "ask", "60", shell=shell, NSEXEC_AGENT=script)
     output, _ = agent.communicate(b"look\n", timeout=20)
     event = parse_event(output, NONCE)
     assert isinstance(event, NodeLook)
@@ -194,8 +194,8 @@ def test_nothing_of_ours_goes_where_the_kernel_isolates(node: FakeNode, file: st
         node.kernel(**{file: "1,4"})
     own = node.at(node.own) / "cpuset.cpus"
     before = own.read_text()
-    hold = node.start("hold", NONCE, "0-1", "5", "0" * 64, "60", shell=shell)
-    output, _ = hold.communicate(b"12345", timeout=20)
+    hold = node.start("hold", NONCE, "0-1", "60", shell=shell)
+    output, _ = hold.communicate(b"hold\n", timeout=20)
     for event in (events(output)[0], look(node.enter(shell=shell))):
         assert event["code"] == "isolated"
         assert "the kernel isolates CPUs 1 of 0-1 (" in str(event["message"])
