@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import astuple
 
 from tabulate import tabulate
 
@@ -24,8 +23,9 @@ def play() -> int:
     with acts.loop(place) as first:
         say(f"oc nsexec {acts.POD} --verify -- {' '.join(acts.MASK)}")
         ours = acts.nsexec(place, first)
-        say(f"kubectl exec {acts.POD} -- {' '.join(acts.MASK)}   (given up after {acts.PATIENCE_SECONDS} s)")
-        plain = acts.kubectl_exec(place)
+        patience = acts.patience_seconds(ours.took_seconds)
+        say(f"kubectl exec {acts.POD} -- {' '.join(acts.MASK)}   (given up after {patience} s)")
+        plain = acts.kubectl_exec(place, patience)
         print("\n" + table(plain, ours), end="\n\n", flush=True)
     if reason := not_shown(ours):
         say(f"demo: {reason}; see above")
@@ -39,7 +39,7 @@ def play() -> int:
 
 def table(plain: acts.Act, ours: acts.Act) -> str:
     """Both acts side by side."""
-    rows = zip(_ROWS, astuple(plain), astuple(ours), strict=True)
+    rows = zip(_ROWS, plain.cells(), ours.cells(), strict=True)
     return tabulate(rows, headers=("", "kubectl exec", "oc nsexec"), tablefmt="simple", disable_numparse=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from demo.cluster import Stage
 
 POD = "nsexec-demo"
-PATIENCE_SECONDS = 20
-"""How long kubectl exec gets before it is given up: beside a loop at real-time priority it would never return."""
+_PATIENCE_SECONDS = 20
+_TIMES_OURS = 3
 MASK = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
 _PID_FILE = "/loop.pid"
@@ -78,15 +79,28 @@ def look_script(pid_file: str = _PID_FILE, policy: int = _FIFO, pause_seconds: f
     """
 
 
+def patience_seconds(ours_seconds: float) -> int:
+    """How long kubectl exec gets before it is given up: beside a loop at real-time priority it would never return.
+
+    On a slow machine it would not be back in that time without the loop either: so several times what ours took.
+    """
+    return max(_PATIENCE_SECONDS, math.ceil(_TIMES_OURS * ours_seconds))
+
+
 @dataclass(frozen=True)
 class Act:
-    """What came of one run; each field is a cell of the table."""
+    """What came of one run, each a cell of the table, and how long it took."""
 
     mask: str
     seconds: str
     exit_code: str
     loop: str
     left_behind: str
+    took_seconds: float
+
+    def cells(self) -> tuple[str, ...]:
+        """From the top."""
+        return self.mask, self.seconds, self.exit_code, self.loop, self.left_behind
 
 
 @contextmanager
@@ -172,7 +186,8 @@ def nsexec(stage: Stage, before: Look | Unseen) -> Act:
     """``oc nsexec``, with its proof on our stderr; ``before``: the last look at the loop."""
     began = time.monotonic()
     done = stage.program(stage.nsexec_argv(POD, MASK, "--verify"), _NSEXEC_SECONDS, show_stderr=True)
-    seconds = f"{time.monotonic() - began:.1f} s" if done else f"given up after {_NSEXEC_SECONDS} s"
+    took = time.monotonic() - began
+    seconds = f"{took:.1f} s" if done else f"given up after {_NSEXEC_SECONDS} s"
     words = seen.loop_words(before, _look(stage))
     return Act(
         seen.mask(done.stdout) if done else seen.NONE,
@@ -180,21 +195,25 @@ def nsexec(stage: Stage, before: Look | Unseen) -> Act:
         str(done.status) if done else seen.NONE,
         words,
         _helpers(stage),
+        took,
     )
 
 
-def kubectl_exec(stage: Stage) -> Act:
-    """``kubectl exec``, given up after PATIENCE_SECONDS. Comes last: it may hang the node as a whole."""
+def kubectl_exec(stage: Stage, patience: int) -> Act:
+    """``kubectl exec``, given up after so many seconds. Comes last: it may hang the node as a whole."""
     before = _look(stage)
     began = time.monotonic()
-    if done := stage.program(stage.exec_argv(POD, MASK), PATIENCE_SECONDS):
-        shown = (seen.mask(done.stdout), f"{time.monotonic() - began:.1f} s", str(done.status))
+    done = stage.program(stage.exec_argv(POD, MASK), patience)
+    took = time.monotonic() - began
+    if done:
+        shown = (seen.mask(done.stdout), f"{took:.1f} s", str(done.status))
     else:
-        shown = ("never seen", f"given up after {PATIENCE_SECONDS} s", seen.NONE)
+        shown = ("never seen", f"given up after {patience} s", seen.NONE)
     after = _look(stage, _LAST_LOOK_SECONDS)
     hung = seen.hung(_LAST_LOOK_SECONDS)
     left = hung if after == hung else _inside(stage, _STRAYS, _LAST_LOOK_SECONDS)
-    return Act(*shown, seen.loop_words(before, after), left.cell() if isinstance(left, Unseen) else seen.strays(left))
+    stray = left.cell() if isinstance(left, Unseen) else seen.strays(left)
+    return Act(*shown, seen.loop_words(before, after), stray, took)
 
 
 def _helpers(stage: Stage) -> str:

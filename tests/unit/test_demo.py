@@ -372,6 +372,12 @@ def test_a_demo_that_fails_ends_in_a_sentence(
     assert words in last
 
 
+@pytest.mark.parametrize(("ours", "patience"), [(0.7, 20), (6.6, 20), (7.8, 24), (31.3, 94)])
+def test_kubectl_exec_has_several_times_what_ours_took(ours: float, patience: int) -> None:
+    """On a slow machine twenty seconds would show nothing."""
+    assert acts.patience_seconds(ours) == patience
+
+
 def test_the_loops_own_pid_survives_the_kubelet() -> None:
     """Which makes one dollar of two in a pod's command (k8s.io/kubernetes, expansion.go)."""
     container: dict[str, Any] = acts._pod(stage(script()))["spec"]["containers"][0]
