@@ -18,7 +18,7 @@ _APART_SECONDS = 0.25
 _MOST = 1.1
 """A share of its CPU above this is no rounding."""
 _CELL_CHARACTERS = 60
-_HUNG = re.compile(r"did not (run|start the command) within")
+_HUNG = re.compile(r"did not (run|start the command) within|did not open the stream in time")
 _NO_CPU_YET = "UnexpectedAdmissionError"
 """What a kubelet says for a moment also after the pod that had the CPU is gone."""
 

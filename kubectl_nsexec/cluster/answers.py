@@ -46,6 +46,14 @@ def cut_off(server: str, error: Exception) -> ApiError:
     return made
 
 
+def not_opened(server: str) -> ApiError:
+    """The error of a WebSocket that was asked for, and got no answer in time."""
+    return ApiError(
+        f"the API server {server} did not open the stream in time: the node's kubelet, which it asks, may hang, "
+        "or a proxy on the way holds WebSockets up; --via ssh needs neither"
+    )
+
+
 def status_of(text: str) -> dict[str, Any] | None:
     """A metav1.Status, by its message."""
     try:

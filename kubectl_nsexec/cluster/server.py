@@ -9,7 +9,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
-from kubectl_nsexec.cluster.answers import api_error, cut_off, unreachable
+from kubectl_nsexec.cluster.answers import api_error, cut_off, not_opened, unreachable
 from kubectl_nsexec.cluster.api import JSON, NOT_COUNTED, PATIENCE_SECONDS
 from kubectl_nsexec.cluster.dial import dialler
 from kubectl_nsexec.cluster.exchange import RETRY_AFTER, Exchange
@@ -196,6 +196,8 @@ class KubernetesCluster:
             connected = True
             opened = upgraded(connection, target, self._headers())
             status = "101 Switching Protocols"
+        except TimeoutError as error:
+            raise (not_opened(self.server) if connected else unreachable(self.server, error)) from error
         except (HTTPException, OSError) as error:
             raise (cut_off if connected else unreachable)(self.server, error) from error
         except ApiError as error:

@@ -149,6 +149,7 @@ def test_a_list_of_processes_is_whole_or_not_measured(output: str, cell: str) ->
         (3, "command terminated with exit code 3\n", "there is no loop at SCHED_FIFO"),
         (125, 'error: the helper pod "x" did not run within 30s; last event: none\n', seen.hung(30).reason),
         (125, "error: the node did not start the command within 30s; nothing was started\n", seen.hung(30).reason),
+        (1, "error: the API server x did not open the stream in time: the node's kubelet", seen.hung(30).reason),
         (1, "\nError from server (NotFound): pods not found\n", "Error from server (NotFound): pods not found"),
         (1, "error: " + 100 * "x" + "\nmore", 100 * "x"),
         (137, "", "the look ended with status 137"),

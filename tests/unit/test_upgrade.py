@@ -13,7 +13,7 @@ import pytest
 
 from kubectl_nsexec.cluster.connection import WebSocketConnection, masked_frame
 from kubectl_nsexec.errors import ApiError, WebSocketRefusedError
-from tests.unit.raw_server import SECONDS, raw_server
+from tests.unit.raw_server import SECONDS, SILENCE, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +146,15 @@ def test_what_is_no_websocket_is_said_so(answer: Callable[[bytes], bytes], words
         opened(answer)
     assert words in error.value.message
     assert "--via ssh" in error.value.message
+
+
+def test_a_stream_that_is_not_opened_in_time_is_told_as_that() -> None:
+    """The API server answers for a kubelet: nobody looks for a proxy first."""
+    with raw_server([SILENCE]) as server:
+        with pytest.raises(ApiError, match="did not open the stream in time: the node's kubelet") as error:
+            server.cluster().open_stream("/api/v1/namespaces/n/pods/p/exec", [], timeout_seconds=0.2)
+        server.let_go()
+    assert "SPDY" not in error.value.message
 
 
 @pytest.mark.parametrize(("size", "head"), [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)])
