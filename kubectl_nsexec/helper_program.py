@@ -15,6 +15,8 @@ from kubectl_nsexec.errors import ApiError, HelperPodError
 from kubectl_nsexec.helper_manifest import NAME_PREFIX, OWNER, OWNER_LABEL, manifest, namespace_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kubectl_nsexec.cluster import Cluster
     from kubectl_nsexec.helper_manifest import HelperSpec
     from kubectl_nsexec.preflight import Preflight
@@ -24,7 +26,7 @@ Json = dict[str, Any]
 SHIM_KEY, AGENT_KEY = "shim", "agent.sh"
 """The files of the volume, as node/start.c names them."""
 _HASH_CHARACTERS = 32
-_NOT_FOUND, _CONFLICT = 404, 409
+_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 
 
 class HelperProgram(NamedTuple):
@@ -84,11 +86,20 @@ def is_there(cluster: Cluster, namespace: str, program: HelperProgram) -> bool:
     )
 
 
-def require_rights(preflight: Preflight, namespace: str, *, is_there: bool) -> None:
-    """Raises ApiError (403) in the server's words where the ConfigMap is missing and may not be made."""
-    if not is_there:
+def ask_unless_there(look: Callable[[], bool], preflight: Preflight, namespace: str) -> bool:
+    """What ``look`` (``is_there``) says; asks for the right to make it unless it is known to be there.
+
+    That it may not be read is left to ``preflight``, which names it with all that is missing. Raises as ``is_there``.
+    """
+    try:
+        found = look()
+    except ApiError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        found = False
+    if not found:
         preflight.ask(*rights.for_new_program(namespace))
-        preflight.require()
+    return found
 
 
 def ensure(cluster: Cluster, namespace: str, program: HelperProgram) -> None:

@@ -205,9 +205,10 @@ def _make(run: Run, spec: HelperSpec) -> _Helper:
     request = run.request
     preflight = Preflight(run.cluster, request.helper_namespace, request.program.split()[0])
     preflight.ask(*rights.for_helper(request.helper_namespace))
+    is_there = helper_program.ask_unless_there(
+        lambda: helper_program.is_there(run.cluster, spec.namespace, spec.program), preflight, spec.namespace
+    )
     preflight.require()
-    is_there = helper_program.is_there(run.cluster, spec.namespace, spec.program)
-    helper_program.require_rights(preflight, spec.namespace, is_there=is_there)
     with ExitStack() as stack:
         pod = helper_pod.run_one_of(stack, run, spec, program_is_there=is_there)
         links = Links()

@@ -18,7 +18,7 @@ from kubectl_nsexec.helper_manifest import (
     new_folder,
     new_id,
 )
-from kubectl_nsexec.helper_program import HelperProgram, is_there, require_rights
+from kubectl_nsexec.helper_program import HelperProgram, ask_unless_there, is_there
 from kubectl_nsexec.preflight import Preflight
 from kubectl_nsexec.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
 from kubectl_nsexec.resources import POD, parse
@@ -86,10 +86,9 @@ def make(request: Request, cluster: Cluster) -> Plan:
         preflight.ask(*rights.for_helper(request.helper_namespace))
     if request.dry_run:
         return made
-    preflight.require()
     if looked:
-        made = made._replace(program_is_there=looked.result())
-        require_rights(preflight, request.helper_namespace, is_there=made.program_is_there)
+        made = made._replace(program_is_there=ask_unless_there(looked.result, preflight, request.helper_namespace))
+    preflight.require()
     return made
 
 

@@ -81,21 +81,34 @@ def test_a_profile_that_agrees_with_the_kubelet_is_taken(nsexec: Program, target
     assert "PerformanceProfile" in done.text
 
 
-def test_who_may_not_ask_the_kubelet_is_told(kubectl: Program, nsexec: Program, target: Pod) -> None:
-    """No right to list profiles or to ask the kubelet: its file on the node is found, and is not enough."""
-    rules = ("--verb=get,list,create,delete,watch", "--resource=pods,pods/exec,pods/attach,nodes,namespaces,events")
+@pytest.fixture
+def stranger(kubectl: Program) -> Iterator[str]:
+    """A user who may run it, but neither list profiles nor ask the kubelet."""
+    resources = "pods,pods/exec,pods/attach,nodes,namespaces,events,configmaps,serviceaccounts"
+    rules = ("--verb=get,list,create,delete,watch", f"--resource={resources}")
     kubectl.ok("create", "clusterrole", "configz-none", *rules)
     kubectl.ok("create", "clusterrolebinding", "configz-none", "--clusterrole=configz-none", "--user=joe")
-    try:
-        with _without_profiles():
-            done = nsexec(target.name, "-n", target.namespace, "--as=joe", "--", "true")
-    finally:
-        kubectl.ok("delete", "clusterrole,clusterrolebinding", "configz-none")
+    yield "joe"
+    kubectl.ok("delete", "clusterrole,clusterrolebinding", "configz-none")
+
+
+def test_who_may_not_ask_the_kubelet_is_told(nsexec: Program, target: Pod, stranger: str) -> None:
+    """Where there may be a profile, the kubelet's file on the node is found, and is not enough."""
+    done = nsexec(target.name, "-n", target.namespace, f"--as={stranger}", "--", "true")
     assert done.status == 125
     assert "PerformanceProfiles may not be listed" in done.stderr
     assert f"reservedSystemCPUs ({host_kubelet.RESERVED}, " in done.stderr
     assert "may include the CPUs of OVS" in done.stderr
     assert "get leave to list performanceprofiles.performance.openshift.io" in done.stderr
+
+
+def test_a_403_for_profiles_that_cannot_be_is_no_doubt(nsexec: Program, target: Pod, stranger: str) -> None:
+    """RBAC refuses kinds that do not exist as well; discovery tells, and then the kubelet's file is enough."""
+    with _without_profiles():
+        done = nsexec(target.name, "-n", target.namespace, f"--as={stranger}", "--verify")
+    assert done.status == 0, done.stderr
+    assert f"RESERVED CPUS   {host_kubelet.RESERVED}\n" in done.text
+    assert "reservedSystemCPUs" in done.text
 
 
 def _say_where_it_is(address: str) -> None:

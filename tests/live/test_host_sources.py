@@ -78,7 +78,10 @@ def put() -> Iterator[Put]:
 @pytest.fixture(scope="module")
 def without_profiles(kubectl: Program) -> Iterator[str]:
     """A user who may run this tool but not list PerformanceProfiles, nor ask the kubelet."""
-    rules = ("--verb=get,list,create,delete,watch", "--resource=pods,pods/exec,pods/attach,nodes,namespaces,events")
+    rules = (
+        "--verb=get,list,create,delete,watch",
+        "--resource=pods,pods/exec,pods/attach,nodes,namespaces,events,configmaps",
+    )
     kubectl.ok("create", "clusterrole", "sources-few", *rules)
     kubectl.ok("create", "clusterrolebinding", "sources-few", "--clusterrole=sources-few", "--user=jane")
     yield "--as=jane"
