@@ -76,7 +76,7 @@ def test_cleanup_deletes_what_a_killed_client_left_and_nothing_in_use(
         assert kubectl.ok(*finished) == ""
         assert running("sleep", seconds[1])
         forced = json.loads(nsexec.ok("--cleanup", "--force", "-o", "json"))
-        assert [h["result"] for h in forced["helpers"]] == ["deleted"]
+        assert [(h["kind"], h["result"]) for h in forced["helpers"]] == [("Pod", "deleted"), ("ConfigMap", "deleted")]
         assert alive.wait(timeout=60) == 125
         assert nsexec("--cleanup").stderr == "nothing to clean up\n"
     finally:
