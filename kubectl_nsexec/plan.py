@@ -79,7 +79,9 @@ def make(request: Request, cluster: Cluster) -> Plan:
         made, looked = _from_reads(request, cluster, namespace, preflight)
     except NsexecError as error:
         named = parse(request.pod)
-        read = rights.for_reading(namespace, named, profiles=_asks_for_profiles(request))
+        read = [*rights.for_reading(namespace, named, profiles=_asks_for_profiles(request))]
+        if request.via.kind == via.POD:  # whether it is there was not found out
+            read += rights.for_new_program(request.helper_namespace)
         preflight.explain(error, [*read, rights.exec_into(namespace, named.name if named.kind is POD else "")])
         raise
     if request.keep_seconds and made.kept is None and request.via.kind == via.POD:

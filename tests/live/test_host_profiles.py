@@ -108,7 +108,9 @@ def patch(kubectl: Program, kind: str, name: str, status: Json, *flags: str) -> 
 def placed(done: Finished) -> str:
     """The CPUs that the helper pod would be told, or ``ask``."""
     assert done.status == 0, done.stderr
-    words: list[str] = yaml.safe_load(done.text)["spec"]["containers"][0]["command"]
+    shown = yaml.safe_load(done.text)
+    pod_shown = shown["items"][-1] if shown["kind"] == "List" else shown
+    words: list[str] = pod_shown["spec"]["containers"][0]["command"]
     return words[words.index("hold") + 2]
 
 

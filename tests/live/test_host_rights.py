@@ -82,6 +82,9 @@ def lacking(kubectl: Program, deployed: str, target: Pod) -> Iterator[dict[Right
         for number, (right, placed) in enumerate(named.items())
         for document in _granting(f"live-right-{number}", placed, [users[other] for other in users if other != right])
     ]
+    # Wanted only where it is not known that there is one: all of them may make it.
+    (to_make,) = rights.for_new_program("HELPERS")
+    made += _granting("live-right-program", _placed(to_make, deployed, target), list(users.values()))
     content = json.dumps({"apiVersion": "v1", "kind": "List", "items": made}).encode()
     kubectl.ok("apply", "-f", "-", stdin=content)
     try:

@@ -89,7 +89,7 @@ def test_its_attack_would_be_seen(node: Node, hostile: Pod, tmp_path: Path) -> N
     made = attacks.image(tmp_path)
     program = made.files["/opt/bin/sh"]
     assert isinstance(program, bytes)
-    node.put(program, "/run/nsexec-attack-program")
-    said = node.inside("/run/nsexec-attack-program 2>&1; rm /run/nsexec-attack-program")
+    node.put(program, "/var/lib/nsexec-attack-program")
+    said = node.inside("/var/lib/nsexec-attack-program 2>&1; rm /var/lib/nsexec-attack-program")
     assert (said.strip(), attacks.marked(node)) == (attacks.WORD, True)
     node.inside(f"rm -f {attacks.MARK}")
