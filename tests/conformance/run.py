@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS: Final = 60.0
 PING_SECONDS: Final = 0.1
-IDLE_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 3.0
 """A proxy's, in which it has to hear several pings."""
-PINGS: Final = 30
+PINGS: Final = 100
 """More than three times as long as the proxy waits."""
 _PEAK_KIB: Final = 100 * 1024
 """Python and what it has imported are half of that; the output is more."""
 _READ_BYTES: Final = 1024 * 1024
-_LAGGING_BYTES: Final = 32 * 1024
-"""A pipe holds twice as much at the most, and less where pages of it are not full."""
+_LAGGING_BYTES: Final = 4 * 1024
+"""A pipe holds sixteen times as much at the most, and less where pages of it are not full (pipe(7))."""
 
 
 class Stand(Protocol):

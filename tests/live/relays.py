@@ -135,7 +135,10 @@ class Line:
         while self.idle_seconds is None or time.monotonic() - since < self.idle_seconds:
             if not select.select([client], [], [], _LOOK_SECONDS)[0]:
                 continue
-            data = client.recv(_BUFFER_BYTES)
+            try:
+                data = client.recv(_BUFFER_BYTES)
+            except OSError:  # a reset is an end, too: the server has to be told
+                break
             if not data:
                 break
             since = time.monotonic()

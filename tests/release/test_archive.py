@@ -140,6 +140,7 @@ def test_on_the_smallest_debian(suite: str, unpacked: Path, tmp_path: Path) -> N
     _works(unpacked, tmp_path)
 
 
+@pytest.mark.timeout(2700)  # the first time a Python is compiled
 def test_on_an_older_glibc(tmp_path: Path) -> None:
     """Of ``make dist-older``: it runs where the other one says which glibc it lacks, and on this machine."""
     older = made.built(older=True).unpack(tmp_path / "archive")
