@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PATIENCE_SECONDS: Final = 60.0
-PING_SECONDS: Final = 0.1
+PING_SECONDS: Final = 1.0
+"""Not sooner: what is on its way to a server that closes makes it reset the connection, its last words with it."""
 IDLE_SECONDS: Final = 3.0
 """A proxy's, in which it has to hear several pings."""
-PINGS: Final = 100
+PINGS: Final = 10
 """More than three times as long as the proxy waits."""
 _PEAK_KIB: Final = 100 * 1024
 """Python and what it has imported are half of that; the output is more."""

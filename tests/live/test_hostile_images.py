@@ -73,7 +73,7 @@ def test_a_helper_of_a_hostile_image_serves_another_target(
     nsexec: Program, kubectl: Program, hostile: Pod, harmless: Pod, helpers: str, node: Node
 ) -> None:
     """With --keep the pod that runs "of" the hostile image is entered for the next target as well."""
-    nsexec.ok("--cleanup", "--helper-namespace", helpers)
+    nsexec.ok("--cleanup", "--force")
     assert _run(nsexec, hostile, "keep").status == 0
     named = kubectl.ok("get", "pods", "-n", helpers, "-o", "jsonpath={.items[*].spec.containers[*].image}")
     assert named == attacks.NAME
