@@ -86,7 +86,7 @@ class _Handler(Handler):
             self.session.kill_commands()
             return
         nonce = command[command.index("enter") + 1]
-        own_lease = "session" in command and command[command.index("session") + 5] == "held"
+        own_lease = "session" in command and command[command.index("session") + 4] == "held"
         if own_lease:
             stream.send(STDOUT, fake_agent.held(nonce))
         self._run(stream, [nonce, *(["client"] if own_lease else [])])
