@@ -33,8 +33,8 @@ PINGS: Final = 10
 _PEAK_KIB: Final = 100 * 1024
 """Python and what it has imported are half of that; the output is more."""
 _READ_BYTES: Final = 1024 * 1024
-_LAGGING_BYTES: Final = 4 * 1024
-"""A pipe holds sixteen times as much at the most, and less where pages of it are not full (pipe(7))."""
+_LAGGING_BYTES: Final = 16 * 1024
+"""A pipe holds four times as much at the most, and less where pages of it are not full (pipe(7))."""
 
 
 class Stand(Protocol):
