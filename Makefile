@@ -33,7 +33,7 @@ check: .venv ## style, types, layers, shell scripts
 	@echo "checks: style, types, layers and shell scripts are clean"
 
 .PHONY: test-unit
-test-unit: .venv ## hermetic tests, under a minute, no cluster
+test-unit: .venv ## hermetic tests, about five minutes, no cluster
 	@$(BIN)/pytest tests/unit tests/node
 
 .PHONY: test-machines

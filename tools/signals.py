@@ -38,6 +38,11 @@ def ignored() -> list[int]:
     return sorted(number for number in theirs if signal.getsignal(number) is signal.SIG_IGN)
 
 
+def of_mask(mask: str) -> set[int]:
+    """The signals of a mask of proc_pid_status(5) that a program can set: the C library keeps some to itself."""
+    return {number for number in map(int, signal.valid_signals()) if int(mask, 16) >> (number - 1) & 1}
+
+
 def _default(numbers: list[int]) -> None:
     """In a child that goes on without execve(2)."""
     for number in numbers:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import tomli
 
 from release import env
 from release.names import version
@@ -34,7 +35,9 @@ OF_THE_LIBRARIES = (
     "resources",
 )
 """The hermetic tests of what uses a library: run with the oldest and the newest."""
-OF_THE_TESTS = ("pytest", "hypothesis", "pexpect", "jsonschema", "hatchling")
+OF_THE_TESTS = tuple(
+    tomli.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]["tests"]
+)
 """What they need beside."""
 
 
