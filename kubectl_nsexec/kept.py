@@ -98,12 +98,7 @@ def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedComman
             command = entry.start_command()
         except BaseException as error:
             links.close()
-            if (
-                gone
-                or helper.new
-                or not isinstance(error, NsexecError)
-                or not _is_over(run.cluster, spec, helper, error)
-            ):
+            if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(run.cluster, helper.pod, error):
                 raise
         else:
             if run.caretaker:
@@ -122,7 +117,7 @@ def _find(run: Run, spec: HelperSpec, gone: str, *, sleep: Callable[[float], Non
         sleep(min(_PAUSE_SECONDS, deadline.remaining_seconds()))
 
     while not deadline.expired():
-        pod = _get(cluster, spec)
+        pod = _get(cluster, spec.namespace, spec.name)
         if pod is None:
             if not run.request.keep_seconds:
                 return None
@@ -151,7 +146,7 @@ def _runs(cluster: Cluster, spec: HelperSpec, helper: _Helper, deadline: Deadlin
     try:
         helper_pod.wait_until_running(cluster, spec, helper.pod, deadline)
     except HelperPodError as error:
-        if not _is_over(cluster, spec, helper, error):
+        if not _is_over(cluster, helper.pod, error):
             raise
         return False
     return True
@@ -217,39 +212,52 @@ def _make(run: Run, spec: HelperSpec) -> _Helper:
         return _Helper(pod, new=True)
 
 
-def _get(cluster: Cluster, spec: HelperSpec) -> Json | None:
+def _get(cluster: Cluster, namespace: str, name: str) -> Json | None:
     try:
-        return cluster.request("GET", pod_path(spec.namespace, spec.name))
+        return cluster.request("GET", pod_path(namespace, name))
     except ApiError as error:
         if error.status == _NOT_FOUND:
             return None
         raise
 
 
-def _is_over(cluster: Cluster, spec: HelperSpec, helper: _Helper, error: NsexecError) -> bool:
-    """Whether a session did not begin because the helper's time had run out."""
+def _is_over(cluster: Cluster, helper: Json, error: NsexecError) -> bool:
+    """Whether something failed in a helper because its time had run out."""
     if error.code == keeping.GONE:
         return True
-    pod = _get(cluster, spec)
-    if pod is None or pod["metadata"]["uid"] != helper.uid or is_over(pod):
+    namespace, name = helper["metadata"]["namespace"], helper["metadata"]["name"]
+    pod = _get(cluster, namespace, name)
+    if pod is None or pod["metadata"]["uid"] != helper["metadata"]["uid"] or is_over(pod):
         return True
     if error.code not in (ApiError.code, AgentError.code):
         return False
     # The runtime knows it first, and the API server a moment later.
-    path, query = pod_path(spec.namespace), [("fieldSelector", f"metadata.name={spec.name}")]
-    events = cluster.watch(path, query, timeout_seconds=_NEWS_SECONDS)
+    query = [("fieldSelector", f"metadata.name={name}")]
+    events = cluster.watch(pod_path(namespace), query, timeout_seconds=_NEWS_SECONDS)
     return any(event["type"] == "DELETED" or is_over(event["object"]) for event in events)
 
 
 def remove(cluster: Cluster, spec: HelperSpec) -> None:
     """Ends the helper, and its record with it, unless somebody is in it. Raises the NsexecError family."""
-    pod = _get(cluster, spec)
+    pod = _get(cluster, spec.namespace, spec.name)
     if pod is not None and end(cluster, pod):
         helper_pod.delete(cluster, spec.namespace, spec.name, pod["metadata"]["uid"])
 
 
 def end(cluster: Cluster, pod: Json) -> bool:
-    """Ends a helper that is kept; False where somebody is in it. Raises ApiError, HelperPodError."""
+    """Ends a helper that is kept, or has ended as we came; False where somebody is in it.
+
+    Raises ApiError, HelperPodError.
+    """
+    try:
+        return _ends(cluster, pod)
+    except NsexecError as error:
+        if not _is_over(cluster, pod, error):
+            raise
+        return True
+
+
+def _ends(cluster: Cluster, pod: Json) -> bool:
     deadline = Deadline.after(_END_SECONDS)
     stream = open_stream(cluster, pod, "exec", exec_query(pod, keeping.END), deadline)
     links = Links()

@@ -15,12 +15,13 @@ from kubectl_nsexec.helper_manifest import manifest
 from kubectl_nsexec.interrupts import Interrupts
 from kubectl_nsexec.request import Request
 from kubectl_nsexec.run import Run
-from tests.unit.fakes import Answer, FakeCluster, Json, not_found
+from tests.unit.fakes import Answer, FakeCluster, FakeConnection, Json, not_found
 from tests.unit.test_helper_pod import PROGRAM, RUNNING, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubectl_nsexec.cluster.api import Query
     from kubectl_nsexec.helper_manifest import HelperSpec
     from kubectl_nsexec.plan import Plan
 
@@ -38,9 +39,17 @@ def shown(uid: str = "u1", labels: Json | None = None, **status: Any) -> Json:  
     metadata = {"name": KEPT.name, "namespace": "nsexec", "uid": uid, "resourceVersion": "7"}
     return {
         "metadata": {**metadata, "labels": own if labels is None else labels},
-        "spec": {"nodeName": "n"},
+        "spec": {"nodeName": "n", "containers": manifest(KEPT)["spec"]["containers"]},
         "status": {"phase": "Running", **status},
     }
+
+
+class Refusing(FakeCluster):
+    """Its kubelet has no such container."""
+
+    def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> FakeConnection:
+        del path, query, timeout_seconds
+        raise ApiError("container not found", status=500)
 
 
 def find(
@@ -254,8 +263,7 @@ def test_keep_0_makes_none_only_to_end_it() -> None:
 )
 def test_only_a_helper_that_is_over_is_replaced(pod: Json | ApiError, error: AgentError, over: bool) -> None:  # noqa: FBT001
     """A session that was refused for another reason would be so again."""
-    helper = kept._Helper(shown(), new=False)
-    assert kept._is_over(FakeCluster({f"GET {POD}": pod}), KEPT, helper, error) is over
+    assert kept._is_over(FakeCluster({f"GET {POD}": pod}), shown(), error) is over
 
 
 def test_an_end_that_the_api_server_does_not_know_yet_is_waited_for() -> None:
@@ -263,7 +271,21 @@ def test_an_end_that_the_api_server_does_not_know_yet_is_waited_for() -> None:
     ended = {"type": "MODIFIED", "object": shown(phase="Succeeded")}
     fake = FakeCluster({f"GET {POD}": shown(**RUNNING)}, {PODS: [ended]})
     error = ApiError("container not found", status=500)
-    assert kept._is_over(fake, KEPT, kept._Helper(shown(**RUNNING), new=False), error)
+    assert kept._is_over(fake, shown(**RUNNING), error)
+
+
+@pytest.mark.parametrize("pod", [not_found("pod"), shown(phase="Succeeded"), shown("u2", **RUNNING)])
+def test_one_that_ends_while_it_is_asked_to_has_ended(pod: Json | ApiError) -> None:
+    """By ``--keep 0`` or ``--cleanup``; its record is deleted all the same."""
+    fake = Refusing({f"GET {POD}": pod})
+    assert kept.end(fake, shown(**RUNNING))
+
+
+def test_one_that_runs_and_cannot_be_asked_to_end_is_a_failure() -> None:
+    """What the API server said."""
+    fake = Refusing({f"GET {POD}": shown(**RUNNING)}, {PODS: [{"type": "MODIFIED", "object": shown(**RUNNING)}]})
+    with pytest.raises(ApiError, match="container not found"):
+        kept.end(fake, shown(**RUNNING))
 
 
 def test_the_first_session_of_a_new_helper_finds_it() -> None:
