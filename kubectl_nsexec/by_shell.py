@@ -15,7 +15,7 @@ from kubectl_nsexec.errors import NodeAccessError, NsexecError
 from kubectl_nsexec.helper_manifest import new_id
 from kubectl_nsexec.owners import ISOLATED
 from kubectl_nsexec.process_link import ProcessConnection
-from kubectl_nsexec.streams import Links, RemoteStream
+from kubectl_nsexec.streams import PING_SECONDS, Links, RemoteStream
 from kubectl_nsexec.via import SSH
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec "$@"; else exec sudo -n -- "$@"; fi
 """Whoever logs in; a sudo that wants a password says so instead of asking."""
 _SSH = ("-T", "-a", "-x", "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none")
 """What a host's entry in the user's configuration may set for their own shells, and would be in our way."""
+_ALIVE = ("-o", f"ServerAliveInterval={PING_SECONDS:.0f}")
+"""The guard's pings end with the command, whose output may wait for its reader longer than a firewall for traffic.
+
+Three without an answer (ServerAliveCountMax, ssh_config(5)), and the host is gone.
+"""
 _NO_PASSWORD = "sudo:"  # noqa: S105 - how sudo begins what it says
 
 
@@ -111,7 +116,7 @@ def ssh_command(via: Via, address: str, words: list[str]) -> list[str]:
     user = ["-l", via.ssh_user] if via.ssh_user else []
     # ssh joins its arguments and hands them to a shell over there: quote them for it.
     remote = shlex.join(["/bin/sh", "-c", _AS_ROOT, "nsexec", *words])
-    return ["ssh", *options, *_SSH, *user, "--", address, remote]
+    return ["ssh", *options, *_SSH, *_ALIVE, *user, "--", address, remote]
 
 
 def _leave_other_cpus(reserved: CpuSet) -> None:

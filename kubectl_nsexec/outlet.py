@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     Piece = tuple[Callable[[bytearray], None], bytearray]
 
 ROOM_BYTES = 1024 * 1024
-"""So much waits for the reader at the most, and what came with it; the rest waits where it is."""
+"""So much waits for the reader, and what came with it; the rest waits where it is."""
+MOST_BYTES = 64 * ROOM_BYTES
+"""Of a reader that pauses on, half an hour's pieces of half a mebibyte, one for each ping (``Links.step``)."""
 
 
 class Outlet:
@@ -45,8 +47,13 @@ class Outlet:
 
     @property
     def full(self) -> bool:
-        """Whether nothing more is to be put for now."""
+        """Whether nothing more is to be put for now, but for what keeps the stream alive."""
         return self._waiting_bytes >= ROOM_BYTES
+
+    @property
+    def overfull(self) -> bool:
+        """Whether there is no room for that either."""
+        return self._waiting_bytes >= MOST_BYTES
 
     def put_stdout(self, data: bytearray) -> None:
         """``data``, which is the outlet's from now on, to stdout."""

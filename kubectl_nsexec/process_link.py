@@ -41,6 +41,7 @@ class ProcessConnection:
     """
 
     protocol = V5_PROTOCOL
+    ends_by_reset = False
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """The loop that moves bytes between the command and the user, until the command has ended.
 
 One thread does everything: both links, the user's stdin and the keep-alive pings. Nothing here blocks: what the user is
-to read is written by another (``outlet``), and while too much waits there the command's stream is not read any further,
-which is how a slow reader slows the command down. The pings go on.
+to read is written by another (``outlet``), and while too much waits there the command's stream is hardly read any
+further, which is how a slow reader slows the command down. The links are kept alive.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def _until_its_end(
             )
         wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
         held = session if outlet.full else None
-        ready = links.step(PING_SECONDS, outlet.fileno(), *(source.fd for source in wanted), held=held)
+        waited_for = (outlet.fileno(), *(source.fd for source in wanted))
+        ready = links.step(PING_SECONDS, *waited_for, held=held, ping_held=outlet.overfull)
         if outlet.fileno() in ready:
             outlet.hear()
         if limit and held:  # the end may wait behind what nobody has read yet

@@ -97,6 +97,15 @@ class RemoteStream:
         return bytes(line)
 
 
+def _keep_alive(streams: list[RemoteStream], spared: RemoteStream | None) -> None:
+    """Pings each, but for ``spared``, of which a piece is read instead."""
+    for stream in streams:
+        if stream is spared:
+            stream.receive()
+        elif not stream.connection.closed:
+            stream.connection.ping()
+
+
 class Links:
     """Waits on several streams at once and keeps them alive."""
 
@@ -116,10 +125,13 @@ class Links:
         for stream in self._streams:
             stream.connection.close()
 
-    def step(self, timeout_seconds: float, *others: int, held: RemoteStream | None = None) -> set[int]:
+    def step(
+        self, timeout_seconds: float, *others: int, held: RemoteStream | None = None, ping_held: bool = False
+    ) -> set[int]:
         """Moves what can be moved, waiting for it at most ``timeout_seconds``; those of ``others`` that can be read.
 
-        ``held``: a stream that is not read now, but kept alive. Raises ConnectionLostError.
+        ``held``: a stream that is not read now, but kept alive: by a piece that is read all the same, where a ping
+        might come after its end and cost the rest of it, unless ``ping_held``. Raises ConnectionLostError.
         """
         open_streams = [s for s in self._streams if not s.connection.closed]
         read = [s for s in open_streams if s is not held]
@@ -139,9 +151,8 @@ class Links:
                 stream.receive()
         if self._clock() >= self._next_ping:
             self._next_ping = self._clock() + PING_SECONDS
-            for stream in open_streams:
-                if not stream.connection.closed:
-                    stream.connection.ping()
+            spared = held if held and held.connection.ends_by_reset and not ping_held else None
+            _keep_alive(open_streams, spared)
         if held:
             held.connection.unanswered_pings = 0  # nobody listens to it now
         return ready.keys() & set(others)

@@ -47,6 +47,9 @@ class Connection(Protocol):
     closed: bool
     unanswered_pings: int
     """Since anything was heard of the other side last; 0 where pings have no answer."""
+    ends_by_reset: bool
+    """Whether what arrives there after its end, as a ping may, costs us what it has still to send (tcp_close() of
+    Linux: unread data, or data for a socket that is closed, makes it a reset)."""
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
@@ -176,6 +179,8 @@ def masked_frame(payload: bytes, opcode: int) -> tuple[bytes, bytes]:
 
 class WebSocketConnection:
     """A Connection over a socket that is already upgraded."""
+
+    ends_by_reset = True
 
     def __init__(self, link: socket.socket | ssl.SSLSocket, protocol: str, received: bytes = b"") -> None:
         """``received``: what has been read from ``link`` already."""

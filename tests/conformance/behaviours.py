@@ -84,6 +84,8 @@ _LOST_WITH_THE_SERVER: Final = _LOST._replace(record=True)
 BINARY: Final = bytes(range(256)) * (MEGABYTE // 256)
 """Every byte there is, newlines, zeros and what is no UTF-8 among them."""
 _MUCH: Final = 100 * MEGABYTE
+_TAIL: Final = 3 * MEGABYTE
+"""More than the client takes at once, and less than what is between it and the command: that one has ended."""
 
 TABLE: Final = (
     *(
@@ -145,6 +147,13 @@ TABLE: Final = (
         everywhere(ended_with(5)),
         Stimulus.PAUSED_READER,
         stdout=bytes(_MUCH),
+    ),
+    Behaviour(
+        "paused at the end",
+        f"head -c {_TAIL} /dev/zero; exit 5",
+        everywhere(ended_with(5)),
+        Stimulus.PAUSED_READER,
+        stdout=bytes(_TAIL),
     ),
     Behaviour(
         "outputs apart",

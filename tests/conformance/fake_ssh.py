@@ -63,8 +63,6 @@ def _serve(listening: socket.socket, folder: Path) -> None:
 
 
 def _run(link: socket.socket, folder: Path) -> None:
-    # What is held back for the sake of fewer packets would be lost when it ends with something unread.
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with link, suppress(OSError):
         words = b""
         while not words.endswith(b"\n"):
@@ -72,6 +70,9 @@ def _run(link: socket.socket, folder: Path) -> None:
         if words.strip():
             fd = link.fileno()
             subprocess.run(json.loads(words), stdin=fd, stdout=fd, stderr=subprocess.DEVNULL, check=False, cwd=folder)
+            link.shutdown(socket.SHUT_WR)
+            while link.recv(_BUFFER_BYTES):  # closed with something unread, it would reset what is on its way
+                pass
 
 
 if __name__ == "__main__":

@@ -73,13 +73,9 @@ class FakeStand:
     def end_server(self) -> None:
         self._api.cut()
 
-    def outlives_a_proxy(self, idle_seconds: float, pings: int) -> bool:
-        if self.transport is Transport.LOCAL:
-            return True
-        proxy = self._ssh if self.transport is Transport.SSH else self._api
-        proxy.idle_seconds = idle_seconds
-        streams = 2 if self.transport is Transport.POD else 1
-        return proxy.heard_again(pings, of=streams, within_seconds=run.PATIENCE_SECONDS)
+    def cut_idle(self, after_seconds: float) -> None:
+        for proxy in (self._api, self._ssh):
+            proxy.idle_seconds = after_seconds
 
     def left(self, *, records: bool) -> list[str]:
         running = [str(command.pid) for command in self._cluster.commands if command.poll() is None]

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PATIENCE_SECONDS: Final = 60.0
-PING_SECONDS: Final = 1.0
-"""Not sooner: what is on its way to a server that closes makes it reset the connection, its last words with it."""
-IDLE_SECONDS: Final = 3.0
-"""A proxy's, in which it has to hear several pings."""
-PINGS: Final = 10
-"""More than three times as long as the proxy waits."""
+PING_SECONDS: Final = 0.1
+IDLE_SECONDS: Final = 2.5
+"""A proxy's, longer than ssh's shortest ServerAliveInterval; only in a pause, for what idles anyway may be cut."""
+PAUSE_SECONDS: Final = 2 * IDLE_SECONDS
 _PEAK_KIB: Final = 100 * 1024
 """Python and what it has imported are half of that; the output is more."""
 _READ_BYTES: Final = 1024 * 1024
@@ -54,8 +52,8 @@ class Stand(Protocol):
         """Ends the API server."""
         ...
 
-    def outlives_a_proxy(self, idle_seconds: float, pings: int) -> bool:
-        """Lets the proxy on the way, if there is one, cut what is idle for so long; whether it heard so many pings."""
+    def cut_idle(self, after_seconds: float) -> None:
+        """Lets the proxies on the way cut connections that are idle for so long."""
         ...
 
     def left(self, *, records: bool) -> list[str]:
@@ -135,7 +133,7 @@ class Cell:
         """Each time only when the pipe is full again, or the end near."""
         left, peak_kib, pieces = len(self.row.stdout), 0, []
         while left:
-            _wait_until_readable(self._stdout, min(_LAGGING_BYTES, left))
+            self._wait_until_readable(min(_LAGGING_BYTES, left))
             peak_kib = max(peak_kib, self._peak_kib())
             pieces.append(os.read(self._stdout.fileno(), _READ_BYTES))
             left -= len(pieces[-1])
@@ -144,9 +142,19 @@ class Cell:
 
     def pause(self) -> None:
         """And then read on."""
-        _wait_until_readable(self._stdout, _LAGGING_BYTES)
-        assert self._stand.outlives_a_proxy(IDLE_SECONDS, PINGS)
+        self._wait_until_readable(_LAGGING_BYTES)
+        self._stand.cut_idle(IDLE_SECONDS)
+        time.sleep(PAUSE_SECONDS)
         assert 0 < self._peak_kib() < _PEAK_KIB
+
+    def _wait_until_readable(self, wanted: int) -> None:
+        """Until so many bytes wait in the pipe; the client has not ended before."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (waiting := _waiting_bytes(self._stdout)) < wanted:
+            assert time.monotonic() < deadline, f"{waiting} bytes wait, not {wanted}"
+            if self.client.poll() is not None and _waiting_bytes(self._stdout) < wanted:
+                raise AssertionError((self.client.returncode, self.client.communicate()[1].decode()))
+            time.sleep(0.0005)
 
     def _peak_kib(self) -> int:
         """The most that the client has had in memory so far (VmHWM, proc(5)); 0 once it has ended."""
@@ -162,13 +170,11 @@ class Cell:
         self._stand.cut()
 
 
-def _wait_until_readable(pipe: IO[bytes], wanted: int) -> None:
-    """Until so many bytes wait in the pipe (FIONREAD, ioctl_tty(2))."""
+def _waiting_bytes(pipe: IO[bytes]) -> int:
+    """How many bytes wait in it (FIONREAD, ioctl_tty(2))."""
     waiting = array.array("i", [0])
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while fcntl.ioctl(pipe, termios.FIONREAD, waiting) or waiting[0] < wanted:
-        assert time.monotonic() < deadline, f"{waiting[0]} bytes wait, not {wanted}"
-        time.sleep(0.0005)
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 _ACTS: dict[Stimulus, Callable[[Cell], None]] = {

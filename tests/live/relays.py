@@ -80,7 +80,8 @@ def connect_proxy() -> Iterator[ConnectProxy]:
 class Line:
     """A port of the loopback device that leads to another, and can be cut.
 
-    ``idle_seconds``, once it is set: whoever connects and is silent for so long is cut off, as by a proxy.
+    ``idle_seconds``, once it is set: a connection on which nothing goes either way for so long is cut, as by a proxy
+    ("timeout tunnel" of HAProxy's configuration manual).
     """
 
     def __init__(self, to_port: int) -> None:
@@ -88,19 +89,10 @@ class Line:
         self._server = socket.create_server((_LOCAL, 0))
         self.port = int(self._server.getsockname()[1])
         self.idle_seconds: float | None = None
-        self._open: dict[socket.socket, int] = {}
-        """The clients' connections, and how often something came from each."""
+        self._open: dict[socket.socket, float] = {}
+        """The clients' connections, and when something went last on each."""
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-
-    def heard_again(self, times: int, *, of: int, within_seconds: float) -> bool:
-        """Whether something comes so many times more from each of so many connections, in that time."""
-        before, deadline = dict(self._open), time.monotonic() + within_seconds
-        while sum(count - before.get(client, 0) >= times for client, count in list(self._open.items())) < of:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_LOOK_SECONDS)
-        return True
 
     def cut(self) -> None:
         """Ends every connection, and takes no more."""
@@ -114,40 +106,40 @@ class Line:
         with self._server, suppress(OSError):
             while True:
                 client, _ = self._server.accept()
-                self._open[client] = 0
+                self._open[client] = time.monotonic()
                 threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def _pass_on(self, client: socket.socket) -> None:
         with suppress(OSError), client, socket.create_connection((_LOCAL, self._to_port)) as server:
-            for end in (client, server):  # what TCP holds back for the sake of fewer packets, a reset would drop
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            back = threading.Thread(target=_copy, args=(server, client, None), daemon=True)
+            back = threading.Thread(target=self._copy_back, args=(server, client), daemon=True)
             back.start()
-            if self._copy_while_heard(client, server):
-                _end(client)
-                _end(server)
-            back.join()  # what the server has still to say is passed on, though it may take no more
+            self._copy_until_idle(client, server)
+            _end(client)
+            _end(server)
+            back.join()
         del self._open[client]
 
-    def _copy_while_heard(self, client: socket.socket, server: socket.socket) -> bool:
-        """Until the client is gone or was silent for too long; False when it is the server that takes no more."""
-        since = time.monotonic()
-        while self.idle_seconds is None or time.monotonic() - since < self.idle_seconds:
-            if not select.select([client], [], [], _LOOK_SECONDS)[0]:
-                continue
-            try:
+    def _copy_back(self, server: socket.socket, client: socket.socket) -> None:
+        """Until the server has said all; only half is closed, for a reset would cost what is on its way."""
+        with suppress(OSError):
+            while data := server.recv(_BUFFER_BYTES):
+                client.sendall(data)
+                self._open[client] = time.monotonic()
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+
+    def _copy_until_idle(self, client: socket.socket, server: socket.socket) -> None:
+        """Until the client is gone or nothing went for too long; what a server that is gone does not take is lost."""
+        with suppress(OSError):  # a reset is an end, too
+            while self.idle_seconds is None or time.monotonic() - self._open[client] < self.idle_seconds:
+                if not select.select([client], [], [], _LOOK_SECONDS)[0]:
+                    continue
                 data = client.recv(_BUFFER_BYTES)
-            except OSError:  # a reset is an end, too: the server has to be told
-                break
-            if not data:
-                break
-            since = time.monotonic()
-            self._open[client] += 1
-            try:
-                server.sendall(data)
-            except OSError:
-                return False
-        return True
+                if not data:
+                    break
+                self._open[client] = time.monotonic()
+                with suppress(OSError):
+                    server.sendall(data)
 
 
 def _end(link: socket.socket) -> None:

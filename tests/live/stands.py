@@ -29,7 +29,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _FLAGS: Final = {
     Transport.POD: (),
     Transport.KEPT: ("--keep", "5m"),
-    Transport.SSH: ("--via", "ssh", "--ssh-user", "root"),
+    Transport.SSH: ("--via", "ssh", "--ssh-user", "root", "--ssh-option", "ServerAliveInterval=1"),
     Transport.LOCAL: ("--via", "local"),
 }
 _OF_A_KEPT_HELPER: Final = {"nsexec-keep"}
@@ -69,13 +69,9 @@ class LiveStand:
     def end_server(self) -> None:
         processes.stop(control_plane.API)
 
-    def outlives_a_proxy(self, idle_seconds: float, pings: int) -> bool:
-        if self.transport is Transport.LOCAL:
-            return True
-        proxy = self._ssh if self.transport is Transport.SSH else self._api
-        proxy.idle_seconds = idle_seconds
-        streams = 2 if self.transport is Transport.POD else 1
-        return proxy.heard_again(pings, of=streams, within_seconds=run.PATIENCE_SECONDS)
+    def cut_idle(self, after_seconds: float) -> None:
+        for proxy in (self._api, self._ssh):
+            proxy.idle_seconds = after_seconds
 
     def left(self, *, records: bool) -> list[str]:
         return sorted({*self._pods(records=records), *self._on_the_node()} - self._before)

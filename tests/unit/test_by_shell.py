@@ -93,7 +93,8 @@ def test_a_sudo_that_wants_a_password_is_told_from_an_ssh_that_fails() -> None:
     assert "NOPASSWD" in sudo.message
     assert "node worker-0: ssh ended with status 255 before the agent answered:\nHost key" in ssh.message
     assert ssh.message.endswith(
-        "try it by hand: ssh -T -a -x -o ClearAllForwardings=yes -o RemoteCommand=none -l core -- 10.0.0.5"
+        "try it by hand: ssh -T -a -x -o ClearAllForwardings=yes -o RemoteCommand=none "
+        "-o ServerAliveInterval=15 -l core -- 10.0.0.5"
     )
     assert "could not be run" in missing.message
 

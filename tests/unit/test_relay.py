@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 20.0
 OUTPUT_BYTES = 4 * outlet.ROOM_BYTES
+PIECE_BYTES = 32_000
 """More than the client and any pipe hold."""
 
 
@@ -187,7 +188,8 @@ class Paused:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, limit: Deadline | None = None, *, apart: bool) -> None:
         monkeypatch.setattr(streams, "PING_SECONDS", 0.001)
-        pieces = [b"\1" + os.urandom(32_000) for _ in range(OUTPUT_BYTES // 32_000)]
+        pieces = [b"\1" + os.urandom(PIECE_BYTES) for _ in range(OUTPUT_BYTES // PIECE_BYTES)]
+        self.pieces = len(pieces)
         self.expected = b"".join(piece[1:] for piece in pieces)
         self.connection, self.lease = FakeConnection(*pieces, exit_code(7)), FakeConnection()
         links, lease = linked(session := RemoteStream(self.connection), self.lease)
@@ -217,16 +219,32 @@ class Paused:
 
 @pytest.mark.parametrize("apart", [True, False], ids=["lease apart", "lease is session"])
 def test_a_reader_that_pauses_costs_neither_links_nor_memory(monkeypatch: pytest.MonkeyPatch, *, apart: bool) -> None:
-    """Every link is pinged on, more is not read than there is room for, and in the end every byte and the status come.
+    """A piece is read instead of each ping, until too much waits: then there are pings. Every byte and the status come.
 
-    No answer to a ping is heard meanwhile where nothing is read: that is not taken for silence.
+    No answer to a ping is heard where nothing is read: that is not taken for silence.
     """
+    monkeypatch.setattr(outlet, "MOST_BYTES", 2 * outlet.ROOM_BYTES)
     paused = Paused(monkeypatch, apart=apart)
-    paused.connection.unanswered_pings = paused.lease.unanswered_pings = 0
     assert paused.pinged(paused.connection, 20)
     assert paused.pinged(paused.lease, 20)
-    left = sum(map(len, paused.connection.messages))
-    assert left > len(paused.expected) - 2 * outlet.ROOM_BYTES
+    taken = len(paused.expected) - sum(map(len, paused.connection.messages))
+    assert 2 * outlet.ROOM_BYTES - PIECE_BYTES < taken < 2 * outlet.ROOM_BYTES + 3 * PIECE_BYTES
+    assert paused.read_all() == paused.expected
+    assert paused.ended.result(PATIENCE_SECONDS).exit_code == 7
+    paused.close()
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["lease apart", "lease is session"])
+def test_the_end_comes_while_the_reader_pauses(monkeypatch: pytest.MonkeyPatch, *, apart: bool) -> None:
+    """And no ping of the time when nothing is read, which the server would answer with a reset once it has ended."""
+    paused = Paused(monkeypatch, apart=apart)
+    deadline = Deadline.after(PATIENCE_SECONDS)
+    while len(paused.connection.messages) > paused.pieces - outlet.ROOM_BYTES // PIECE_BYTES - 2:
+        assert not deadline.expired()
+    before = paused.connection.sent.count(b"ping")
+    while paused.connection.messages:
+        assert not deadline.expired()
+    assert paused.connection.sent.count(b"ping") == before
     assert paused.read_all() == paused.expected
     assert paused.ended.result(PATIENCE_SECONDS).exit_code == 7
     paused.close()
