@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.profiles import CLAIMS_ANNOTATION
 from testbed import rt_config
 from tests.live import rt, rt_ways
 from tests.live.pods import guaranteed, pod
@@ -32,6 +33,23 @@ def policy_none(rt_node: str) -> Iterator[None]:
     assert rt_node
     with rt.cpu_manager(policy="none", reserved=""):
         yield
+
+
+@pytest.fixture(scope="class")
+def client(rt_node: str) -> Iterator[None]:
+    """The client itself on the node."""
+    assert rt_node
+    with rt_ways.install_client():
+        yield
+
+
+@pytest.fixture
+def profile_with_claims(kubectl: Program) -> Iterator[None]:
+    """The node's profile has a DRA driver give CPUs away, for the time of a test."""
+    annotate = ("annotate", "performanceprofile/performance-worker-rt")
+    kubectl.ok(*annotate, f"{CLAIMS_ANNOTATION}=true")
+    yield
+    kubectl.ok(*annotate, f"{CLAIMS_ANNOTATION}-")
 
 
 @pytest.fixture
@@ -92,11 +110,20 @@ class TestPolicyNone:
         assert "the kernel isolates CPUs" in refused.stderr
         assert f"asked for were the CPUs {cpus} (--cpus)" in refused.stderr
 
-    def test_by_ssh(self, nsexec: Program, free: Pod) -> None:
-        """Without a helper pod the same."""
-        by_ssh = rt_ways.by_ssh(nsexec)
-        assert mask(by_ssh(*rt.options(free), *KUBELET, "--", *rt.MASK)) == rt.RESERVED
-        assert by_ssh(*rt.options(free), "--cpus", "2", "--", "true").status == 125
+    @pytest.mark.parametrize("way", ["ssh", "local"])
+    def test_without_a_helper_pod_the_same(self, nsexec: Program, free: Pod, client: None, way: str) -> None:
+        """The agent looks with the same eyes."""
+        del client
+        run = rt_ways.by_ssh(nsexec) if way == "ssh" else rt_ways.by_local()
+        assert mask(run(*rt.options(free), *KUBELET, "--", *rt.MASK)) == rt.RESERVED
+        assert run(*rt.options(free), "--cpus", "2", "--", "true").status == 125
+
+    @pytest.mark.usefixtures("profile_with_claims")
+    def test_a_profile_with_claims_goes_with_it(self, nsexec: Program, pods: Pods, free: Pod, rt_node: str) -> None:
+        """The Node Tuning Operator writes the policy none for it: its reserved CPUs are taken, a claim is not."""
+        assert mask(nsexec(*rt.options(free), "--", *rt.MASK)) == rt.RESERVED
+        rt.allow(pods.start(pod("claim", node=rt_node)), "0")
+        assert mask(nsexec(*rt.options(free), "--", *rt.MASK)) == CpuSet.of(1)
 
     def test_a_profile_without_claims_is_another_matter(self, nsexec: Program, free: Pod) -> None:
         """It comes with the static policy: it is not what runs here."""
