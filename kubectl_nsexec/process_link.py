@@ -52,7 +52,7 @@ class ProcessConnection:
         *,
         own_session: bool = False,
     ) -> None:
-        self.closed = False
+        self.closed = self.active = False
         self.unanswered_pings = 0  # ssh itself sees to a silent host: ServerAliveInterval
         self._prefix = f"{nonce} ".encode()
         self._waiting: bytearray | None = bytearray()

@@ -98,12 +98,17 @@ class RemoteStream:
 
 
 def _keep_alive(streams: list[RemoteStream], spared: RemoteStream | None) -> None:
-    """Pings each, but for ``spared``, of which a piece is read instead."""
+    """Pings each that may idle, but for ``spared``, of which a piece is read instead.
+
+    Where something comes there is no need, and a ping that the server has not read at its end would be a reset.
+    """
     for stream in streams:
+        connection = stream.connection
         if stream is spared:
             stream.receive()
-        elif not stream.connection.closed:
-            stream.connection.ping()
+        elif not connection.closed and not (connection.active and connection.ends_by_reset):
+            connection.ping()
+        connection.active = False
 
 
 class Links:

@@ -47,9 +47,11 @@ class Connection(Protocol):
     closed: bool
     unanswered_pings: int
     """Since anything was heard of the other side last; 0 where pings have no answer."""
+    active: bool
+    """Whether anything was heard since somebody set this back."""
     ends_by_reset: bool
-    """Whether what arrives there after its end, as a ping may, costs us what it has still to send (tcp_close() of
-    Linux: unread data, or data for a socket that is closed, makes it a reset)."""
+    """Whether what has not been read there at its end, as a ping, costs us what it has still to send (tcp_close() of
+    Linux: that makes it a reset)."""
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
@@ -190,7 +192,7 @@ class WebSocketConnection:
         self._received = received
         self._out = Outbox(link)
         self.protocol = protocol
-        self.closed = False
+        self.closed = self.active = False
         self.unanswered_pings = 0
 
     def fileno(self) -> int:
@@ -211,7 +213,7 @@ class WebSocketConnection:
         """See Connection."""
         payloads = []
         for opcode, payload in self._reader.received(self._receive_into(self._reader.room())):
-            self.unanswered_pings = 0
+            self.unanswered_pings, self.active = 0, True
             if opcode == _BINARY:
                 payloads.append(payload)
             elif opcode == _PING:

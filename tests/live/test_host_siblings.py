@@ -1,6 +1,6 @@
 """On the host node: an SMT sibling that shares its core with an exclusive CPU is named.
 
-The threads are told by a file that is mounted over sysfs, for this machine may have none; everything else is real.
+The threads are told by files that are mounted over sysfs, for this machine may have none; everything else is real.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
 
-_THREADS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+_SYSFS = "/sys/devices/system/cpu"
+_FILES = {
+    f"{_SYSFS}/smt/active": "1",
+    f"{_SYSFS}/cpu0/topology/thread_siblings_list": "0-1",
+    f"{_SYSFS}/cpu1/topology/thread_siblings_list": "0-1",
+}
 
 
 @pytest.fixture
 def one_core(tmp_path: Path) -> Iterator[None]:
     """CPUs 0 and 1 are threads of one core, as a node's root shows it."""
-    (tmp_path / "threads").write_text("0-1\n")
     with ExitStack() as stack:
-        for cpu in (0, 1):
-            path = _THREADS.format(cpu)
-            subprocess.run(["mount", "--bind", tmp_path / "threads", path], check=True)
+        for number, (path, content) in enumerate(_FILES.items()):
+            file = tmp_path / str(number)
+            file.write_text(f"{content}\n")
+            subprocess.run(["mount", "--bind", file, path], check=True)
             stack.callback(subprocess.run, ["umount", path], check=True)
         yield
 

@@ -45,6 +45,7 @@ class FakeConnection:
     protocol = "v5.channel.k8s.io"
     unanswered_pings = 0
     ends_by_reset = True
+    active = False
 
     def __init__(self, *messages: bytes, then_closed: bool = False) -> None:
         self.messages = deque(messages)

@@ -8,6 +8,7 @@ import socket
 import pytest
 from websocket import ABNF
 
+from kubectl_nsexec import streams
 from kubectl_nsexec.cluster.connection import FrameReader, WebSocketConnection
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError
@@ -100,6 +101,20 @@ def test_whatever_arrives_answers_the_pings() -> None:
         assert connection.receive() == []
         assert connection.unanswered_pings == 0
         connection.close()
+
+
+def test_only_what_may_idle_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ping that a server has not read when the command ends would make it reset what is still on its way."""
+    monkeypatch.setattr(streams, "PING_SECONDS", 1.0)
+    now = [0.0]
+    links = Links(lambda: now[0])
+    talking, silent = FakeConnection(), FakeConnection()
+    for connection in (talking, silent):
+        links.add(RemoteStream(connection))
+    for step in range(1, 4):
+        now[0], talking.active = float(step), step < 3
+        links.step(0)
+    assert (talking.sent, silent.sent) == ([b"ping"], [b"ping"] * 3)
 
 
 def test_the_agents_lines_are_cut_out_and_the_rest_is_left() -> None:
