@@ -61,16 +61,30 @@ def _connect(settings: Settings, chosen: Chosen) -> None:
     authority = _material(cluster, "certificate-authority")
     certificate, key = _material(user, "client-certificate"), _material(user, "client-key")
     insecure = bool(cluster.get("insecure-skip-tls-verify"))
-    server = str(cluster["server"]).rstrip("/")
+    server = str(cluster["server"])
     if "://" not in server:
         server = f"{'https' if authority or certificate or insecure else 'http'}://{server}"
-    settings.host = server
+    settings.host, login = _without_login(server)
     settings.ssl_ca_cert = authority
     settings.cert_file, settings.key_file = certificate, key or certificate
     settings.verify_ssl = not insecure
     settings.tls_server_name = cluster.get("tls-server-name")
     _set_proxy(settings, cluster.get("proxy-url"))
-    _authenticate(settings, chosen)
+    if login:
+        settings.username, settings.password = login
+    elif settings.address().scheme == "https":  # else anybody on the way could read them
+        _authenticate(settings, chosen)
+
+
+def _without_login(server: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without a login, a query and a slash at its end; and the login, as Go takes it."""
+    try:
+        parts = urlsplit(server)
+    except ValueError:
+        return server, None  # Settings.address says what is wrong with it
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"), query="", fragment="")
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return bare.geturl(), (name, password) if parts.username is not None else None
 
 
 def _material(section: Section, name: str) -> str | None:
@@ -95,21 +109,33 @@ def _content(name: str, path: str) -> bytes:
 
 
 def _authenticate(settings: Settings, chosen: Chosen) -> None:
-    """In client-go's order: a token, its file or a provider; else an exec plugin; else a name and password."""
+    """In client-go's order; a plugin is not asked where there is something else, a certificate for one."""
     user = chosen.user
     if user.get("tokenFile"):
-        path = str(user["tokenFile"])
-        _set_token(settings, _content("tokenFile", path).decode(errors="replace"))
-        settings.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
+        _set_token_of_file(settings, str(user["tokenFile"]), str(user.get("token") or ""))
     elif user.get("token"):
         settings.refresh_api_key_hook = None
         _set_token(settings, str(user["token"]))
     elif user.get("auth-provider"):
         _ask_provider(settings, user)
-    elif user.get("exec"):
-        _ask_plugin(settings, user["exec"], chosen.cluster)
     elif user.get("username"):
         settings.username, settings.password = str(user["username"]), str(user.get("password") or "")
+    elif user.get("exec") and not settings.cert_file:
+        _ask_plugin(settings, user["exec"], chosen.cluster)
+
+
+def _set_token_of_file(settings: Settings, path: str, otherwise: str) -> None:
+    """``otherwise``: a token that serves as long as the file cannot be read. Raises UsageError where there is none."""
+    try:
+        token = _content("tokenFile", path).decode(errors="replace")
+    except UsageError:
+        if not otherwise:
+            raise
+        token = otherwise
+    if not token.strip():
+        raise UsageError(f"the tokenFile {path} of the kubeconfig is empty")
+    _set_token(settings, token)
+    settings.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
 
 
 def _set_token(settings: Settings, token: str) -> None:
@@ -164,31 +190,18 @@ def _ask_provider(settings: Settings, user: Section) -> None:
 
 
 def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
-    """As Go's net/http: ``proxy-url`` is not asked of NO_PROXY, and the environment's proxy not used for loopback."""
-    host = settings.address()
-    if proxy_url:
-        settings.proxy = str(proxy_url)
-    elif not _is_loopback(host.hostname or ""):
-        from urllib.request import getproxies  # noqa: PLC0415 - see load
+    """The proxy; a login of one of HTTP goes into a header, that of a SOCKS proxy is the library's matter."""
+    from kubectl_nsexec.cluster import proxies  # noqa: PLC0415 - see load
 
-        proxies = getproxies()
-        settings.proxy, settings.no_proxy = proxies.get(host.scheme) or proxies.get("all"), proxies.get("no")
-    if not settings.proxy:
-        return
-    parts = urlsplit(settings.proxy)
-    if parts.username:
+    proxy = (
+        proxies.of_kubeconfig(str(proxy_url)) if proxy_url else proxies.of_environment(settings.address(), os.environ)
+    )
+    settings.proxy = proxy
+    parts = urlsplit(proxy or "")
+    if parts.username and not parts.scheme.startswith("socks"):
         login = basic(unquote(parts.username), unquote(parts.password or ""))
         settings.proxy_headers = {"proxy-authorization": login}
         settings.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress  # noqa: PLC0415 - see load
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _in_cluster(settings: Settings) -> bool:

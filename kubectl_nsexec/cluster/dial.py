@@ -45,7 +45,7 @@ def dialler(settings: Settings) -> Dial:
     PySocks.
     """
     server = settings.address()
-    if settings.proxy and not _bypasses(settings):
+    if settings.proxy:
         return _ThroughProxy(settings, server)
     return _Straight(settings, server)
 
@@ -54,7 +54,7 @@ class _Straight:
     """See Dial."""
 
     def __init__(self, settings: Settings, server: SplitResult) -> None:
-        self._host, self._port = str(server.hostname), server.port
+        self._host, self._port = str(server.hostname), _port(server)
         self._tls = _tls(settings) if server.scheme == "https" else None
         self._name = _plain(settings.tls_server_name or self._host)
         self._session: ssl.SSLSession | None = None
@@ -65,7 +65,7 @@ class _Straight:
         connection = (
             HTTPSConnection(self._host, self._port, context=tls) if tls else HTTPConnection(self._host, self._port)
         )
-        address: Any = (_plain(self._host), connection.port)
+        address: Any = (_plain(self._host), self._port)
         connection.sock = socket.create_connection(address, seconds)
         try:
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,6 +82,11 @@ class _Straight:
             self._session = connection.sock.session
 
 
+def _port(server: SplitResult) -> int:
+    """Python's HTTP client would take the end of an IPv6 address for it."""
+    return server.port or (443 if server.scheme == "https" else 80)
+
+
 def _plain(name: str) -> str | bytes:
     """A name of a host. Python has names in other scripts encoded, and would import that for plain ones as well."""
     return name.encode() if name.isascii() else name
@@ -90,11 +95,13 @@ def _plain(name: str) -> str | bytes:
 def _tls(settings: Settings) -> ssl.SSLContext:
     """One for all connections: certificates are read once, which for a system's own takes longer than a connection.
 
-    As Go has it: TLS 1.2 at the least, and a certificate's common name is no name of the server.
+    As Go has it: TLS 1.2 at the least, a certificate's common name is no name of the server, whatever is among the
+    authorities is trusted (an intermediate, the server's own), and an authority need not say what its key is for.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(["http/1.1"])
     if not settings.verify_ssl:
         context.check_hostname = False
@@ -118,20 +125,12 @@ def _no_password() -> str:
     raise UsageError("the client-key of the kubeconfig is encrypted, and its password is asked of nobody; decrypt it")
 
 
-def _bypasses(settings: Settings) -> bool:
-    if not settings.no_proxy:
-        return False
-    from kubernetes.client.rest import should_bypass_proxies  # noqa: PLC0415 - see the top, for the client as well
-
-    return bool(should_bypass_proxies(settings.host, settings.no_proxy))
-
-
 class _ThroughProxy:
     """See Dial."""
 
     def __init__(self, settings: Settings, server: SplitResult) -> None:
         self._pools, self._url = _pools(settings), settings.host
-        self._host, self._port = server.hostname, server.port or (443 if server.scheme == "https" else 80)
+        self._host, self._port = server.hostname, _port(server)
 
     def __call__(self, seconds: float | None) -> HTTPConnection:
         """See Dial."""
@@ -159,13 +158,9 @@ class _ThroughProxy:
 def _pools(settings: Settings) -> PoolManager:
     import urllib3  # noqa: PLC0415 - see the top
 
-    # These are read anew for each connection: an https proxy is checked by the same authority.
-    more: dict[str, Any] = {
-        "cert_reqs": "CERT_REQUIRED" if settings.verify_ssl else "CERT_NONE",
-        "ca_certs": settings.ssl_ca_cert,
-        "cert_file": settings.cert_file,
-        "key_file": settings.key_file,
-    }
+    # An https proxy is checked by the same authority.
+    tls = _tls(settings)
+    more: dict[str, Any] = {"ssl_context": tls}
     if settings.tls_server_name:
         more["server_hostname"] = settings.tls_server_name
     proxy = str(settings.proxy)
@@ -174,5 +169,6 @@ def _pools(settings: Settings) -> PoolManager:
             from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - it needs PySocks
         except ImportError as error:
             raise UsageError("a SOCKS proxy needs PySocks: pip install PySocks") from error
-        return SOCKSProxyManager(proxy, headers=settings.proxy_headers, **more)
-    return urllib3.ProxyManager(proxy, proxy_headers=settings.proxy_headers, **more)
+        # socks5h: the proxy looks names up, as Go has it.
+        return SOCKSProxyManager(proxy.replace("socks5:", "socks5h:", 1), **more)
+    return urllib3.ProxyManager(proxy, proxy_headers=settings.proxy_headers, proxy_ssl_context=tls, **more)

@@ -47,7 +47,9 @@ def run(plugin: Section, cluster: Section) -> Credentials:
         raise UsageError("getting credentials: the exec plugin of the kubeconfig has no command")
     if version not in _VERSIONS:
         raise UsageError(f'getting credentials: exec plugin: unknown apiVersion "{version}"; known: {_VERSIONS[0]}')
-    mode = str(plugin.get("interactiveMode") or "IfAvailable")
+    mode = str(plugin.get("interactiveMode") or "")
+    if not mode and version == _VERSIONS[0]:
+        raise UsageError("getting credentials: interactiveMode must be specified to use an exec plugin of v1")
     interactive = mode != "Never" and os.isatty(0)
     if mode == "Always" and not interactive:
         raise UsageError(
@@ -57,7 +59,7 @@ def run(plugin: Section, cluster: Section) -> Credentials:
     if plugin.get("provideClusterInfo"):
         spec["cluster"] = _cluster_info(cluster)
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
-    more = {str(entry["name"]): str(entry["value"]) for entry in plugin.get("env") or []}
+    more = {str(entry["name"]): str(entry.get("value") or "") for entry in plugin.get("env") or []}
     environment = {**os.environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(info)}
     argv = [command, *map(str, plugin.get("args") or [])]
     try:
@@ -114,7 +116,7 @@ def _seconds(timestamp: object) -> float | None:
 
 
 def _cluster_info(cluster: Section) -> Section:
-    info = {key: cluster[key] for key in _CLUSTER_KEYS if key in cluster}
+    info = {"config": None, **{key: cluster[key] for key in _CLUSTER_KEYS if key in cluster}}
     if cluster.get("certificate-authority-data"):
         info["certificate-authority-data"] = cluster["certificate-authority-data"]
     elif cluster.get("certificate-authority"):

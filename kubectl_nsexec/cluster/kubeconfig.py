@@ -21,6 +21,14 @@ Section = dict[str, Any]
 
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _SECTIONS = {"clusters": "cluster", "users": "user", "contexts": "context"}
+_TRUTHS = ("insecure-skip-tls-verify", "disable-compression")
+_TEXTS = (
+    *("server", "tls-server-name", "certificate-authority", "certificate-authority-data", "proxy-url"),
+    *("client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile"),
+    *("username", "password", "as", "as-uid", "cluster", "user", "namespace"),
+)
+_INLINE = ("certificate-authority", "client-certificate", "client-key")
+"""What may be given as a file or, as NAME-data, inside the kubeconfig."""
 
 
 class Kubeconfig(NamedTuple):
@@ -46,7 +54,7 @@ def paths(given: str | None, environment: Mapping[str, str], home: Path) -> list
 
     Raises UsageError when the file of the flag does not exist.
     """
-    if given is not None:
+    if given:
         path = Path(given).expanduser()
         if not path.exists():
             raise UsageError(f"the kubeconfig {given} does not exist")
@@ -63,12 +71,31 @@ def read(files: list[Path]) -> Kubeconfig:
         document = _document(path)
         current = current or str(document.get("current-context") or "")
         for section, key in _SECTIONS.items():
-            for entry in document.get(section) or []:
-                if not isinstance(entry, dict) or not entry.get("name"):
-                    raise UsageError(f"the kubeconfig {path} cannot be used: an entry of {section} has no name")
-                content = entry.get(key) or {}
-                merged[section].setdefault(str(entry["name"]), _with_absolute_paths(content, path.absolute().parent))
+            for name, content in _entries(path, section, key, document.get(section)).items():
+                merged[section].setdefault(name, _with_absolute_paths(content, path.absolute().parent))
     return Kubeconfig(merged["clusters"], merged["users"], merged["contexts"], current)
+
+
+def _entries(path: Path, section: str, key: str, listed: object) -> dict[str, Section]:
+    """Name → content of ``[{name: NAME, KEY: CONTENT}]``. Raises UsageError where kubectl fails, too."""
+    found: dict[str, Section] = {}
+    for entry in listed if isinstance(listed, list) else [listed] if listed else []:
+        name, content = (entry.get("name"), entry.get(key) or {}) if isinstance(entry, dict) else (None, {})
+        why = ""
+        if not isinstance(name, str) or not name or not isinstance(content, dict):
+            why = f"an entry of {section} has no name, or no {key} with fields"
+        elif name in found:
+            why = f'the name "{name}" stands twice in {section}'
+        elif wrong := [field for field in content if not isinstance(content[field], _kind(field) | None)]:
+            why = f'{wrong[0]} of "{name}" in {section} is no {"text (quote it)" if wrong[0] in _TEXTS else "truth"}'
+        if why:
+            raise UsageError(f"the kubeconfig {path} cannot be used: {why}")
+        found[str(name)] = content
+    return found
+
+
+def _kind(field: str) -> type:
+    return str if field in _TEXTS else bool if field in _TRUTHS else object
 
 
 def _document(path: Path) -> Section:
@@ -76,7 +103,8 @@ def _document(path: Path) -> Section:
 
     try:
         # libyaml's, where there is one, takes a tenth of the time
-        document = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        documents = yaml.load_all(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = next(documents, None)  # kubectl reads no further either
     except OSError as error:
         why = "permission denied" if isinstance(error, PermissionError) else error.strerror
         raise UsageError(f"the kubeconfig {path} cannot be read: {why}") from error
@@ -87,6 +115,11 @@ def _document(path: Path) -> Section:
         return {}
     if not isinstance(document, dict):
         raise UsageError(f"the kubeconfig {path} cannot be used: it is no mapping; see KUBECONFIG and --kubeconfig")
+    kind, version = document.get("kind") or "Config", document.get("apiVersion") or "v1"
+    if (kind, version) != ("Config", "v1"):
+        raise UsageError(
+            f"the kubeconfig {path} cannot be used: it is a {kind} of version {version}, not a Config of v1"
+        )
     return document
 
 
@@ -123,7 +156,24 @@ def choose(config: Kubeconfig, options: ClusterOptions) -> Chosen:
     if not cluster.get("server"):
         raise UsageError("no API server is known: the kubeconfig has no current context; see --context and --server")
     user = with_flags(config.users.get(user_name, {}), options)
+    _refuse_contradictions({**cluster, **user}, cluster_name, user_name)
     return Chosen(cluster, user, str(context.get("namespace") or "default"), user_name)
+
+
+def _refuse_contradictions(given: Section, cluster_name: str, user_name: str) -> None:
+    """What kubectl refuses (client-go, tools/clientcmd/validation.go). Raises UsageError in its words."""
+    for name in _INLINE:
+        if given.get(name) and given.get(f"{name}-data"):
+            whose = cluster_name if name.startswith("certificate") else user_name
+            raise UsageError(f"{name}-data and {name} are both specified for {whose}; leave out one")
+    if given.get("insecure-skip-tls-verify") and (
+        given.get("certificate-authority") or given.get("certificate-authority-data")
+    ):
+        raise UsageError("specifying a root certificates file with the insecure flag is not allowed")
+    if given.get("token") and (given.get("username") or given.get("password")):
+        raise UsageError(
+            f"more than one authentication method found for {user_name}; found [token basicAuth], only one is allowed"
+        )
 
 
 def _names(section: Mapping[str, Section]) -> str:
@@ -148,13 +198,13 @@ def _cluster(cluster: Section, options: ClusterOptions) -> Section:
         "certificate-authority": options.certificate_authority,
         "insecure-skip-tls-verify": options.insecure_skip_tls_verify or None,
     }
-    return {**cluster, **{key: value for key, value in given.items() if value is not None}}
+    return {**cluster, **{key: value for key, value in given.items() if value}}
 
 
 def with_flags(user: Section, options: ClusterOptions) -> Section:
     """As DirectClientConfig.getAuthInfo; a token of the flag also silences tokenFile, provider and plugin."""
     if options.token:
-        user = _without(user, "tokenFile", "exec", "auth-provider", "username", "password")
+        user = _without(user, "tokenFile", "exec", "auth-provider")
     if options.client_certificate:
         user = _without(user, "client-certificate-data")
     if options.client_key:
@@ -167,7 +217,7 @@ def with_flags(user: Section, options: ClusterOptions) -> Section:
         "as-groups": list(options.as_groups) or None,
         "as-uid": options.as_uid,
     }
-    return {**user, **{key: value for key, value in given.items() if value is not None}}
+    return {**user, **{key: value for key, value in given.items() if value}}
 
 
 def impersonation(chosen: Chosen) -> list[tuple[str, str]]:

@@ -37,8 +37,6 @@ class Settings:
         self.username: str | None = None
         self.password: str | None = None
         self.proxy: str | None = None
-        self.no_proxy: str | None = None
-        """Hosts and networks that are reached without ``proxy``, with commas between them."""
         self.proxy_headers: Mapping[str, str] | None = None
 
     def address(self) -> SplitResult:

@@ -92,7 +92,7 @@ def test_an_expired_token_of_a_plugin_is_asked_for_again(tmp_path: Path) -> None
         f"""echo '{{"apiVersion": "{version}", "kind": "ExecCredential", "status": {status}}}'\n"""
     )
     plugin.chmod(0o700)
-    cluster = loaded(tmp_path, {"exec": {"apiVersion": version, "command": "./plugin"}})
+    cluster = loaded(tmp_path, {"exec": {"apiVersion": version, "command": "./plugin", "interactiveMode": "Never"}})
     assert [authorization(cluster), authorization(cluster)] == ["Bearer t2", "Bearer t3"]
 
 

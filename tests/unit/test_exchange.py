@@ -105,6 +105,29 @@ def test_a_path_before_the_apis_is_part_of_every_address() -> None:
     assert server.asked[0].startswith(b"GET /k8s/clusters/c/api?limit=1 HTTP/1.1")
 
 
+@pytest.mark.parametrize(
+    ("address", "connected"),
+    [
+        ("https://[fd00::1]", ("fd00::1", 443)),
+        ("http://[fd00::1]", ("fd00::1", 80)),
+        ("https://[fd00::1]:6443", ("fd00::1", 6443)),
+        ("https://api.example", ("api.example", 443)),
+    ],
+)
+def test_what_is_connected_to(monkeypatch: pytest.MonkeyPatch, address: str, connected: tuple[str, int]) -> None:
+    """An address of IPv6 is not cut at its last colon."""
+    called: list[tuple[bytes, int]] = []
+
+    def refused(to: tuple[bytes, int], _seconds: float) -> None:
+        called.append(to)
+        raise OSError
+
+    monkeypatch.setattr("socket.create_connection", refused)
+    with pytest.raises(OSError):  # noqa: PT011 - ours
+        dialler(Settings(address))(1)
+    assert [(host.decode(), port) for host, port in called] == [connected]
+
+
 def test_a_redirection_is_no_answer() -> None:
     """It leads to no Kubernetes API: the login page of a proxy, as a rule."""
     found = b"HTTP/1.1 302 Found\r\nLocation: /login\r\nConnection: close\r\n\r\n"
