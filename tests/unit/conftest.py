@@ -43,7 +43,7 @@ def kubeconfig(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             {
                 "current-context": "first",
                 "clusters": [{"name": "k", "cluster": {"server": api.url}}],
-                "users": [{"name": "u", "user": {"token": "of-u"}}, {"name": "v", "user": {"token": "of-v"}}],
+                "users": [{"name": "u", "user": {"as": "of-u"}}, {"name": "v", "user": {"as": "of-v"}}],
                 "contexts": [
                     {"name": "first", "context": context},
                     {"name": "second/api:6443", "context": {**context, "namespace": "other"}},
