@@ -120,10 +120,12 @@ class TestPolicyNone:
 
     @pytest.mark.usefixtures("profile_with_claims")
     def test_a_profile_with_claims_goes_with_it(self, nsexec: Program, pods: Pods, free: Pod, rt_node: str) -> None:
-        """The Node Tuning Operator writes the policy none for it: its reserved CPUs are taken, a claim is not."""
+        """The Node Tuning Operator writes the policy none for it; a claim of its reserved CPUs is a contradiction."""
         assert mask(nsexec(*rt.options(free), "--", *rt.MASK)) == rt.RESERVED
         rt.allow(pods.start(pod("claim", node=rt_node)), "0")
-        assert mask(nsexec(*rt.options(free), "--", *rt.MASK)) == CpuSet.of(1)
+        refused = nsexec(*rt.options(free), "--", "echo", "started")
+        assert (refused.status, refused.stdout) == (125, b"")
+        assert "both claim 0; nothing was started" in refused.stderr
 
     def test_a_profile_without_claims_is_another_matter(self, nsexec: Program, free: Pod) -> None:
         """It comes with the static policy: it is not what runs here."""
