@@ -29,12 +29,17 @@ def of_environment(server: SplitResult, environment: Mapping[str, str]) -> str |
     proxy = _first(environment, name)
     if not proxy or is_exempt(server, _first(environment, "no_proxy")):
         return None
-    return checked(proxy if "://" in proxy else f"http://{proxy}", f"{name.upper()}={proxy}")
+    return checked(proxy if "://" in proxy else f"http://{proxy}", f"{name.upper()}={_without_login(proxy)}")
 
 
 def of_kubeconfig(proxy_url: str) -> str:
     """``proxy-url`` of a cluster, which NO_PROXY is not asked about. Raises UsageError for one that is no address."""
-    return checked(proxy_url, f"proxy-url {proxy_url} of the kubeconfig")
+    return checked(proxy_url, f"proxy-url {_without_login(proxy_url)} of the kubeconfig")
+
+
+def _without_login(url: str) -> str:
+    """To be shown: a password is not."""
+    return url.rpartition("@")[2]
 
 
 def checked(url: str, what: str) -> str:

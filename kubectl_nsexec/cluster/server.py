@@ -55,7 +55,7 @@ class KubernetesCluster:
     ) -> None:
         """``hurried``: whether the user wants to go, although no exception says so yet."""
         self._settings = settings
-        self._base = settings.address().path.rstrip("/")
+        self._base = settings.address().path
         self._exchange = Exchange(dialler(settings))
         self.namespace = namespace
         self._impersonation = impersonation

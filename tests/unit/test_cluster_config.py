@@ -144,6 +144,17 @@ def test_no_proxy_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
     assert proxied == []
 
 
+def test_a_proxy_that_is_none_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it stands."""
+    with pytest.raises(UsageError, match="proxy-url p:x of the kubeconfig cannot be used") as error:
+        loaded(tmp_path, {}, {"proxy-url": "http://me:secret@p:x"})
+    assert "secret" not in error.value.message
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@p:x")
+    with pytest.raises(UsageError, match="the proxy HTTPS_PROXY=p:x cannot be used") as error:
+        loaded(tmp_path, {})
+    assert "secret" not in error.value.message
+
+
 def test_a_proxys_login_is_a_header_for_the_proxy(tmp_path: Path) -> None:
     """It is part of no address that could be shown."""
     settings = loaded(tmp_path, {}, {"proxy-url": "http://me:p%40ss@p:1"})._settings

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_SECONDS = 20.0
-OUTPUT_BYTES = 4 * outlet.ROOM_BYTES
 PIECE_BYTES = 32_000
+OUTPUT_BYTES = 4 * outlet.ROOM_BYTES
 """More than the client and any pipe hold."""
 
 
