@@ -1,7 +1,7 @@
 """Compiles the last link (kubectl_nsexec/node/*.c) into the package, by hatchling's hook or by hand.
 
 The hook makes the man pages as well (tools/man_page.py). The numbers of the system calls
-(kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
+(kubectl_nsexec/identity/seccomp/syscalls.json) come from the kernel's headers that the compiler brings.
 
 ``python hatch_build.py [ARCHITECTURE…]`` builds it in place, for work on a checkout. Where NSEXEC_BUILD_CACHE names a
 folder, what was compiled once from the same inputs is taken from there.
@@ -34,7 +34,7 @@ TARGETS = {
     "s390x": "s390x-linux-musl",
 }
 """The node's architecture, in Kubernetes' word, → zig's target."""
-SYSCALLS = Path("kubectl_nsexec/syscalls.json")
+SYSCALLS = Path("kubectl_nsexec/identity/seccomp/syscalls.json")
 NOTICES = Path("kubectl_nsexec/node/NOTICES")
 LINKED = {"musl, the C library": "lib/libc/musl/COPYRIGHT", "Zig's compiler-rt": "LICENSE"}
 """What is linked into the last link → its licence, which wants to be handed on, among ziglang's files."""

@@ -13,7 +13,7 @@ from bench.quiet_cpu import quiet
 from bench.record import Record
 from bench.results import Result
 from bench.verdicts import IDLE, KUBECTL, NSEXEC, TIDY_SECONDS, Phase, can_tell, phase_table, results
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import host_kubelet, processes
 from testbed.paths import RT_NODE
 from testbed.progress import say

@@ -13,7 +13,7 @@ from typing import Any, Final
 from bench.commands import BESIDE, NAMESPACE, POD, kubectl, kubectl_exec, run
 from bench.errors import BenchError
 from bench.record import Record
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import host_kubelet, images
 from testbed.paths import HOST_NODE, STATE
 from testbed.progress import say

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 
 _COMMAND_LINE: Final = b"/bench/gaps\0/bench/record\0"
 _FOLDERS: Final = [

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.errors import BenchError
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 
 _UNBOUND_WORK: Final = Path("/sys/devices/virtual/workqueue/cpumask")
 """Where the kernel's unbound workers may run, as a bitmap (kernel: Documentation/core-api/workqueue.rst)."""

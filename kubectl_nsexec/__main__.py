@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # typing takes longer to import than all that a plain lin
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from kubectl_nsexec.console import Console
+    from kubectl_nsexec.ui.console import Console
 
 _GARBAGE_OBJECTS = 100_000
 """So many new objects and no fewer make Python look for cycles: nearly all that a start makes stays, and looking for
@@ -21,17 +21,17 @@ def main() -> "NoReturn":
     """Runs the process's own command line and exits with its status."""
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no word of Python's while the next line is imported
-    from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
+    from kubectl_nsexec.ui import early_signals  # noqa: PLC0415 - see above
 
     early_signals.end_the_process()
     _open_standard_streams()
     gc.set_threshold(_GARBAGE_OBJECTS, *gc.get_threshold()[1:])
-    from kubectl_nsexec import cli  # noqa: PLC0415 - see above
-    from kubectl_nsexec.console import Console  # noqa: PLC0415 - as above
-    from kubectl_nsexec.quick_exit import quick_exit  # noqa: PLC0415 - as above
+    from kubectl_nsexec.cli import app  # noqa: PLC0415 - see above
+    from kubectl_nsexec.ui.console import Console  # noqa: PLC0415 - as above
+    from kubectl_nsexec.ui.quick_exit import quick_exit  # noqa: PLC0415 - as above
 
     try:
-        status = cli.main(sys.argv)
+        status = app.main(sys.argv)
     except Exception as error:  # noqa: BLE001 - the outermost place
         status = _defect(error, Console())
     quick_exit(status)

@@ -50,7 +50,7 @@ def trust(environment: "MutableMapping[str, str]") -> None:
 
 def main() -> None:
     """Runs what the process was called as."""
-    from kubectl_nsexec import early_signals  # noqa: PLC0415 - see above
+    from kubectl_nsexec.ui import early_signals  # noqa: PLC0415 - see above
 
     early_signals.end_the_process()
     from pathlib import Path  # noqa: PLC0415 - as above
@@ -59,7 +59,7 @@ def main() -> None:
     if sys.platform != "win32":  # Windows has a store of its own, which Python reads
         trust(os.environ)
     if Path(sys.argv[0]).name.removesuffix(".exe") in _COMPLETION:
-        from kubectl_nsexec.complete import main as run  # noqa: PLC0415 - one of the two is enough
+        from kubectl_nsexec.cli.completion.main import main as run  # noqa: PLC0415 - one of the two is enough
     else:
         from kubectl_nsexec.__main__ import main as run  # noqa: PLC0415 - as above
     run()

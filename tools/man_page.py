@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import __version__, command_line, help_text
+from kubectl_nsexec import __version__
+from kubectl_nsexec.cli import help_text, parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +45,7 @@ def page(parameters: Iterable[Any]) -> str:
 def write(folder: Path) -> list[Path]:
     """Makes both pages in ``folder`` and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {PAGE: page(command_line.parser().parameters()), OTHER_PAGE: f".so man1/{PAGE}\n"}
+    texts = {PAGE: page(parser.parser().parameters()), OTHER_PAGE: f".so man1/{PAGE}\n"}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]

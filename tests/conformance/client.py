@@ -9,15 +9,16 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec import streams
+from kubectl_nsexec.transport import channels
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.plan import Plan
-    from kubectl_nsexec.request import Request
+    from kubectl_nsexec.model.request import Request
+    from kubectl_nsexec.session.plan import Plan
 
-streams.PING_SECONDS = float(os.environ["NSEXEC_TEST_PING_SECONDS"])
+channels.PING_SECONDS = float(os.environ["NSEXEC_TEST_PING_SECONDS"])
 
-from kubectl_nsexec import __main__, by_shell, node, relay  # noqa: E402 - they take the time from there
+from kubectl_nsexec import __main__, node  # noqa: E402 - they take the time from there
+from kubectl_nsexec.transport import relay, shell  # noqa: E402 - as above
 
 relay._SILENT_PINGS = 600  # a minute, as ever: a busy machine is not silent
 
@@ -29,5 +30,5 @@ def _to_the_fake(request: Request, plan: Plan) -> list[str]:
 
 
 if "NSEXEC_TEST_NODE" in os.environ:
-    by_shell.command = _to_the_fake
+    shell.command = _to_the_fake
 __main__.main()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import rt_config, rt_node, rt_vm
 from testbed.paths import RT_NODE
 from tests.live.pods import container, pod

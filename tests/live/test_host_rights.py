@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from kubectl_nsexec import rights
-from kubectl_nsexec.resources import parse
+from kubectl_nsexec.helper import rbac
+from kubectl_nsexec.model.resource_reference import parse
 from testbed import binaries, pki
 from testbed.paths import API_SERVER, KUBECONFIG
 from tests.live.pods import pod
@@ -21,7 +21,7 @@ from tests.live.pods import pod
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubectl_nsexec.rights import Right
+    from kubectl_nsexec.helper.rbac import Right
     from tests.live.harness import Finished, Pods, Program
     from tests.live.pods import Pod
 
@@ -34,9 +34,9 @@ _GROUP: Final = "nsexec-users"
 _TABLE: Final = "nothing was created, for want of these rights:"
 _GRANTED_BY: Final = "which an administrator grants by"
 _RIGHTS: Final = (
-    *rights.for_helper("HELPERS"),
-    *rights.for_reading("TARGET", parse("t"), profiles=True),
-    rights.exec_into("TARGET", "t"),
+    *rbac.for_helper("HELPERS"),
+    *rbac.for_reading("TARGET", parse("t"), profiles=True),
+    rbac.exec_into("TARGET", "t"),
 )
 """All that a run takes; the namespaces get their names later."""
 _HAS_ALL: Final = "live-has-all"
@@ -83,7 +83,7 @@ def lacking(kubectl: Program, deployed: str, target: Pod) -> Iterator[dict[Right
         for document in _granting(f"live-right-{number}", placed, [users[other] for other in users if other != right])
     ]
     # Wanted only where it is not known that there is one: all of them may make it.
-    (to_make,) = rights.for_new_program("HELPERS")
+    (to_make,) = rbac.for_new_program("HELPERS")
     made += _granting("live-right-program", _placed(to_make, deployed, target), list(users.values()))
     content = json.dumps({"apiVersion": "v1", "kind": "List", "items": made}).encode()
     kubectl.ok("apply", "-f", "-", stdin=content)
@@ -171,8 +171,8 @@ def test_each_missing_right_is_named_alone(
     placed = _placed(right, deployed, target)
     assert (done.status, done.stdout) == (125 if right is _PROFILES_RIGHT else 1, b"")
     assert placed.refusal(lacking[right]).partition(": ")[2] in done.stderr
-    assert _between(done.stderr, _TABLE, _GRANTED_BY) == [f"  {line}" for line in rights.table([placed])]
-    assert _after(done.stderr, _GRANTED_BY) == [f"  {line}" for line in rights.grants([placed], lacking[right], "oc")]
+    assert _between(done.stderr, _TABLE, _GRANTED_BY) == [f"  {line}" for line in rbac.table([placed])]
+    assert _after(done.stderr, _GRANTED_BY) == [f"  {line}" for line in rbac.grants([placed], lacking[right], "oc")]
     started = kubectl.ok("get", "events", "-n", deployed, "-o", "jsonpath={.items[*].message}")
     assert lacking[right] not in started
 

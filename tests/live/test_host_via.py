@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.node import agent_script, last_link
 from testbed import host_kubelet
 from testbed.paths import HOST_NODE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import rt_config, rt_valve
 from testbed import rt_node as node
 from tests.live import rt

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
-from kubectl_nsexec.profiles import CLAIMS_ANNOTATION
+from kubectl_nsexec.cpus.profiles import CLAIMS_ANNOTATION
+from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import rt_config
 from tests.live import rt, rt_ways
 from tests.live.pods import guaranteed, pod

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import rt_config, rt_valve
 from tests.live import rt, rt_ways, vias, who
 from tests.live.pods import guaranteed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import pexpect
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from tests.live.processes import unique_seconds, within
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec.last_word import LastWord
 from kubectl_nsexec.node import last_link
+from kubectl_nsexec.protocol.exit_marker import LastWord
 from testbed import small_vm
 
 if TYPE_CHECKING:

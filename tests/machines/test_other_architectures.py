@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec.seccomp import compile_filter
+from kubectl_nsexec.identity.seccomp.compiler import compile_filter
 from tests.machines.small_machine import EVERY_CAPABILITY, EVERYTHING, ask
 from tests.node.link_lab import USER, identity, status
 

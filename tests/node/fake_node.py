@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.cpuset import CpuSet
+from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.node import agent_script
 
 if TYPE_CHECKING:

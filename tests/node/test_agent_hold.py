@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
-from kubectl_nsexec.agent import HOLD
 from kubectl_nsexec.node import agent_script
+from kubectl_nsexec.protocol.commands import HOLD
 from tests.node.fake_node import HELPER_ID, HELPER_UID, NONCE, SANDBOX_ID, SHELLS, FakeNode, Layout, events, installed
 
 if TYPE_CHECKING:

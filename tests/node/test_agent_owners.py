@@ -7,10 +7,10 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
-from kubectl_nsexec.events import parse_event
+from kubectl_nsexec.model.cpuset import CpuSet
+from kubectl_nsexec.model.results import Claims, NodeLook, TargetFacts
 from kubectl_nsexec.node import agent_script
-from kubectl_nsexec.results import Claims, NodeLook, TargetFacts
+from kubectl_nsexec.protocol.events import parse_event
 from tests.node.fake_node import HELPER_ID, NONCE, SHELLS, TARGET_ID, FakeNode, Layout, events, installed, look
 
 if TYPE_CHECKING:

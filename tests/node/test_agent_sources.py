@@ -8,10 +8,10 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import pytest
 
-from kubectl_nsexec.cpuset import CpuSet
-from kubectl_nsexec.events import parse_event
-from kubectl_nsexec.node_cpus import MAX_FILE_BYTES, read
-from kubectl_nsexec.results import TargetFacts
+from kubectl_nsexec.cpus.node_files import MAX_FILE_BYTES, read
+from kubectl_nsexec.model.cpuset import CpuSet
+from kubectl_nsexec.model.results import TargetFacts
+from kubectl_nsexec.protocol.events import parse_event
 from tests.node.fake_node import NONCE, SHELLS, FakeNode, events, installed, look
 
 if TYPE_CHECKING:

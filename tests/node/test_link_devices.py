@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubectl_nsexec.devices import in_order, on_v1
+from kubectl_nsexec.identity.devices import in_order, on_v1
 from tests.node.link_lab import Session, Target, eventually, identity
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_nsexec.seccomp import compile_filter
+from kubectl_nsexec.identity.seccomp.compiler import compile_filter
 from tests.node.link_lab import (
     ALL_CAPABILITIES,
     USER,

@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
-from kubectl_nsexec.agent import HOLD
-from kubectl_nsexec.helper_program import AGENT_KEY, SHIM_KEY
+from kubectl_nsexec.helper.config_map import AGENT_KEY, SHIM_KEY
+from kubectl_nsexec.protocol.commands import HOLD
 from tests.node.link_lab import NONCE, QUIET_SANITIZERS
 from tools.signals import of_mask
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from kubectl_nsexec import agent
+from kubectl_nsexec.protocol import commands
 from tests.node.link_lab import USER, Session, Target, eventually, gone, identity
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_window_has_its_size_from_the_start_and_follows(link: Path, shared_targe
     session = on_terminal(link, shared_target, tmp_path, script)
     session.started("container")
     assert until(session, b"\n") == b"33 99\r\n"
-    session.stdin.write(agent.window(50, 200))
+    session.stdin.write(commands.window(50, 200))
     assert session.end() == (0, b"50 200\r\n", b"")
 
 
@@ -79,7 +79,7 @@ def test_key_interrupts_the_command(link: Path, shared_target: Target, tmp_path:
     session = on_terminal(link, shared_target, tmp_path, "echo up; exec sleep 1000", **USER)
     session.started("container")
     until(session, b"up\r\n")
-    session.stdin.write(agent.typed(key))
+    session.stdin.write(commands.typed(key))
     assert session.process.wait(timeout=20) == code
     session.end()
 
@@ -91,7 +91,13 @@ def test_frames_in_any_cut_are_the_same(link: Path, shared_target: Target, tmp_p
     )
     session.started("container")
     until(session, b"up\r\n")
-    wire = agent.typed(b"one\n") + agent.window(258, 772) + agent.typed(b"") + agent.typed(b"t") + agent.typed(b"wo\n")
+    wire = (
+        commands.typed(b"one\n")
+        + commands.window(258, 772)
+        + commands.typed(b"")
+        + commands.typed(b"t")
+        + commands.typed(b"wo\n")
+    )
     for byte in wire:
         session.stdin.write(bytes([byte]))
     assert session.end() == (0, b"258 772\r\none two\r\n", b"")
@@ -105,7 +111,7 @@ def test_streams_stay_open_while_the_command_runs(link: Path, shared_target: Tar
     assert session.process.stderr is not None
     with pytest.raises(TimeoutError):
         _wait_readable(session.process.stderr, 0.5)
-    session.stdin.write(agent.typed(b"\n"))
+    session.stdin.write(commands.typed(b"\n"))
     assert session.end()[0] == 0
 
 
@@ -116,7 +122,7 @@ def test_paste_arrives_whole_while_it_is_echoed(link: Path, shared_target: Targe
     session = on_terminal(link, shared_target, tmp_path, script)
     session.started("container")
     until(session, b"up\n")
-    writer = threading.Thread(target=lambda: session.stdin.write(agent.typed(data)))
+    writer = threading.Thread(target=lambda: session.stdin.write(commands.typed(data)))
     writer.start()
     shown = until(session, b"  -\n")
     writer.join()
@@ -168,7 +174,7 @@ def test_frames_that_are_none_are_the_end_of_typing(
     session = on_terminal(link, shared_target, tmp_path, script)
     session.started("container")
     until(session, b"up\n")
-    session.stdin.write(wrong + agent.typed(b"rm -rf /\n"))
+    session.stdin.write(wrong + commands.typed(b"rm -rf /\n"))
     assert session.process.wait(timeout=20) == 4
     assert session.end()[1] == b""
 
@@ -179,7 +185,7 @@ def test_reader_that_goes_away_does_not_end_the_command(link: Path, shared_targe
     session.started("container")
     until(session, b"up\r\n")
     session.stdout.close()
-    session.stdin.write(agent.typed(b"\n"))
+    session.stdin.write(commands.typed(b"\n"))
     assert session.process.wait(timeout=20) == 6
     for pipe in (session.stdin, session.process.stderr):
         assert pipe is not None

@@ -41,6 +41,7 @@ def test_last_link_builds_the_same_anywhere(tmp_path: Path) -> None:
     """Another checkout gives the same bytes."""
     node = tmp_path / "elsewhere/kubectl_nsexec/node"
     node.mkdir(parents=True)
+    (node.parent / "identity/seccomp").mkdir(parents=True)
     for source in [*(ROOT / "kubectl_nsexec/node").glob("*.[ch]"), ROOT / "hatch_build.py"]:
         shutil.copy(source, node if source.suffix in (".c", ".h") else tmp_path / "elsewhere")
     again = [sys.executable, str(tmp_path / "elsewhere/hatch_build.py"), "amd64"]

@@ -26,13 +26,13 @@ PROGRAMS = {"oc-nsexec", "kubectl-nsexec", "oc_complete-nsexec", "kubectl_comple
 OLDEST_PIP = "19.3.1"
 """The oldest that was tried (November 2026, Python 3.10)."""
 OF_THE_LIBRARIES = (
-    "kubeconfig",
-    "cluster_config",
-    "exec_plugin",
-    "completion_program",
-    "streams",
-    "output",
-    "resources",
+    "kube/test_kubeconfig",
+    "kube/test_config",
+    "kube/test_exec_plugin",
+    "cli/completion/test_main_program",
+    "transport/test_channels",
+    "ui/test_output",
+    "model/test_resource_reference",
 )
 """The hermetic tests of what uses a library: run with the oldest and the newest."""
 OF_THE_TESTS = tuple(
@@ -80,7 +80,7 @@ def run(*argv: str, **environment: str) -> str:
 
 def files_of_the_tests() -> list[str]:
     """Their files."""
-    return [str(REPOSITORY / f"tests/unit/test_{name}.py") for name in OF_THE_LIBRARIES]
+    return [str(REPOSITORY / f"tests/unit/{name}.py") for name in OF_THE_LIBRARIES]
 
 
 def working(folder: Path) -> None:

@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.unit.test_events import TARGET_EVENT
-from tests.unit.test_identity_by_proc import LIMITS, SPEC
+from tests.unit.identity.test_identity_by_proc import LIMITS, SPEC
+from tests.unit.protocol.test_events import TARGET_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.errors import ApiError
-from kubectl_nsexec.results import TargetFacts
+from kubectl_nsexec.model.cpuset import CpuSet
+from kubectl_nsexec.model.results import TargetFacts
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.cluster.api import Query
+    from kubectl_nsexec.kube.api import Query
 
 Json = dict[str, Any]
 Answer = Json | ApiError | Callable[[Json | None], Json]

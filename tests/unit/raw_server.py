@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.cluster import KubernetesCluster
-from kubectl_nsexec.cluster.settings import Settings
-from kubectl_nsexec.cluster.trace import Trace
+from kubectl_nsexec.kube import KubernetesCluster
+from kubectl_nsexec.kube.settings import Settings
+from kubectl_nsexec.kube.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,112 @@
+"""argv to request, error to exit status. The only place that exits."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.cli import plain_line, validate
+from kubectl_nsexec.errors import NsexecError, UsageError
+from kubectl_nsexec.model import request as requests
+from kubectl_nsexec.model import via
+from kubectl_nsexec.model.background import import_ahead
+from kubectl_nsexec.ui import terminal
+from kubectl_nsexec.ui.console import Console, OutputClosedError, with_quiet
+from kubectl_nsexec.ui.interrupts import Interrupts, SignalReceived
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.cli.options import Given
+    from kubectl_nsexec.kube import Cluster
+
+_EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE, as a command that the reader left."""
+
+
+def main(argv: list[str], console: Console | None = None) -> int:
+    """Runs the command line ``argv`` (``argv[0]`` is how we were called) and returns the exit status."""
+    console = console or Console()
+    interrupts = Interrupts()
+    before, after = requests.split_at_dashes(argv[1:])
+    try:
+        with interrupts.as_exceptions():
+            return _run(before, after, _program_name(argv[0]), console, interrupts)
+    except SignalReceived as received:
+        return 128 + received.number
+    except OutputClosedError:
+        return _EXIT_BROKEN_PIPE
+    except NsexecError as error:
+        console.say(error.rendered())
+        return error.exit_status
+
+
+def _program_name(called: str) -> str:
+    """``oc nsexec`` or ``kubectl nsexec``, as the user called us (plugins are executables OC-NAME)."""
+    name = Path(called).name
+    return "kubectl nsexec" if name.startswith("kubectl") else "oc nsexec"
+
+
+def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
+    given = _given(before, program)
+    if given is None or _shown(given, program, console):
+        return 0
+    user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
+    on_terminal = user_terminal is not None
+    asked = validate.request(given, after, program, stdin_fd=console.stdin_fd, on_terminal=on_terminal)
+    console = with_quiet(console, asked.quiet)
+    if isinstance(asked, requests.CleanupRequest):
+        from kubectl_nsexec.session import cleanup  # noqa: PLC0415 - as below
+
+        return cleanup.run(asked, console)
+    from kubectl_nsexec.session import plan  # noqa: PLC0415 - not for --help
+
+    request = requests.settle_tty(asked, console.notice, terminal=on_terminal)
+    cluster = _cluster(request, console, interrupts)
+    from kubectl_nsexec.helper.reaper import Caretaker  # noqa: PLC0415 - as below
+
+    needed = request.via.kind == via.POD and not request.dry_run
+    with interrupts.deferred():  # what a handler raises in the middle of os.fork is swallowed there
+        caretaker = Caretaker.forked(cluster, needed=needed)
+    with closing(caretaker):
+        import_ahead("kubectl_nsexec.session.run")  # while the API server is at work
+        planned = plan.make(request, cluster)
+        from kubectl_nsexec.session import run  # noqa: PLC0415 - half of the tool
+
+        tty = user_terminal if request.tty else None
+        return run.run(request, cluster, planned, console, interrupts, tty, caretaker)
+
+
+def _given(words: list[str], program: str) -> Given | None:
+    """None where they only asked for --help, which was printed."""
+    if given := plain_line.read(words, os.environ):
+        return given
+    from kubectl_nsexec.cli import parser  # noqa: PLC0415 - half of a start
+
+    return parser.read(words, program)
+
+
+def _shown(given: Given, program: str, console: Console) -> bool:
+    """Whether nothing is to be run: --options and --version."""
+    if given.options:
+        from kubectl_nsexec.cli import parser  # noqa: PLC0415 - as above
+
+        console.print(parser.options())
+    elif given.version:
+        from kubectl_nsexec.cli import version  # noqa: PLC0415 - only for --version
+
+        console.print(version.shown(program))
+    return given.options or given.version
+
+
+def _cluster(request: requests.Request, console: Console, interrupts: Interrupts) -> Cluster:
+    from kubectl_nsexec.kube import load  # noqa: PLC0415 - not for --help
+
+    try:
+        return load(request.connection, console.say, interrupts.pending)
+    except UsageError as error:
+        if request.via.kind == via.LOCAL:
+            error.message += (
+                "; --via local asks the API server for the pod, too: bring a kubeconfig of yours to the node"
+            )
+        raise

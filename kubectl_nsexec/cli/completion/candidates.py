@@ -1,0 +1,189 @@
+"""What can come next on a command line, as ``kubectl exec`` completes it.
+
+Sources: k8s.io/kubectl, pkg/util/completion (PodResourceNameCompletionFunc, ContainerCompletionFunc), and for flags
+github.com/spf13/cobra, completions.go. Pods and the like are asked for by name only, in one list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from kubectl_nsexec.cli import validate
+from kubectl_nsexec.cli.options import Given
+from kubectl_nsexec.cpus.profiles import profile_name
+from kubectl_nsexec.kube.api import list_performance_profiles
+from kubectl_nsexec.model import resource_reference
+from kubectl_nsexec.target import container_choice, find_pod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from kubectl_nsexec.kube import Cluster
+    from kubectl_nsexec.kube.kubeconfig import Kubeconfig
+    from kubectl_nsexec.model.request import ClusterOptions
+
+ERROR, NO_SPACE, NO_FILES, BY_ENDING = 1, 2, 4, 8
+"""cobra's ShellCompDirective: bits, of which none means that the shell completes files."""
+FILES = 0
+
+REQUEST_SECONDS = 2.0
+RUNNING_SECONDS = 0.1
+"""kubectl's own patience for a pod of TYPE/NAME that is not there yet (convertResourceNameToPodName)."""
+_PAGE, _PAGES = 500, 10
+"""kubectl's page size; beyond so many pages the list would be of no use to anybody."""
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches; the second for old servers."""
+_MANIFESTS = ("json", "yaml", "yml")
+"""resource.FileExtensions of cli-runtime."""
+
+
+class Flag(NamedTuple):
+    """One option of the command line: ``words`` such as ``-c`` and ``--container``."""
+
+    name: str
+    words: tuple[str, ...]
+    text: str
+    metavar: str | None
+    is_switch: bool
+    repeatable: bool
+
+
+class Typed(NamedTuple):
+    """An unfinished command line. ``word`` is what has been typed of the word, or of the value after ``=``."""
+
+    word: str
+    values: Mapping[str, Any]
+    """What stands before: the parser's destination → text, texts, or True."""
+    flags: tuple[Flag, ...] = ()
+    awaited: Flag | None = None
+    """The option whose value ``word`` is."""
+    of_switch: bool = False
+    """``word`` is the value of an option that takes none but true and false, as in ``--stdin=``."""
+    of_command: bool = False
+    """``word`` belongs to CMD, after ``--``."""
+
+
+class Candidates(NamedTuple):
+    """Words, or a word with its explanation after a tab; ``directive`` is the sum of cobra's bits."""
+
+    lines: Sequence[str] = ()
+    directive: int = NO_FILES
+
+
+def candidates(
+    typed: Typed, connect: Callable[[ClusterOptions], Cluster], kubeconfig: Callable[[ClusterOptions], Kubeconfig]
+) -> Candidates:
+    """What ``typed.word`` can become. Asks the cluster, or reads the kubeconfig, only where the answer is in there.
+
+    Raises ApiError, TargetError and UsageError.
+    """
+    options = connection(typed.values)
+    if typed.of_command:
+        return Candidates()  # files of this machine are not those of the container
+    if typed.of_switch:
+        return Candidates(_matching(typed.word, ("true", "false")))
+    if typed.awaited is not None:
+        return _values(typed, typed.awaited, options, connect, kubeconfig)
+    if typed.word.startswith("-"):
+        return Candidates(_flags(typed))
+    if typed.values.get("pod") or typed.values.get("filename"):
+        return Candidates()
+    cluster = connect(options)
+    namespace = typed.values.get("namespace") or cluster.namespace
+    return _objects(typed.word, cluster, namespace)
+
+
+def connection(values: Mapping[str, Any]) -> ClusterOptions:
+    """The connection's flags among ``values``; one request never takes longer than REQUEST_SECONDS.
+
+    Raises UsageError for a time-out that is none.
+    """
+    options = validate.connection(Given({**values, "v": None}))  # nothing is shown to who only pressed TAB
+    seconds = min(options.request_timeout_seconds or REQUEST_SECONDS, REQUEST_SECONDS)
+    return options._replace(request_timeout_seconds=seconds)
+
+
+def _values(
+    typed: Typed,
+    flag: Flag,
+    options: ClusterOptions,
+    connect: Callable[[ClusterOptions], Cluster],
+    kubeconfig: Callable[[ClusterOptions], Kubeconfig],
+) -> Candidates:
+    """What can follow ``flag``."""
+    word, metavar = typed.word, flag.metavar or ""
+    if flag.name == "container":
+        return Candidates(_matching(word, _containers(typed, connect(options))))
+    if flag.name in ("namespace", "helper_namespace", "profile"):
+        known_to = connect(options)
+        profiles = flag.name == "profile"
+        return Candidates(_matching(word, _profiles(known_to) if profiles else _names(known_to, "/api/v1/namespaces")))
+    if flag.name in ("context", "cluster", "user"):
+        sections = kubeconfig(options)
+        known = {"context": sections.contexts, "cluster": sections.clusters, "user": sections.users}
+        return Candidates(_matching(word, known[flag.name]))
+    if flag.name == "filename":
+        return Candidates([*_MANIFESTS], BY_ENDING)
+    if metavar == "FILE":
+        return Candidates([], FILES)
+    return Candidates(_matching(word, metavar.split("|") if metavar.islower() else ()))
+
+
+def _flags(typed: Typed) -> list[str]:
+    """As cobra's getFlagNameCompletions: not those that are there already, unless they may be repeated."""
+    wanted = [flag for flag in typed.flags if flag.repeatable or flag.name not in typed.values]
+    lines = [
+        f"{word}\t{' '.join(flag.text.split())}"
+        for flag in wanted
+        for word in flag.words
+        if word.startswith(typed.word)
+    ]
+    return sorted(lines)
+
+
+def _objects(word: str, cluster: Cluster, namespace: str) -> Candidates:
+    """Pods, and the types that lead to one; after ``TYPE/`` the objects of that type."""
+    kind, slash, name = word.partition("/")
+    if slash:
+        found = _names(cluster, _list_path(resource_reference.kind_of(kind), namespace))
+        return Candidates([f"{kind}/{each}" for each in _matching(name, found)])
+    pods = _matching(word, _names(cluster, _list_path(resource_reference.POD, namespace)))
+    types = _matching(word, (f"{known.plural}/" for known in resource_reference.KINDS))
+    return Candidates([*pods, *types], NO_FILES if pods else NO_FILES | NO_SPACE)
+
+
+def _list_path(kind: resource_reference.Kind, namespace: str) -> str:
+    return f"{kind.root}/namespaces/{quote(namespace, safe='')}/{kind.plural}"
+
+
+def _names(cluster: Cluster, path: str) -> list[str]:
+    """The names of the objects at ``path``, without the objects."""
+    names: list[str] = []
+    more = ""
+    for _ in range(_PAGES):
+        query = [("limit", str(_PAGE)), *([("continue", more)] if more else [])]
+        answer = cluster.request("GET", path, query, accept=_NAMES_ONLY)
+        names += [str((item.get("metadata") or {}).get("name") or "") for item in answer.get("items") or []]
+        more = str((answer.get("metadata") or {}).get("continue") or "")
+        if not more:
+            break
+    return names
+
+
+def _profiles(cluster: Cluster) -> list[str]:
+    return [profile_name(profile) for profile in list_performance_profiles(cluster) or ()]
+
+
+def _containers(typed: Typed, cluster: Cluster) -> list[str]:
+    """Those of the pod that the run would enter, by the tool's own rules."""
+    words: list[str] = list(typed.values.get("pod") or ())
+    if len(words) != 1:
+        return []
+    pod = find_pod.find(cluster, typed.values.get("namespace") or cluster.namespace, words[0], RUNNING_SECONDS)
+    return [name for name, _, _ in container_choice.containers(pod.get("spec") or {})]
+
+
+def _matching(word: str, names: Iterable[str]) -> list[str]:
+    """Those that begin with ``word`` and can be shown: a control character would be the terminal's, not a name's."""
+    return [name for name in names if name and name.startswith(word) and name.isprintable()]

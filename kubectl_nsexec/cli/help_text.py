@@ -1,0 +1,106 @@
+"""What --help, --options and the man page say, made of the command line's options as the parser has them.
+
+--help fits a terminal of 80 columns and 24 lines; whatever else there is stands in --options.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from kubectl_nsexec.cli.flags import GROUPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PROGRAM = "oc nsexec"
+USAGE = f"{PROGRAM} (POD | TYPE/NAME) [flags] [-- CMD [ARG...]]"
+SUMMARY = """\
+Run CMD in a container as oc exec does, but on its node's reserved CPUs and off
+the isolated ones. Without CMD: a shell. Nothing of it outlives this client."""
+DESCRIPTION = """\
+The CPUs come from the node's PerformanceProfile, else from what CRI-O, workload pinning and the kubelet say on the
+node, or from --cpus; sources that disagree stop the run. A privileged helper pod on the target's node moves into a
+cpuset of these CPUs that nothing in it can leave, enters every namespace of the container and becomes whom oc exec
+would have made it: user, groups, capabilities, limits, environment, directory, seccomp filter and label. Before CMD
+starts, its CPUs are compared with those of the container; where anything is in doubt, nothing is started.
+
+When CMD or the client ends, in whatever way, the pod ends too, and the node ends what is left in it."""
+"""Paragraphs for the man page, after SUMMARY."""
+COMMON = (
+    "--namespace", "--container", "--stdin", "--tty", "--quiet", "--verify", "--cpus", "--host-tools",
+    "--options", "--help",
+)  # fmt: skip
+"""The flags that --help shows, in this order."""
+EXAMPLES = (
+    ("", "du-0 -- ps aux"),
+    ("", "-n ran -it deploy/du -c dpdk -- top"),
+    ("tar c conf | ", "-i du-0 -- tar x -C /tmp"),
+    ("", "du-0 --verify"),
+    ("", "du-0 --host-tools -- ss -ltnp"),
+)
+"""What stands before the program's name, and what after it."""
+EXIT_STATUS = (
+    ("0-255", "the command's own; 128+n when signal n ended it; 126 not executable, 127 not found"),
+    ("1", "bad input, or the API server's own answer"),
+    ("124", "ended by --max-duration"),
+    ("125", "nsexec itself failed: the command was not started, or its end is not known"),
+    ("130", "interrupted before the command started"),
+)
+ENVIRONMENT = (
+    ("KUBECONFIG", "The kubeconfigs, as kubectl reads them."),
+    ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "The proxy to the API server, where the kubeconfig names none."),
+    ("TERM", "What the shell that starts without CMD gets."),
+    ("NSEXEC_TRACEBACK", "When set: a defect of the tool ends with a traceback."),
+)
+"""Besides the variables that stand in for flags."""
+_COLUMNS = 80
+_TEXT_COLUMN = 26
+
+
+def short(parameters: Iterable[Any], program: str) -> str:
+    """What --help prints: of each flag's text the first sentence."""
+    by_word = {word: option for option in parameters for word in option.opts}
+    common = [(named(by_word[word]), str(by_word[word].help).partition(". ")[0].rstrip(".")) for word in COMMON]
+    examples = [f"  {before}{PROGRAM} {after}" for before, after in EXAMPLES]
+    lines = [f"Usage: {USAGE}", *SUMMARY.splitlines(), "", *_rows(common), "Examples:", *examples]
+    return "\n".join(lines).replace(PROGRAM, program)
+
+
+def full(parameters: Iterable[Any]) -> str:
+    """What --options prints."""
+    blocks = [[f"{title}:", *_rows((named(o), explained(o)) for o in group)] for title, group in grouped(parameters)]
+    blocks.append(["Exit status:", *_rows(EXIT_STATUS)])
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def grouped(parameters: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """The options among a command's parameters below the titles of GROUPS."""
+    options = [parameter for parameter in parameters if parameter.param_type_name == "option"]
+    titles = {field: title for title, group in GROUPS.items() for field in group}
+    last = [*GROUPS][-1]
+    return [(title, [each for each in options if titles.get(each.name, last) == title]) for title in GROUPS]
+
+
+def named(option: Any) -> str:  # noqa: ANN401 - typer's copy of click is private
+    """``-n, --namespace NAME``."""
+    words = ", ".join(sorted(option.opts, key=len))
+    return words if option.is_flag else f"{words} {option.metavar}"
+
+
+def explained(option: Any) -> str:  # noqa: ANN401 - as above
+    """What an option does, and what counts where it is not given."""
+    instead = [f"${option.envvar}"] if option.envvar else []
+    instead += [str(option.default)] if option.default and not option.is_flag else []
+    return f"{option.help.rstrip('.')} (else {' or '.join(instead)})." if instead else str(option.help)
+
+
+def _rows(table: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Names, and beside or below each of them its text."""
+    for name, text in table:
+        lines = textwrap.wrap(text, _COLUMNS - _TEXT_COLUMN)
+        indented = f"      {name}" if name.startswith("--") else f"  {name}"
+        if len(indented) < _TEXT_COLUMN - 1:
+            indented = f"{indented:<{_TEXT_COLUMN}}{lines.pop(0)}"
+        yield indented
+        yield from (" " * _TEXT_COLUMN + line for line in lines)

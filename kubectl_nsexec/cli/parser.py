@@ -1,0 +1,69 @@
+"""The command line, read by the option parser: whatever a user may type, --help, --options, and every mistake."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from kubectl_nsexec.cli import argv as arguments
+from kubectl_nsexec.cli import help_text
+from kubectl_nsexec.cli.command import Command
+from kubectl_nsexec.cli.flags import FLAGS
+from kubectl_nsexec.cli.options import FIELDS, SWITCHES, VARIABLES, WORDS, Given
+from kubectl_nsexec.errors import UsageError
+
+_POD = typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False)
+
+
+def parser() -> Any:  # noqa: ANN401 - typer's copy of click is private
+    """The command line's options, for those who only read one; typer's Command."""
+    return _command([])
+
+
+def options() -> str:
+    """What --options shows."""
+    return help_text.full(parser().parameters())
+
+
+def read(words: list[str], program: str) -> Given | None:
+    """The ``words`` before ``--``; None where they asked for --help, which was printed. Raises UsageError."""
+    made: list[Given] = []
+    command = _command(made)
+    try:
+        command.main(args=arguments.plain(words, SWITCHES), prog_name=program, standalone_mode=False)
+    except typer.TyperException as error:
+        raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
+    return made[0] if made else None
+
+
+def _command(made: list[Given]) -> Any:  # noqa: ANN401 - as above
+    """The parser of the words, which puts what they give into ``made``."""
+
+    def nsexec(**values: Any) -> None:  # noqa: ANN401 - as the parameters below have it
+        made.append(Given(values))
+
+    # What typer reads from a function that declares them one by one.
+    nsexec.__signature__ = inspect.Signature([_parameter(field) for field in FIELDS])  # type: ignore[attr-defined]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})(nsexec)
+    return typer.main.get_command(app)
+
+
+def _parameter(field: str) -> inspect.Parameter:
+    default = getattr(Given, field)
+    several = default == ()
+    kind: Any = bool if default is False else list[str] if several else str
+    return inspect.Parameter(
+        field,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None if several else default,
+        annotation=Annotated[kind if default else kind | None, _POD if field == "pod" else _option(field)],
+    )
+
+
+def _option(field: str) -> Any:  # noqa: ANN401 - typer calls it so itself
+    flag = FLAGS[field]
+    words = [word for word, named in WORDS.items() if named == field]
+    return typer.Option(*words, metavar=flag.metavar, help=flag.help, envvar=VARIABLES.get(field))

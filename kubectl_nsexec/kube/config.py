@@ -1,0 +1,223 @@
+"""From kubeconfig and flags (or the pod's own service account) to a cluster."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.kube import kubeconfig
+from kubectl_nsexec.kube.memory_file import memory_file
+from kubectl_nsexec.kube.server import KubernetesCluster
+from kubectl_nsexec.kube.settings import BEARER, Settings, basic
+from kubectl_nsexec.kube.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubectl_nsexec.kube.kubeconfig import Chosen, Section
+    from kubectl_nsexec.model.request import ClusterOptions
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def load(
+    options: ClusterOptions, say: Callable[[str], None], hurried: Callable[[], bool] = lambda: False
+) -> KubernetesCluster:
+    """The cluster that kubectl would talk to with the same flags, KUBECONFIG and proxy variables.
+
+    Inside a pod without any kubeconfig: its own cluster. ``say`` takes the lines of ``-v``, ``hurried`` says
+    whether the user wants to go. Raises UsageError when the
+    configuration cannot be read, is not one, or lacks what the flags name.
+
+    Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
+    """
+    files = kubeconfig.paths(options.kubeconfig, os.environ, Path.home())
+    settings = Settings()
+    if not files and not options.server and _in_cluster(settings):
+        chosen = kubeconfig.Chosen({}, kubeconfig.with_flags({}, options), _own_namespace())
+        _set_proxy(settings, None)
+        _authenticate(settings, chosen)
+    else:
+        chosen = kubeconfig.choose(kubeconfig.read(files), options)
+        _connect(settings, chosen)
+    return KubernetesCluster(
+        settings,
+        chosen.namespace,
+        impersonation=kubeconfig.impersonation(chosen),
+        request_timeout_seconds=options.request_timeout_seconds,
+        trace=Trace(options.verbosity, say),
+        hurried=hurried,
+    )
+
+
+def _connect(settings: Settings, chosen: Chosen) -> None:
+    cluster, user = chosen.cluster, chosen.user
+    authority = _material(cluster, "certificate-authority")
+    certificate, key = _material(user, "client-certificate"), _material(user, "client-key")
+    insecure = bool(cluster.get("insecure-skip-tls-verify"))
+    server = str(cluster["server"])
+    if "://" not in server:
+        server = f"{'https' if authority or certificate or insecure else 'http'}://{server}"
+    settings.host, login = _without_login(server)
+    settings.ssl_ca_cert = authority
+    settings.cert_file, settings.key_file = certificate, key or certificate
+    settings.verify_ssl = not insecure
+    settings.tls_server_name = cluster.get("tls-server-name")
+    _set_proxy(settings, cluster.get("proxy-url"))
+    if login:
+        settings.username, settings.password = login
+    elif settings.address().scheme == "https":  # else anybody on the way could read them
+        _authenticate(settings, chosen)
+
+
+def _without_login(server: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without a login, a query and a slash at its end; and the login, as Go takes it."""
+    try:
+        parts = urlsplit(server)
+    except ValueError:
+        return server, None  # Settings.address says what is wrong with it
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"), query="", fragment="")
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return bare.geturl(), (name, password) if parts.username is not None else None
+
+
+def _material(section: Section, name: str) -> str | None:
+    """The path of a certificate or key: of its file, or of one in memory for what is inside the kubeconfig."""
+    inline, path = section.get(f"{name}-data"), section.get(name)
+    if inline:
+        try:
+            return memory_file(base64.b64decode(str(inline), validate=False))
+        except binascii.Error as error:
+            raise UsageError(f"{name}-data of the kubeconfig is not base64: {error}") from error
+    if path:
+        _content(name, str(path))
+    return str(path) if path else None
+
+
+def _content(name: str, path: str) -> bytes:
+    """Raises UsageError in kubectl's words."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"unable to read {name} {path}: {error.strerror}") from error
+
+
+def _authenticate(settings: Settings, chosen: Chosen) -> None:
+    """In client-go's order; a plugin is not asked where there is something else, a certificate for one."""
+    user = chosen.user
+    if user.get("tokenFile"):
+        _set_token_of_file(settings, str(user["tokenFile"]), str(user.get("token") or ""))
+    elif user.get("token"):
+        settings.refresh_api_key_hook = None
+        _set_token(settings, str(user["token"]))
+    elif user.get("auth-provider"):
+        _ask_provider(settings, user)
+    elif user.get("username"):
+        settings.username, settings.password = str(user["username"]), str(user.get("password") or "")
+    elif user.get("exec") and not settings.cert_file:
+        _ask_plugin(settings, user["exec"], chosen.cluster)
+
+
+def _set_token_of_file(settings: Settings, path: str, otherwise: str) -> None:
+    """``otherwise``: a token that serves as long as the file cannot be read. Raises UsageError where there is none."""
+    try:
+        token = _content("tokenFile", path).decode(errors="replace")
+    except UsageError:
+        if not otherwise:
+            raise
+        token = otherwise
+    if not token.strip():
+        raise UsageError(f"the tokenFile {path} of the kubeconfig is empty")
+    _set_token(settings, token)
+    settings.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
+
+
+def _set_token(settings: Settings, token: str) -> None:
+    settings.api_key[BEARER] = f"Bearer {token.strip()}"
+
+
+def _reread_token(settings: Settings, path: Path) -> None:
+    """Such files are rewritten while they are used; one that cannot be read just now leaves the last token."""
+    with suppress(OSError, UnicodeDecodeError):
+        _set_token(settings, path.read_text())
+
+
+def _ask_plugin(settings: Settings, plugin: Section, cluster: Section) -> None:
+    """A token is renewed when it expires, for the clean-up after a long session; a certificate serves to the end."""
+    from kubectl_nsexec.kube import exec_plugin  # noqa: PLC0415 - see load
+
+    answers = [exec_plugin.run(plugin, cluster)]
+
+    def renew(current: Settings) -> None:
+        if answers[-1].token and answers[-1].stale():
+            answers[:] = [exec_plugin.run(plugin, cluster)]
+            _set_token(current, answers[-1].token)
+
+    if answers[-1].certificate:
+        settings.cert_file = memory_file(answers[-1].certificate.encode())
+        settings.key_file = memory_file(answers[-1].key.encode())
+    if answers[-1].token:
+        _set_token(settings, answers[-1].token)
+        settings.refresh_api_key_hook = renew
+
+
+def _ask_provider(settings: Settings, user: Section) -> None:
+    """OIDC and what else the kubernetes client knows; nothing is written back to the kubeconfig."""
+    from kubernetes import client, config  # noqa: PLC0415 - see load
+
+    document: dict[str, Any] = {
+        "current-context": "only",
+        "contexts": [{"name": "only", "context": {"cluster": "only", "user": "only"}}],
+        "clusters": [{"name": "only", "cluster": {"server": settings.host}}],
+        "users": [{"name": "only", "user": {"auth-provider": user["auth-provider"]}}],
+    }
+    asked = client.Configuration()
+    try:
+        config.load_kube_config_from_dict(document, client_configuration=asked, persist_config=False)
+    except Exception as error:  # the client wraps neither its own errors nor those of the libraries below it
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(f"the auth-provider of the kubeconfig gave no credentials: {words}") from error
+    if BEARER not in asked.api_key:
+        name = user["auth-provider"].get("name")
+        raise UsageError(f'the auth-provider "{name}" of the kubeconfig gave no credentials; log in anew')
+    settings.api_key[BEARER] = asked.api_key[BEARER]
+
+
+def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
+    """The proxy; a login of one of HTTP goes into a header, that of a SOCKS proxy is the library's matter."""
+    from kubectl_nsexec.kube import proxies  # noqa: PLC0415 - see load
+
+    proxy = (
+        proxies.of_kubeconfig(str(proxy_url)) if proxy_url else proxies.of_environment(settings.address(), os.environ)
+    )
+    settings.proxy = proxy
+    parts = urlsplit(proxy or "")
+    if parts.username and not parts.scheme.startswith("socks"):
+        login = basic(unquote(parts.username), unquote(parts.password or ""))
+        settings.proxy_headers = {"proxy-authorization": login}
+        settings.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _in_cluster(settings: Settings) -> bool:
+    if not os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return False  # as the client would find after a fifth of a second of imports
+    from kubernetes import config  # noqa: PLC0415 - see load
+
+    try:
+        config.load_incluster_config(client_configuration=settings)
+    except config.ConfigException:
+        return False
+    return True
+
+
+def _own_namespace() -> str:
+    try:
+        return _NAMESPACE_FILE.read_text().strip() or "default"
+    except OSError:
+        return "default"

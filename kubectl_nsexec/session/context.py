@@ -1,0 +1,30 @@
+"""One planned run and what carries it out, handed on whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.helper.reaper import Caretaker
+    from kubectl_nsexec.kube import Cluster
+    from kubectl_nsexec.model.deadline import Deadline
+    from kubectl_nsexec.model.request import Request
+    from kubectl_nsexec.session.plan import Plan
+    from kubectl_nsexec.ui.console import Console
+    from kubectl_nsexec.ui.interrupts import Interrupts
+
+
+class Run(NamedTuple):
+    """What is asked, what is planned, and by what it is done."""
+
+    request: Request
+    cluster: Cluster
+    plan: Plan
+    deadline: Deadline
+    """By when the command has to have started."""
+    console: Console
+    interrupts: Interrupts
+    caretaker: Caretaker | None = None
+    """Who clears up should we be killed."""
+    window: tuple[int, int] | None = None
+    """Rows and columns of the user's terminal, when the command is to have one too."""

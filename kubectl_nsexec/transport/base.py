@@ -1,0 +1,34 @@
+"""What the entry into a target needs of a way onto its node, whichever it is: ``by_pod`` and ``by_shell`` are two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.model.cpuset import CpuSet
+    from kubectl_nsexec.transport.channels import Links, RemoteStream
+
+
+class Way(Protocol):
+    """A way onto one node, for one session. Its methods raise the NsexecError family."""
+
+    name: str
+    """What it is, after the word "by"."""
+    links: Links
+    """Every stream of this way."""
+    opening: bytes
+    """What the lease's holder waits for before it says that it holds."""
+    lease_is_session: bool
+    """Whether the session's own stream is the lease: then there is no other whose end or silence says anything."""
+
+    def hold(self) -> RemoteStream:
+        """The lease: while it is open, all of ours on the node lives. Its holder waits for CPUs or ``opening``."""
+        ...
+
+    def enter(self, cpus: CpuSet) -> RemoteStream:
+        """The session, on ``cpus``, once the lease is held: ``TargetFacts`` comes next, then CMD's bytes and status."""
+        ...
+
+    def heard(self) -> str:
+        """What others said on the way (banners, sudo, ssh), for an error; empty when nobody did."""
+        ...

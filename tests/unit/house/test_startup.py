@@ -1,0 +1,80 @@
+"""What a run imports before it has to: a start is mostly imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.fake_api import FakeApi
+
+PARSER = {"kubectl_nsexec", "typer", "annotated_doc", "shellingham"}
+"""The option parser and what it imports itself; neither rich nor pydantic."""
+REQUEST = {"yaml", "_yaml", "durationpy"}
+"""A kubeconfig and a time-out; HTTP is Python's own."""
+_SHOW = """\
+import atexit, importlib, json, sys
+before = {*sys.modules}
+atexit.register(lambda: print("\\n" + json.dumps([*({*sys.modules} - before)])))
+importlib.import_module(sys.argv.pop(1)).main()
+"""
+
+
+def modules(program: str, *words: str) -> set[str]:
+    """Those that the module PROGRAM has imported when it ends."""
+    done = subprocess.run([sys.executable, "-c", _SHOW, program, *words], capture_output=True, text=True, check=False)
+    return {*json.loads(done.stdout.splitlines()[-1])}
+
+
+def third_party(names: set[str]) -> set[str]:
+    """The packages among NAMES that are not Python's own."""
+    packages = {name.partition(".")[0] for name in names if "cython" not in name}
+    return packages - {*sys.stdlib_module_names, "org"}
+
+
+@pytest.mark.parametrize("flag", ["--help", "--options", "--no-such-flag"])
+def test_what_asks_no_server_needs_the_option_parser_only(flag: str) -> None:
+    """Neither YAML nor HTTP, nor what a session needs."""
+    found = modules("kubectl_nsexec.__main__", flag)
+    assert third_party(found) == PARSER
+    assert not {"kubectl_nsexec.session.run", "kubectl_nsexec.kube", "ssl", "json"} & found
+
+
+def test_the_version_needs_nothing() -> None:
+    """It is asked of the packages' metadata."""
+    assert third_party(modules("kubectl_nsexec.__main__", "--version")) == {"kubectl_nsexec"}
+
+
+def test_the_first_request_needs_neither_option_parser_nor_clients(api: FakeApi, kubeconfig: Path) -> None:
+    """A plain line is read without the parser, and no library but YAML's has to be there before the server is asked."""
+    found = modules("kubectl_nsexec.__main__", "--kubeconfig", str(kubeconfig), "no-such-pod", "--", "true")
+    assert api.asked
+    assert third_party(found) <= {"kubectl_nsexec"} | REQUEST
+    assert (
+        not {
+            f"kubectl_nsexec.{name}"
+            for name in (
+                "cli.parser",
+                "session.admission",
+                "identity",
+                "identity.seccomp",
+                "transport.shell",
+                "ui.output",
+            )
+        }
+        & found
+    )
+
+
+def test_a_completion_needs_no_session(api: FakeApi, kubeconfig: Path) -> None:
+    """Pods are completed by what a first request needs."""
+    found = modules("kubectl_nsexec.cli.completion.main", "--kubeconfig", str(kubeconfig), "du")
+    assert api.asked
+    assert third_party(found) <= PARSER | REQUEST
+    assert "kubectl_nsexec.session.run" not in found

@@ -1,0 +1,103 @@
+"""Signals as exceptions: none is lost, wherever it arrives."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import weakref
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from kubectl_nsexec.ui.interrupts import Interrupts, SignalReceived
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PATIENCE_SECONDS: Final = 20.0
+"""A run in which the signal is lost fails after this long."""
+
+
+class _Thing:
+    pass
+
+
+class _WithDestructor:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _in_a_weak_reference() -> None:
+    thing = _Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+    del thing
+    assert reference() is None
+
+
+def _in_a_destructor() -> None:
+    _WithDestructor()
+
+
+def _in_plain_code() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _received(run: Callable[[Interrupts], None]) -> int:
+    """The signal that RUN was ended by."""
+    interrupts = Interrupts()
+    with pytest.raises(SignalReceived) as received, interrupts.as_exceptions():
+        run(interrupts)
+    return received.value.number
+
+
+@pytest.mark.parametrize("arrives", [_in_plain_code, _in_a_weak_reference, _in_a_destructor])
+def test_a_signal_is_raised_wherever_it_arrives(
+    arrives: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where Python lets no exception out; and it says nothing of that to the user."""
+
+    def run(_: Interrupts) -> None:
+        arrives()
+        signal.sigtimedwait([signal.SIGUSR1], _PATIENCE_SECONDS)
+
+    assert _received(run) == signal.SIGTERM
+    assert capsys.readouterr().err == ""
+
+
+def test_the_first_signal_counts_and_waits_for_the_end_of_a_deferred_block() -> None:
+    """A step that must not be cut in two is not; a second, other signal changes nothing."""
+    done = []
+
+    def run(interrupts: Interrupts) -> None:
+        with interrupts.deferred():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            done.append("the step")
+        done.append("what follows it")
+
+    assert _received(run) == signal.SIGINT
+    assert done == ["the step"]
+
+
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored() -> None:
+    """As nohup(1) has it for SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts().as_exceptions():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_other_exceptions_that_cannot_get_out_are_reported_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the hook that was there before, which comes back."""
+    told: list[object] = []
+    before = lambda unraisable: told.append(unraisable.exc_type)  # noqa: E731 - compared below
+    monkeypatch.setattr(sys, "unraisablehook", before)
+    with Interrupts().as_exceptions():
+        reference = weakref.ref(thing := _Thing(), lambda _: 1 // 0)
+        del thing
+    assert reference() is None
+    assert told == [ZeroDivisionError]
+    assert sys.unraisablehook is before
