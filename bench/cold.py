@@ -13,7 +13,7 @@ from testbed.progress import say
 RUNS: Final = 7
 WARM_RUNS: Final = 15
 TARGET_RATIO: Final = 1.3
-WARM_RATIO: Final = 2.0
+WARM_RATIO: Final = 4.0
 _KEPT: Final = ("--keep=5m",)
 _NAME: Final = "floor"
 # Of the image, which is the target's: it idles as cheaply as a program can, and ends at once when it is told to.

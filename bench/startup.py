@@ -20,7 +20,7 @@ from testbed.paths import API_SERVER
 from testbed.progress import say
 
 RUNS: Final = 21
-HELP_RATIO: Final = 4.0
+HELP_RATIO: Final = 3.0
 REQUEST_RATIO: Final = 8.0
 _USER: Final = "bench"
 _PATIENCE_SECONDS: Final = 20.0

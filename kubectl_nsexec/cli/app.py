@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.cli import plain_line, validate
+from kubectl_nsexec.cli import parser, validate
 from kubectl_nsexec.errors import NsexecError, UsageError
 from kubectl_nsexec.model import request as requests
 from kubectl_nsexec.model import via
@@ -48,7 +47,7 @@ def _program_name(called: str) -> str:
 
 
 def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
-    given = _given(before, program)
+    given = parser.read(before, program)
     if given is None or _shown(given, program, console):
         return 0
     user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
@@ -77,20 +76,9 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         return run.run(request, cluster, planned, console, interrupts, tty, caretaker)
 
 
-def _given(words: list[str], program: str) -> Given | None:
-    """None where they only asked for --help, which was printed."""
-    if given := plain_line.read(words, os.environ):
-        return given
-    from kubectl_nsexec.cli import parser  # noqa: PLC0415 - half of a start
-
-    return parser.read(words, program)
-
-
 def _shown(given: Given, program: str, console: Console) -> bool:
     """Whether nothing is to be run: --options and --version."""
     if given.options:
-        from kubectl_nsexec.cli import parser  # noqa: PLC0415 - as above
-
         console.print(parser.options())
     elif given.version:
         from kubectl_nsexec.cli import version  # noqa: PLC0415 - only for --version

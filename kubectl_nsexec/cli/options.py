@@ -1,7 +1,7 @@
 """What stands on the command line before ``--``, as one value with a field for each flag.
 
-The names of the fields are those of the flags, so that two readers can share them: the option parser
-(``command_line``), which takes all that there is, and ``plain_line``, which is quick.
+The names of the fields are those of the flags: this table and ``flags`` are what the option parser, the help, the man
+page and the completion are made from.
 """
 
 from __future__ import annotations

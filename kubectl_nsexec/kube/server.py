@@ -1,28 +1,27 @@
-"""A real API server: requests, watches and streams over one exchange, with its errors as our own."""
+"""A real API server: requests, watches and streams by one kubernetes client, with its errors as our own."""
 
 from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack
-from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.kube.answers import api_error, cut_off, not_opened, unreachable
 from kubectl_nsexec.kube.api import JSON, NOT_COUNTED, PATIENCE_SECONDS
-from kubectl_nsexec.kube.dial import dialler
-from kubectl_nsexec.kube.exchange import RETRY_AFTER, Exchange
+from kubectl_nsexec.kube.client import RETRY_AFTER, Client, failures, reason, was_connecting
 from kubectl_nsexec.kube.upgrade import upgraded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from http.client import HTTPResponse
+
+    from kubernetes.client import Configuration
+    from urllib3 import BaseHTTPResponse
 
     from kubectl_nsexec.kube.api import Json, Query
+    from kubectl_nsexec.kube.client import Headers
     from kubectl_nsexec.kube.connection import WebSocketConnection
-    from kubectl_nsexec.kube.settings import Settings
     from kubectl_nsexec.kube.trace import Trace
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ class KubernetesCluster:
 
     def __init__(
         self,
-        settings: Settings,
+        configuration: Configuration,
         namespace: str,
         *,
         impersonation: Sequence[tuple[str, str]],
@@ -54,9 +53,8 @@ class KubernetesCluster:
         hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         """``hurried``: whether the user wants to go, although no exception says so yet."""
-        self._settings = settings
-        self._base = settings.address().path
-        self._exchange = Exchange(dialler(settings))
+        self.configuration = configuration
+        self._client = Client(configuration)
         self.namespace = namespace
         self._impersonation = impersonation
         self._request_timeout_seconds = request_timeout_seconds
@@ -66,13 +64,13 @@ class KubernetesCluster:
     @property
     def server(self) -> str:
         """The API server's address, for messages."""
-        return str(self._settings.host)
+        return str(self.configuration.host)
 
-    def _headers(self, accept: str = "") -> list[tuple[str, str]]:
+    def _headers(self, accept: str = "") -> Headers:
         headers = [("User-Agent", "kubectl-nsexec"), *self._impersonation]  # a group a header
         if accept:
             headers.append(("Accept", accept))
-        authorization = self._settings.authorization()
+        authorization = self._client.authorization()
         return [*headers, ("Authorization", authorization)] if authorization else headers
 
     def _seconds(self, given: float | None) -> float | None:
@@ -132,54 +130,56 @@ class KubernetesCluster:
         headers = self._headers(accept)
         if body is not None:
             headers.append(("Content-Type", JSON))
-        content = None if body is None else json.dumps(body).encode()
         began, status, received = time.monotonic(), _FAILED, 0
         try:
-            answer = self._exchange.request(method, target, headers, content, seconds)
-            status, received = f"{answer.status} {answer.reason}", len(answer.data)
-        except (HTTPException, OSError) as error:
-            raise unreachable(self.server, error) from error
+            answer = self._client.send(method, target, headers, body, connect_seconds=seconds, read_seconds=seconds)
+            status = f"{answer.status} {answer.reason}"
+            data = bytes(answer.data)
+            received = len(data)
+        except failures() as error:
+            raise unreachable(self.server, reason(error)) from error
         finally:
             self._trace.done(method, self._url(target), status, began, body, received)
         if answer.status >= _REFUSED:
-            raise api_error(answer.status, answer.data, answer.retry_after)
-        return answer.data
+            raise api_error(answer.status, data, answer.headers.get(RETRY_AFTER, ""))
+        return data
 
     def watch(self, path: str, query: Query, *, timeout_seconds: float) -> Iterator[Json]:
         """See Cluster."""
         target = self._target(path, [("watch", "true"), *query])
         quiet_seconds = max(0.1, timeout_seconds)
-        opened, answer = self._patiently(
-            lambda: self._streamed(target, quiet_seconds), min(PATIENCE_SECONDS, quiet_seconds)
-        )
-        with opened:
-            try:
-                pending = b""
-                while chunk := answer.read1(_CHUNK_BYTES):
-                    *lines, pending = (pending + chunk).split(b"\n")
-                    yield from (json.loads(line) for line in lines if line.strip())
-            except TimeoutError:
-                return
-            except (HTTPException, OSError, ValueError) as error:
-                raise unreachable(self.server, error) from error
+        answer = self._patiently(lambda: self._streamed(target, quiet_seconds), min(PATIENCE_SECONDS, quiet_seconds))
+        try:
+            pending = b""
+            while chunk := answer.read1(_CHUNK_BYTES):
+                *lines, pending = (pending + chunk).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.strip())
+        except ValueError as error:
+            raise unreachable(self.server, error) from error
+        except failures() as error:
+            cause = reason(error)
+            if not isinstance(cause, TimeoutError):
+                raise unreachable(self.server, cause) from error
+        finally:
+            answer.close()
 
-    def _streamed(self, target: str, quiet_seconds: float) -> tuple[ExitStack, HTTPResponse]:
-        """An answer that is no error, to be read as it comes, and what ends it. Raises ApiError."""
+    def _streamed(self, target: str, quiet_seconds: float) -> BaseHTTPResponse:
+        """An answer that is no error, to be read as it comes and closed at the end. Raises ApiError."""
         connect_seconds = self._seconds(_CONNECT_SECONDS) or _CONNECT_SECONDS
-        with ExitStack() as stack:
-            streamed = self._exchange.streamed(target, self._headers(JSON), connect_seconds, quiet_seconds)
-            began, status = time.monotonic(), _FAILED
-            try:
-                answer = stack.enter_context(streamed)
-                status = f"{answer.status} {answer.reason}"
-                refusal = answer.read() if answer.status >= _REFUSED else None
-            except (HTTPException, OSError) as error:
-                raise unreachable(self.server, error) from error
-            finally:
-                self._trace.done("GET", self._url(target), status, began, None, None)
-            if refusal is not None:
-                raise api_error(answer.status, refusal, answer.getheader(RETRY_AFTER) or "")
-            return stack.pop_all(), answer
+        began, status = time.monotonic(), _FAILED
+        try:
+            answer = self._client.send(
+                "GET", target, self._headers(JSON), connect_seconds=connect_seconds, read_seconds=quiet_seconds
+            )
+            status = f"{answer.status} {answer.reason}"
+            refusal = answer.data if answer.status >= _REFUSED else None
+        except failures() as error:
+            raise unreachable(self.server, reason(error)) from error
+        finally:
+            self._trace.done("GET", self._url(target), status, began, None, None)
+        if refusal is not None:
+            raise api_error(answer.status, refusal, answer.headers.get(RETRY_AFTER, ""))
+        return answer
 
     def open_stream(self, path: str, query: Query, *, timeout_seconds: float) -> WebSocketConnection:
         """See Cluster."""
@@ -190,16 +190,12 @@ class KubernetesCluster:
 
     def _upgraded(self, target: str, seconds: float) -> WebSocketConnection:
         """A WebSocket that is open. Raises ApiError."""
-        began, status, connected = time.monotonic(), _FAILED, False
+        began, status = time.monotonic(), _FAILED
         try:
-            connection = self._exchange.dial(seconds)
-            connected = True
-            opened = upgraded(connection, target, self._headers())
+            opened = upgraded(self._client, target, self._headers(), seconds)
             status = "101 Switching Protocols"
-        except TimeoutError as error:
-            raise (not_opened(self.server) if connected else unreachable(self.server, error)) from error
-        except (HTTPException, OSError) as error:
-            raise (cut_off if connected else unreachable)(self.server, error) from error
+        except failures() as error:
+            raise _not_opened(self.server, error) from error
         except ApiError as error:
             status = str(error.http_status or status)
             raise
@@ -209,7 +205,15 @@ class KubernetesCluster:
 
     def _target(self, path: str, query: Query) -> str:
         """The address on the server: a proxy of many clusters has a path of its own before the API's."""
-        return self._base + path + (f"?{urlencode(query)}" if query else "")
+        return self._client.base_path + path + (f"?{urlencode(query)}" if query else "")
 
     def _url(self, target: str) -> str:
-        return self.server.removesuffix(self._base) + target
+        return self.server.removesuffix(self._client.base_path) + target
+
+
+def _not_opened(server: str, error: Exception) -> ApiError:
+    """The error of a WebSocket that was asked for: nobody was there, or somebody did not give one."""
+    cause = reason(error)
+    if was_connecting(error):
+        return unreachable(server, cause)
+    return not_opened(server) if isinstance(cause, TimeoutError) else cut_off(server, cause)

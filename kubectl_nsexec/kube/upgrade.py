@@ -1,8 +1,7 @@
-"""Opening a WebSocket over the same TLS, proxy and credentials as an ordinary request.
+"""Opening a WebSocket by an ordinary request of the kubernetes client: the same TLS, proxy and credentials.
 
-The kubernetes client's own way sends two headers only, which leaves out impersonation, and reads proxies from the
-environment by rules of its own. The answer, which is all that is left of a handshake (RFC 6455, 4.1), is read here,
-where libraries read it a byte at a time.
+Its own way (``kubernetes.stream``) sends two headers only, which leaves out impersonation, and reads proxies from the
+environment by rules of its own. What is left of a handshake (RFC 6455, 4.1) is a header here and one there.
 """
 
 from __future__ import annotations
@@ -12,16 +11,14 @@ import ssl
 from base64 import b64encode
 from contextlib import suppress
 from hashlib import sha1
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import TYPE_CHECKING
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec.kube.client import RETRY_AFTER
 from kubectl_nsexec.kube.connection import V4_PROTOCOL, V5_PROTOCOL, WebSocketConnection
-from kubectl_nsexec.kube.exchange import RETRY_AFTER, send
 
 if TYPE_CHECKING:
-    import socket
-
-    from kubectl_nsexec.kube.exchange import Headers
+    from kubectl_nsexec.kube.client import Client, Headers
 
 _SWITCHING_PROTOCOLS = 101
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -30,20 +27,12 @@ _KEY_BYTES = 16
 _ERROR_BYTES = 64 * 1024
 
 
-def upgraded(connection: HTTPConnection, target: str, headers: Headers) -> WebSocketConnection:
-    """``connection`` as a WebSocket, by a GET of ``target``; closed where it does not become one.
+def upgraded(client: Client, target: str, headers: Headers, seconds: float) -> WebSocketConnection:
+    """A WebSocket, by a GET of ``target``; ``seconds`` is for connecting, and for each wait after that.
 
     Raises ApiError with the server's own Status when it refuses, WebSocketRefusedError when somebody before it does,
-    OSError and HTTPException.
+    and what ``client.reason`` takes.
     """
-    try:
-        return _upgraded(connection, target, headers)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _upgraded(connection: HTTPConnection, target: str, headers: Headers) -> WebSocketConnection:
     key = b64encode(os.urandom(_KEY_BYTES)).decode()
     handshake = [
         ("Upgrade", "websocket"),
@@ -52,18 +41,20 @@ def _upgraded(connection: HTTPConnection, target: str, headers: Headers) -> WebS
         ("Sec-WebSocket-Key", key),
         ("Sec-WebSocket-Protocol", f"{V5_PROTOCOL},{V4_PROTOCOL}"),
     ]
-    send(connection, "GET", target, [*headers, *handshake], None)
-    link: socket.socket = connection.sock
-    with HTTPResponse(link, method="GET") as answer:
-        answer.begin()
+    answer = client.send(  # not once more: it is a GET, but may start a command
+        "GET", target, [*headers, *handshake], connect_seconds=seconds, read_seconds=seconds, once_more=False
+    )
+    try:
         if answer.status != _SWITCHING_PROTOCOLS:
             from kubectl_nsexec.kube.pages import not_upgraded  # noqa: PLC0415 - of few answers
 
-            raise not_upgraded(answer.status, answer.read(_ERROR_BYTES), answer.getheader(RETRY_AFTER) or "")
-        if answer.getheader("Sec-WebSocket-Accept") != _accepting(key):
+            raise not_upgraded(answer.status, answer.read(_ERROR_BYTES), answer.headers.get(RETRY_AFTER, ""))
+        if answer.headers.get("Sec-WebSocket-Accept") != _accepting(key):
             raise HTTPException("it does not answer as a WebSocket does")
-        protocol = answer.getheader("Sec-WebSocket-Protocol") or ""
-        return WebSocketConnection(link, protocol, _read_ahead(link, answer))
+        link, received = _taken(answer)
+        return WebSocketConnection(link, answer.headers.get("Sec-WebSocket-Protocol", ""), received)
+    finally:
+        answer.close()
 
 
 def _accepting(key: str) -> str:
@@ -71,9 +62,11 @@ def _accepting(key: str) -> str:
     return b64encode(sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest()).decode()
 
 
-def _read_ahead(link: socket.socket, answer: HTTPResponse) -> bytes:
-    """What was read along with the headers: frames already."""
+def _taken(answer: Any) -> tuple[Any, bytes]:  # noqa: ANN401 - nothing public of urllib3's gives the socket away
+    """The socket, which the answer no longer closes, and what was read along with the headers: frames already."""
+    connection, answered = answer.connection, answer._original_response  # noqa: SLF001 - as above
+    link, connection.sock = connection.sock, None
     link.setblocking(False)  # noqa: FBT003 - its name says what is set
     with suppress(BlockingIOError, ssl.SSLWantReadError):
-        return bytes(answer.fp.peek())
-    return b""
+        return link, bytes(answered.fp.peek())
+    return link, b""

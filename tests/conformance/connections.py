@@ -146,7 +146,6 @@ _PROXIES: Final = (
         "for a server without TLS",
         {"server": "http://api.corp.example:81"},
         environment={"HTTP_PROXY": _HTTP},
-        differs="we go by CONNECT, for the streams go the same way",
     ),
     Row("for everything", {"server": NAMED, **_ROOT}, environment={"ALL_PROXY": _HTTP}),
     Row("for this machine", environment={"HTTPS_PROXY": _HTTP}),

@@ -27,7 +27,7 @@ OLDEST_PIP = "19.3.1"
 """The oldest that was tried (November 2026, Python 3.10)."""
 OF_THE_LIBRARIES = (
     "kube/test_kubeconfig",
-    "kube/test_config",
+    "kube/test_load",
     "kube/test_exec_plugin",
     "cli/completion/test_main_program",
     "transport/test_channels",

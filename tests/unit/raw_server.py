@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.kube import KubernetesCluster
-from kubectl_nsexec.kube.settings import Settings
+from kubectl_nsexec.kube.client import configuration
 from kubectl_nsexec.kube.trace import Trace
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class RawServer:
         """Of each connection."""
         self._client_is_done = threading.Event()
         self._clusters: list[KubernetesCluster] = []
-        self.settings = Settings(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        self.configuration = configuration(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def serve(self) -> None:
         """One connection after the other."""
@@ -60,7 +60,7 @@ class RawServer:
     def cluster(self, *impersonation: tuple[str, str]) -> KubernetesCluster:
         """The cluster that this server is."""
         made = KubernetesCluster(
-            self.settings, "n", impersonation=impersonation, request_timeout_seconds=None, trace=Trace(0, print)
+            self.configuration, "n", impersonation=impersonation, request_timeout_seconds=None, trace=Trace(0, print)
         )
         self._clusters.append(made)
         return made
@@ -68,8 +68,7 @@ class RawServer:
     def forget(self) -> None:
         """Closes the connections to it that are idle."""
         for each in self._clusters:
-            while each._exchange._idle:
-                each._exchange._idle.pop().close()
+            each._client._api.rest_client.close()
 
 
 def _request(link: socket.socket) -> bytes:

@@ -26,7 +26,8 @@ _RUN = f"""\
 import sys
 # What is not ours may look at the system as it is.
 import tabulate, tempfile, typer, urllib.request, urllib3, websocket, websockets.frames, yaml
-import typer.main, encodings.idna, subprocess, ctypes.wintypes
+import typer.main, encodings.idna, subprocess, ctypes.wintypes, multiprocessing.pool
+from kubernetes.client import ApiClient
 from tests.unit import fake_console
 system, report = sys.argv[1:3]
 kernel32 = fake_console.FakeKernel32(*{TYPED!r})

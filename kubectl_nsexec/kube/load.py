@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.kube import kubeconfig
+from kubectl_nsexec.kube import client, kubeconfig
+from kubectl_nsexec.kube.client import BEARER
 from kubectl_nsexec.kube.memory_file import memory_file
 from kubectl_nsexec.kube.server import KubernetesCluster
-from kubectl_nsexec.kube.settings import BEARER, Settings, basic
 from kubectl_nsexec.kube.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from kubernetes.client import Configuration
 
     from kubectl_nsexec.kube.kubeconfig import Chosen, Section
     from kubectl_nsexec.model.request import ClusterOptions
@@ -38,16 +40,16 @@ def load(
     Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
     """
     files = kubeconfig.paths(options.kubeconfig, os.environ, Path.home())
-    settings = Settings()
-    if not files and not options.server and _in_cluster(settings):
+    configuration = client.configuration()
+    if not files and not options.server and _in_cluster(configuration):
         chosen = kubeconfig.Chosen({}, kubeconfig.with_flags({}, options), _own_namespace())
-        _set_proxy(settings, None)
-        _authenticate(settings, chosen)
+        _set_proxy(configuration, None)
+        _authenticate(configuration, chosen)
     else:
         chosen = kubeconfig.choose(kubeconfig.read(files), options)
-        _connect(settings, chosen)
+        _connect(configuration, chosen)
     return KubernetesCluster(
-        settings,
+        configuration,
         chosen.namespace,
         impersonation=kubeconfig.impersonation(chosen),
         request_timeout_seconds=options.request_timeout_seconds,
@@ -56,7 +58,7 @@ def load(
     )
 
 
-def _connect(settings: Settings, chosen: Chosen) -> None:
+def _connect(configuration: Configuration, chosen: Chosen) -> None:
     cluster, user = chosen.cluster, chosen.user
     authority = _material(cluster, "certificate-authority")
     certificate, key = _material(user, "client-certificate"), _material(user, "client-key")
@@ -64,16 +66,16 @@ def _connect(settings: Settings, chosen: Chosen) -> None:
     server = str(cluster["server"])
     if "://" not in server:
         server = f"{'https' if authority or certificate or insecure else 'http'}://{server}"
-    settings.host, login = _without_login(server)
-    settings.ssl_ca_cert = authority
-    settings.cert_file, settings.key_file = certificate, key or certificate
-    settings.verify_ssl = not insecure
-    settings.tls_server_name = cluster.get("tls-server-name")
-    _set_proxy(settings, cluster.get("proxy-url"))
-    if login:
-        settings.username, settings.password = login
-    elif settings.address().scheme == "https":  # else anybody on the way could read them
-        _authenticate(settings, chosen)
+    configuration.host, login = _without_login(server)
+    configuration.ssl_ca_cert = authority
+    configuration.cert_file, configuration.key_file = certificate, key or certificate
+    configuration.verify_ssl = not insecure
+    configuration.tls_server_name = cluster.get("tls-server-name")
+    _set_proxy(configuration, cluster.get("proxy-url"))
+    if login and login[0]:
+        configuration.api_key[BEARER] = _basic(*login)
+    elif not login and client.address(configuration.host).scheme == "https":  # else anybody on the way could read them
+        _authenticate(configuration, chosen)
 
 
 def _without_login(server: str) -> tuple[str, tuple[str, str] | None]:
@@ -81,7 +83,7 @@ def _without_login(server: str) -> tuple[str, tuple[str, str] | None]:
     try:
         parts = urlsplit(server)
     except ValueError:
-        return server, None  # Settings.address says what is wrong with it
+        return server, None  # client.address says what is wrong with it
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"), query="", fragment="")
     name, password = unquote(parts.username or ""), unquote(parts.password or "")
     return bare.geturl(), (name, password) if parts.username is not None else None
@@ -108,23 +110,23 @@ def _content(name: str, path: str) -> bytes:
         raise UsageError(f"unable to read {name} {path}: {error.strerror}") from error
 
 
-def _authenticate(settings: Settings, chosen: Chosen) -> None:
+def _authenticate(configuration: Configuration, chosen: Chosen) -> None:
     """In client-go's order; a plugin is not asked where there is something else, a certificate for one."""
     user = chosen.user
     if user.get("tokenFile"):
-        _set_token_of_file(settings, str(user["tokenFile"]), str(user.get("token") or ""))
+        _set_token_of_file(configuration, str(user["tokenFile"]), str(user.get("token") or ""))
     elif user.get("token"):
-        settings.refresh_api_key_hook = None
-        _set_token(settings, str(user["token"]))
+        configuration.refresh_api_key_hook = None
+        _set_token(configuration, str(user["token"]))
     elif user.get("auth-provider"):
-        _ask_provider(settings, user)
+        _ask_provider(configuration, user)
     elif user.get("username"):
-        settings.username, settings.password = str(user["username"]), str(user.get("password") or "")
-    elif user.get("exec") and not settings.cert_file:
-        _ask_plugin(settings, user["exec"], chosen.cluster)
+        configuration.api_key[BEARER] = _basic(str(user["username"]), str(user.get("password") or ""))
+    elif user.get("exec") and not configuration.cert_file:
+        _ask_plugin(configuration, user["exec"], chosen.cluster)
 
 
-def _set_token_of_file(settings: Settings, path: str, otherwise: str) -> None:
+def _set_token_of_file(configuration: Configuration, path: str, otherwise: str) -> None:
     """``otherwise``: a token that serves as long as the file cannot be read. Raises UsageError where there is none."""
     try:
         token = _content("tokenFile", path).decode(errors="replace")
@@ -134,50 +136,50 @@ def _set_token_of_file(settings: Settings, path: str, otherwise: str) -> None:
         token = otherwise
     if not token.strip():
         raise UsageError(f"the tokenFile {path} of the kubeconfig is empty")
-    _set_token(settings, token)
-    settings.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
+    _set_token(configuration, token)
+    configuration.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
 
 
-def _set_token(settings: Settings, token: str) -> None:
-    settings.api_key[BEARER] = f"Bearer {token.strip()}"
+def _set_token(configuration: Configuration, token: str) -> None:
+    configuration.api_key[BEARER] = f"Bearer {token.strip()}"
 
 
-def _reread_token(settings: Settings, path: Path) -> None:
+def _reread_token(configuration: Configuration, path: Path) -> None:
     """Such files are rewritten while they are used; one that cannot be read just now leaves the last token."""
     with suppress(OSError, UnicodeDecodeError):
-        _set_token(settings, path.read_text())
+        _set_token(configuration, path.read_text())
 
 
-def _ask_plugin(settings: Settings, plugin: Section, cluster: Section) -> None:
+def _ask_plugin(configuration: Configuration, plugin: Section, cluster: Section) -> None:
     """A token is renewed when it expires, for the clean-up after a long session; a certificate serves to the end."""
     from kubectl_nsexec.kube import exec_plugin  # noqa: PLC0415 - see load
 
     answers = [exec_plugin.run(plugin, cluster)]
 
-    def renew(current: Settings) -> None:
+    def renew(current: Configuration) -> None:
         if answers[-1].token and answers[-1].stale():
             answers[:] = [exec_plugin.run(plugin, cluster)]
             _set_token(current, answers[-1].token)
 
     if answers[-1].certificate:
-        settings.cert_file = memory_file(answers[-1].certificate.encode())
-        settings.key_file = memory_file(answers[-1].key.encode())
+        configuration.cert_file = memory_file(answers[-1].certificate.encode())
+        configuration.key_file = memory_file(answers[-1].key.encode())
     if answers[-1].token:
-        _set_token(settings, answers[-1].token)
-        settings.refresh_api_key_hook = renew
+        _set_token(configuration, answers[-1].token)
+        configuration.refresh_api_key_hook = renew
 
 
-def _ask_provider(settings: Settings, user: Section) -> None:
+def _ask_provider(configuration: Configuration, user: Section) -> None:
     """OIDC and what else the kubernetes client knows; nothing is written back to the kubeconfig."""
-    from kubernetes import client, config  # noqa: PLC0415 - see load
+    from kubernetes import config  # noqa: PLC0415 - see load
 
     document: dict[str, Any] = {
         "current-context": "only",
         "contexts": [{"name": "only", "context": {"cluster": "only", "user": "only"}}],
-        "clusters": [{"name": "only", "cluster": {"server": settings.host}}],
+        "clusters": [{"name": "only", "cluster": {"server": configuration.host}}],
         "users": [{"name": "only", "user": {"auth-provider": user["auth-provider"]}}],
     }
-    asked = client.Configuration()
+    asked = client.configuration()
     try:
         config.load_kube_config_from_dict(document, client_configuration=asked, persist_config=False)
     except Exception as error:  # the client wraps neither its own errors nor those of the libraries below it
@@ -186,31 +188,34 @@ def _ask_provider(settings: Settings, user: Section) -> None:
     if BEARER not in asked.api_key:
         name = user["auth-provider"].get("name")
         raise UsageError(f'the auth-provider "{name}" of the kubeconfig gave no credentials; log in anew')
-    settings.api_key[BEARER] = asked.api_key[BEARER]
+    configuration.api_key[BEARER] = asked.api_key[BEARER]
 
 
-def _set_proxy(settings: Settings, proxy_url: str | None) -> None:
+def _set_proxy(configuration: Configuration, proxy_url: str | None) -> None:
     """The proxy; a login of one of HTTP goes into a header, that of a SOCKS proxy is the library's matter."""
     from kubectl_nsexec.kube import proxies  # noqa: PLC0415 - see load
 
     proxy = (
-        proxies.of_kubeconfig(str(proxy_url)) if proxy_url else proxies.of_environment(settings.address(), os.environ)
+        proxies.of_kubeconfig(str(proxy_url))
+        if proxy_url
+        else proxies.of_environment(client.address(configuration.host), os.environ)
     )
-    settings.proxy = proxy
-    parts = urlsplit(proxy or "")
+    # socks5h: the proxy looks names up, as Go has it.
+    configuration.proxy = (proxy or "").replace("socks5:", "socks5h:", 1)
+    parts = urlsplit(configuration.proxy)
     if parts.username and not parts.scheme.startswith("socks"):
-        login = basic(unquote(parts.username), unquote(parts.password or ""))
-        settings.proxy_headers = {"proxy-authorization": login}
-        settings.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        login = _basic(unquote(parts.username), unquote(parts.password or ""))
+        configuration.proxy_headers = {"proxy-authorization": login}
+        configuration.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _in_cluster(settings: Settings) -> bool:
+def _in_cluster(configuration: Configuration) -> bool:
     if not os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return False  # as the client would find after a fifth of a second of imports
+        return False  # as the client would find, after importing more of itself
     from kubernetes import config  # noqa: PLC0415 - see load
 
     try:
-        config.load_incluster_config(client_configuration=settings)
+        config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException:
         return False
     return True
@@ -221,3 +226,8 @@ def _own_namespace() -> str:
         return _NAMESPACE_FILE.read_text().strip() or "default"
     except OSError:
         return "default"
+
+
+def _basic(name: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"

@@ -45,14 +45,6 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def proxied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The proxies that a cluster is to be reached through."""
-    taken: list[str] = []
-    monkeypatch.setattr("kubectl_nsexec.kube.dial._ThroughProxy", lambda settings, _: taken.append(settings.proxy))
-    return taken
-
-
 def authorization(cluster: KubernetesCluster) -> str | None:
     """The header of that name."""
     return dict(cluster._headers()).get("Authorization")
@@ -101,10 +93,10 @@ def test_inline_keys_never_reach_a_disk(tmp_path: Path) -> None:
     data = base64.b64encode(b"PEM").decode()
     user = {"client-certificate-data": data, "client-key-data": data}
     cluster = loaded(tmp_path, user, {"server": "http://api.example"})
-    settings = cluster._settings
-    assert str(settings.cert_file).startswith("/proc/self/fd/")
-    assert settings.key_file is not None
-    assert Path(settings.key_file).read_bytes() == b"PEM"
+    configuration = cluster.configuration
+    assert str(configuration.cert_file).startswith("/proc/self/fd/")
+    assert configuration.key_file is not None
+    assert Path(configuration.key_file).read_bytes() == b"PEM"
     assert memory_file(b"again") != memory_file(b"again")
 
 
@@ -122,7 +114,6 @@ def test_inline_keys_never_reach_a_disk(tmp_path: Path) -> None:
 def test_which_proxy_is_used(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    proxied: list[str],
     server: str,
     variables: dict[str, str],
     proxy_url: str | None,
@@ -132,16 +123,16 @@ def test_which_proxy_is_used(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     cluster = loaded(tmp_path, {}, {"server": server, **({"proxy-url": proxy_url} if proxy_url else {})})
-    assert cluster._settings.proxy == expected
-    assert proxied == ([expected] if expected else [])
+    assert cluster.configuration.proxy == (expected or "")
+    pools = cluster._client._api.rest_client.pool_manager
+    assert (str(pools.proxy) if expected else getattr(pools, "proxy", None)) == expected
 
 
-def test_no_proxy_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxied: list[str]) -> None:
+def test_no_proxy_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the environment's proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://p:1")
     monkeypatch.setenv("NO_PROXY", ".example")
-    loaded(tmp_path, {})
-    assert proxied == []
+    assert loaded(tmp_path, {}).configuration.proxy == ""
 
 
 def test_a_proxy_that_is_none_is_named_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +148,9 @@ def test_a_proxy_that_is_none_is_named_without_its_password(tmp_path: Path, monk
 
 def test_a_proxys_login_is_a_header_for_the_proxy(tmp_path: Path) -> None:
     """It is part of no address that could be shown."""
-    settings = loaded(tmp_path, {}, {"proxy-url": "http://me:p%40ss@p:1"})._settings
-    assert settings.proxy == "http://p:1"
-    assert settings.proxy_headers == {"proxy-authorization": "Basic " + base64.b64encode(b"me:p@ss").decode()}
+    configuration = loaded(tmp_path, {}, {"proxy-url": "http://me:p%40ss@p:1"}).configuration
+    assert configuration.proxy == "http://p:1"
+    assert configuration.proxy_headers == {"proxy-authorization": "Basic " + base64.b64encode(b"me:p@ss").decode()}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +165,7 @@ def test_the_servers_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, user: dict[str, str], expected: str
 ) -> None:
     """Without a scheme it depends on the credentials, as in client-go; a path before the API's is kept."""
-    monkeypatch.setattr("kubectl_nsexec.kube.dial._tls", lambda _: None)  # they are none
+    monkeypatch.setattr("kubectl_nsexec.kube.tls.context", lambda _: None)  # they are none
     assert loaded(tmp_path, user, {"server": server}).server == expected
 
 

@@ -1,17 +1,14 @@
-"""Requests over connections that are used again: what a server may do with them, and what is asked once more."""
+"""Requests by the kubernetes client: what a server may do with its connections, and what is asked once more."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kubectl_nsexec.errors import ApiError, UsageError
-from kubectl_nsexec.kube.dial import dialler
-from kubectl_nsexec.kube.exchange import Answer, Exchange
-from kubectl_nsexec.kube.settings import Settings
+from kubectl_nsexec.kube.client import Client, configuration, failures, reason
 from tests.unit.raw_server import HANG_UP, SECONDS, SILENCE, RawServer, raw_server
 
 if TYPE_CHECKING:
@@ -25,82 +22,84 @@ CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab\n\r\n2\r
 
 
 @contextmanager
-def exchange(*connections: list[Reply]) -> Iterator[tuple[RawServer, Exchange]]:
+def client(*connections: list[Reply]) -> Iterator[tuple[RawServer, Client]]:
     """A server with so many connections, and requests to it; what is idle in the end is closed."""
     with raw_server(*connections) as server:
-        made = Exchange(dialler(server.settings))
+        made = Client(server.configuration)
         try:
             yield server, made
         finally:
             forget(made)
 
 
-def forget(made: Exchange) -> None:
+def forget(made: Client) -> None:
     """Close what is idle, so that the next request takes a new connection."""
-    while made._idle:
-        made._idle.pop().close()
+    made._api.rest_client.close()
 
 
-def get(made: Exchange, seconds: float = SECONDS) -> Answer:
-    """A GET."""
-    return made.request("GET", "/x?y=z", [("Group", "a"), ("Group", "b")], None, seconds)
+def ask(made: Client, method: str = "GET", body: object = None, seconds: float = SECONDS) -> tuple[int, bytes]:
+    """``(status, body)`` of the answer."""
+    headers = [("Group", "a"), ("Group", "b")]
+    answer = made.send(method, "/x?y=z", headers, body, connect_seconds=seconds, read_seconds=seconds)
+    return answer.status, answer.data
 
 
 def test_a_connection_is_used_again() -> None:
     """And every header arrives, those of one name as well."""
-    with exchange([OK, CHUNKS, LAST]) as (server, made):
-        assert get(made) == Answer(200, "OK", b"{}")
-        assert get(made).data == b"ab\nc\n"
-        assert get(made).data == b"{}"
+    with client([OK, CHUNKS, LAST]) as (server, made):
+        assert ask(made) == (200, b"{}")
+        assert ask(made) == (200, b"ab\nc\n")
+        assert ask(made) == (200, b"{}")
     assert server.connections == 1
-    assert server.asked[0].startswith(b"GET /x?y=z HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert server.asked[0].startswith(b"GET /x?y=z HTTP/1.1\r\n")
+    assert server.asked[0].count(b"\r\nHost: 127.0.0.1:") == 1
     assert b"\r\nGroup: a\r\nGroup: b\r\n" in server.asked[0]
 
 
 def test_one_that_the_server_ends_is_not() -> None:
     """Whether it says so, or hangs up while the connection is idle: then a POST is safe, too."""
-    with exchange([LAST], [OK], [OK]) as (server, made):
-        get(made)
-        get(made)
+    with client([LAST], [OK], [OK]) as (server, made):
+        ask(made)
+        ask(made)
         assert server.closed[1].wait(SECONDS)
-        assert made.request("POST", "/x", [], b"body", SECONDS).data == b"{}"
-    assert server.asked[2].startswith(b"POST /x HTTP/1.1")
+        assert ask(made, "POST", {"kind": "Pod"}) == (200, b"{}")
+    assert server.asked[2].startswith(b"POST /x?y=z HTTP/1.1")
+    assert server.asked[2].endswith(b'\r\n\r\n{"kind": "Pod"}')
 
 
 def test_a_server_that_hangs_up_is_asked_once_more_where_that_does_no_harm() -> None:
     """A restart meets a connection like this; a POST may have been carried out already."""
-    with exchange([HANG_UP], [OK], [HANG_UP], [HANG_UP], [HANG_UP]) as (server, made):
-        assert get(made).data == b"{}"
+    with client([HANG_UP], [OK], [HANG_UP], [HANG_UP], [HANG_UP]) as (server, made):
+        assert ask(made) == (200, b"{}")
         forget(made)
-        with pytest.raises((OSError, HTTPException)):
-            made.request("POST", "/x", [], b"body", SECONDS)
-        with pytest.raises((OSError, HTTPException)):
-            get(made)
+        with pytest.raises(failures()):
+            ask(made, "POST", {})
+        with pytest.raises(failures()):
+            ask(made)
     assert len(server.asked) == 5
 
 
 def test_a_silent_server_is_waited_for_once() -> None:
     """The time that a request may take is not doubled."""
-    with exchange([SILENCE]) as (server, made):
-        with pytest.raises(TimeoutError):
-            get(made, 0.2)
+    with client([SILENCE]) as (server, made):
+        with pytest.raises(failures()) as error:
+            ask(made, seconds=0.2)
+        assert isinstance(reason(error.value), TimeoutError)
         server.let_go()
     assert len(server.asked) == 1
 
 
 def test_an_answer_is_read_as_it_comes() -> None:
-    """A watch: by a connection of its own, which ends with it."""
-    with exchange([CHUNKS]) as (_, made), made.streamed("/x", [], SECONDS, SECONDS) as answer:
-        assert answer.status == 200
-        assert answer.read1(100) == b"ab\n"
-        assert answer.read1(100) == b"c\n"
-        assert answer.read1(100) == b""
+    """A watch: whoever reads it waits for nothing that has not come yet."""
+    with client([CHUNKS]) as (_, made):
+        answer = made.send("GET", "/x", [], connect_seconds=SECONDS, read_seconds=SECONDS)
+        assert [answer.read1(100), answer.read1(100), answer.read1(100)] == [b"ab\n", b"c\n", b""]
 
 
 def test_a_path_before_the_apis_is_part_of_every_address() -> None:
     """As a proxy of many clusters has it."""
     with raw_server([LAST]) as server:
-        server.settings.host += "/k8s/clusters/c"
+        server.configuration.host += "/k8s/clusters/c"
         server.cluster().request("GET", "/api", [("limit", "1")])
     assert server.asked[0].startswith(b"GET /k8s/clusters/c/api?limit=1 HTTP/1.1")
 
@@ -116,16 +115,16 @@ def test_a_path_before_the_apis_is_part_of_every_address() -> None:
 )
 def test_what_is_connected_to(monkeypatch: pytest.MonkeyPatch, address: str, connected: tuple[str, int]) -> None:
     """An address of IPv6 is not cut at its last colon."""
-    called: list[tuple[bytes, int]] = []
+    called: list[tuple[str, int]] = []
 
-    def refused(to: tuple[bytes, int], _seconds: float) -> None:
+    def refused(to: tuple[str, int], *_: object, **__: object) -> None:
         called.append(to)
-        raise OSError
+        raise ConnectionRefusedError
 
-    monkeypatch.setattr("socket.create_connection", refused)
-    with pytest.raises(OSError):  # noqa: PT011 - ours
-        dialler(Settings(address))(1)
-    assert [(host.decode(), port) for host, port in called] == [connected]
+    monkeypatch.setattr("urllib3.util.connection.create_connection", refused)
+    with pytest.raises(failures()):
+        Client(configuration(address)).send("POST", "/x", [], {}, connect_seconds=1, read_seconds=1)
+    assert called == [connected]
 
 
 def test_a_redirection_is_no_answer() -> None:
@@ -139,4 +138,16 @@ def test_a_redirection_is_no_answer() -> None:
 def test_an_address_that_is_none_is_said_so(host: str) -> None:
     """Before anything is asked."""
     with pytest.raises(UsageError, match="of the API server cannot be used: "):
-        dialler(Settings(host))
+        Client(configuration(host))
+
+
+def test_several_groups_are_not_made_one_by_a_proxy() -> None:
+    """Without TLS the proxy gets the request itself, and urllib3 joins headers of one name: another group."""
+    with raw_server([LAST]) as server:
+        to = configuration("http://api.example")
+        to.proxy = server.configuration.host
+        with pytest.raises(UsageError, match="several groups"):
+            ask(Client(to))
+        answer = Client(to).send("GET", "/x", [("Group", "a")], connect_seconds=SECONDS, read_seconds=SECONDS)
+        assert answer.data == b"{}"
+    assert server.asked[0].startswith(b"GET http://api.example/x HTTP/1.1")

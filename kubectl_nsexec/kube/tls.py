@@ -1,0 +1,47 @@
+"""TLS as Go has it, which kubectl is written in; Python's and urllib3's defaults are others.
+
+TLS 1.2 at the least. A certificate's common name is no name of the server. Whatever is among the authorities is trusted
+(an intermediate, the server's own certificate), and an authority need not say what its key is for, on which Python 3.13
+and urllib3 insist. Nobody is asked for a key's password.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.errors import UsageError
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+
+def context(configuration: Configuration) -> ssl.SSLContext:
+    """One for all connections: certificates are read once, which for a system's own takes longer than a connection.
+
+    Raises UsageError for certificates that cannot be used.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.hostname_checks_common_name = False
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if not configuration.verify_ssl:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    what = "certificate-authority"
+    try:
+        if configuration.ssl_ca_cert:
+            made.load_verify_locations(configuration.ssl_ca_cert)
+        elif configuration.verify_ssl:
+            made.load_default_certs()
+        what = "client-certificate and client-key"
+        if configuration.cert_file:
+            made.load_cert_chain(configuration.cert_file, configuration.key_file, password=_no_password)
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(f"the {what} of the kubeconfig cannot be used: {error}; see that it is PEM") from error
+    return made
+
+
+def _no_password() -> str:
+    """Instead of OpenSSL's own question to the terminal: kubectl has none either."""
+    raise UsageError("the client-key of the kubeconfig is encrypted, and its password is asked of nobody; decrypt it")
