@@ -12,7 +12,7 @@ from tools import signals
 signals.as_at_a_terminal()
 
 _TESTS: Final = Path(__file__).parent
-_LIMIT_SECONDS: Final = {"live": 900, "machines": 900, "release": 900}
+_LIMIT_SECONDS: Final = {"docs": 300, "live": 900, "machines": 900, "release": 900}
 """Of one test with its fixtures, by folder: builds, boots and emulated nodes. Others have that of pyproject.toml."""
 
 
