@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_relative_link_leads_to_the_release() -> None:
     """Pages are shown, pictures are loaded, and what is absolute or on the page stays."""
-    text = "[a](docs/a.md) ![b](docs/b.svg) [c](https://c.example/) [d](#d) `[e]` (f)"
+    text = "[a](pages/a.md) ![b](pages/b.svg) [c](https://c.example/) [d](#d) `[e]` (f)"
     assert pypi_readme.absolute(text, "https://r.example", "1.2.3") == (
-        "[a](https://r.example/blob/v1.2.3/docs/a.md) ![b](https://r.example/raw/v1.2.3/docs/b.svg) "
+        "[a](https://r.example/blob/v1.2.3/pages/a.md) ![b](https://r.example/raw/v1.2.3/pages/b.svg) "
         "[c](https://c.example/) [d](#d) `[e]` (f)"
     )
 
