@@ -9,6 +9,7 @@ PYTHON ?= python3
 NODE ?= rt
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
 BIN := .venv/bin
+DOCS_BIN := .docs-venv/bin
 TESTBED := $(PYTHON) -m testbed
 
 .PHONY: help
@@ -49,6 +50,19 @@ test-dist: .venv .release ## packages: manifest, archive, krew, wheel; no cluste
 .PHONY: test-install
 test-install: .venv .release ## packages installed by pipx, uv, other Pythons, with oldest dependencies
 	@$(BIN)/pytest tests/release -m registry
+
+.PHONY: docs
+docs: .venv .docs-venv ## the documentation as a site in site/, with search; a browser opens it without a server
+	@$(BIN)/python -m tools.reference_pages docs/reference
+	@rm -rf site
+	@$(DOCS_BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env \
+		--doctree-dir build/doctrees docs site
+	@echo "docs: site/index.html"
+
+.PHONY: test-docs
+test-docs: docs ## the site in headless Chromium: every page and link, search, nothing fetched from elsewhere
+	@$(TESTBED) packages docs
+	@$(DOCS_BIN)/pytest tests/docs
 
 .PHONY: dist
 dist: .release ## wheel, sdist, an archive without Python for this platform, krew's manifest, in dist/
@@ -94,11 +108,19 @@ cluster-down: ## ends exactly what make cluster started
 .PHONY: clean
 clean: cluster-down ## forgets everything that was built, also the cache
 	@$(TESTBED) clean
-	@rm -rf .venv .release dist kubectl_nsexec/node/bin
+	@rm -rf .venv .docs-venv .release dist site kubectl_nsexec/node/bin
 
 .PHONY: format
 format: .venv ## lets ruff put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+.docs-venv: pyproject.toml
+	@$(TESTBED) packages base
+	@echo "installing what makes the documentation into .docs-venv (about half a minute)"
+	@$(PYTHON) -m venv --clear .docs-venv
+	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1' # it knows dependency groups
+	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check --group docs
+	@touch .docs-venv
 
 .release: release/requirements.txt
 	@$(TESTBED) packages base packaging

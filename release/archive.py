@@ -1,7 +1,7 @@
 """The archive that needs no Python on the client: PyInstaller's one folder, with everybody's licences.
 
 One folder, not one file: one file unpacks itself at every start. Modules lie in it as .pyc files, not packed into the
-executable: in docs/releasing.md is what each choice costs.
+executable: in docs/how-to/releasing.md is what each choice costs.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _TEMPLATE: Final = Path(__file__).with_name("plugin.yaml.in")
 _UNRELEASED: Final = """\
 # Made by `python -m release manifest` of release/plugin.yaml.in; a test compares. The archives' sha256 are not here: an
 # archive holds this commit's content, so no commit can name its own. krew wants dist/plugin.yaml (make dist) or that of
-# a release, which has them (docs/releasing.md).
+# a release, which has them (docs/how-to/releasing.md).
 """
 
 

@@ -24,6 +24,7 @@ HOST: Final = (
     *SHELLS,
     *ON_TERMINALS,
 )
+DOCS: Final = ("chromium", "chromium-driver", "fonts-dejavu-core")
 PACKAGING: Final = ("binutils", "git", "mmdebstrap")
 RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap", *COMPILES_RUNC)
 SMALL_VM: Final = (
@@ -44,8 +45,9 @@ BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
     "host": HOST,
     "rt": RT,
     "packaging": PACKAGING,
+    "docs": DOCS,
     "small-vm": SMALL_VM,
-    "all": BASE + CLUSTER + HOST + PACKAGING + RT + SMALL_VM,
+    "all": BASE + CLUSTER + DOCS + HOST + PACKAGING + RT + SMALL_VM,
 }
 
 _STARTS_A_SERVICE: Final = {

@@ -75,7 +75,7 @@ class Checkout:
         self.git("commit", "--quiet", "--message=x")
 
     def prepare(self, version: str, day: str) -> None:
-        """The first step of docs/releasing.md, and the commit after it."""
+        """The first step of docs/how-to/releasing.md, and the commit after it."""
         self.change("CHANGELOG.md", r"^## .*$", f"## {version}, {day}")
         self.change("kubectl_nsexec/__init__.py", r'^__version__ = ".*"$', f'__version__ = "{version}"')
         self.run(str(env.folder() / "bin/python"), "-m", "release", "manifest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,11 @@ from tools import signals
 
 signals.as_at_a_terminal()
 
+collect_ignore = [] if find_spec("selenium") else ["docs"]
+"""The site's tests have tools of their own, in .docs-venv (``make test-docs``)."""
+
 _TESTS: Final = Path(__file__).parent
-_LIMIT_SECONDS: Final = {"live": 900, "machines": 900, "release": 900}
+_LIMIT_SECONDS: Final = {"docs": 300, "live": 900, "machines": 900, "release": 900}
 """Of one test with its fixtures, by folder: builds, boots and emulated nodes. Others have that of pyproject.toml."""
 
 

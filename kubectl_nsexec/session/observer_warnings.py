@@ -31,4 +31,4 @@ def warning(command: Sequence[bytes]) -> str | None:
         return None
     name = posixpath.basename(command[0]).decode(errors="replace")
     does = DISTURBING.get(name)
-    return f"warning: {name} {does} (docs/limits.md)" if does else None
+    return f"warning: {name} {does} (docs/explanation/limits.md)" if does else None

@@ -31,7 +31,7 @@ def proof_table(proof: Proof, width: int | None = None) -> str:
 
 
 def proof_document(proof: Proof) -> dict[str, object]:
-    """The proof for scripts, as docs/proof.schema.json has it; CPU sets in the kernel's syntax, "" for none."""
+    """The proof, as docs/reference/proof.schema.json has it; CPU sets in the kernel's syntax, "" for none."""
     ours, theirs = proof.siblings or ("", "")
     return {
         "apiVersion": "nsexec.io/v1",

@@ -26,7 +26,7 @@ _KEY: Final = {"client-certificate": "joe.crt", "client-key": "joe.key"}
 class Row(NamedTuple):
     """``document``: the whole kubeconfig instead of one of ``cluster``, ``user`` and ``context``.
 
-    ``differs``: why it is no mistake that we do something else than kubectl; docs/oc-exec-differences.md has it.
+    ``differs``: why it is no mistake that we differ from kubectl; docs/reference/oc-exec-differences.md has it.
     """
 
     name: str

@@ -31,7 +31,7 @@ DROP_IN = "/etc/crio/crio.conf.d/99-runtimes.conf"
 PINNING = "/etc/kubernetes/openshift-workload-pinning"
 PROFILE = f'PerformanceProfile "performance-{host_kubelet.ROLE}", spec.cpu.reserved'
 RESERVED = host_kubelet.RESERVED
-SCHEMA = Path(__file__).parents[2] / "docs/proof.schema.json"
+SCHEMA = Path(__file__).parents[2] / "docs/reference/proof.schema.json"
 
 
 @pytest.fixture(scope="module")

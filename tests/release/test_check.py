@@ -1,4 +1,4 @@
-"""``make release-check``, in a checkout to throw away in which a release is prepared as docs/releasing.md says."""
+"""``make release-check``, in a checkout to throw away where a release is prepared as docs/how-to/releasing.md says."""
 
 from __future__ import annotations
 

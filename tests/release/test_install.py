@@ -115,7 +115,9 @@ def test_as_a_tool_of_its_own(
     (linked,) = [path for path in tmp_path.rglob("oc-nsexec") if path.is_symlink()]
     working(linked.parent)
     assert (linked.resolve().parents[1] / "share/man/man1/oc-nsexec.1").is_file()
-    assert (tmp_path / ".local/share/man/man1/oc-nsexec.1").exists() == (way == "pipx")  # as the README says
+    assert (tmp_path / ".local/share/man/man1/oc-nsexec.1").exists() == (
+        way == "pipx"
+    )  # as docs/how-to/install.md says
     run(tool(way), *uninstall, **home, **cache)
     assert [path for path in tmp_path.rglob("*nsexec*") if path.suffix not in {".log", ".lock"}] == []
 

@@ -45,3 +45,13 @@ def test_the_wheel_has_what_runs_on_the_node(packages: Packages) -> None:
     assert [name for name in names if name.endswith((".c", ".h"))] == []
     pages = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert pages == {"share/man/man1/oc-nsexec.1", "share/man/man1/kubectl-nsexec.1"}
+
+
+def test_the_readme_on_pypi_has_no_link_to_a_file(packages: Packages) -> None:
+    """Which would lead nowhere there."""
+    with zipfile.ZipFile(packages.wheel) as content:
+        (name,) = (name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
+        text = content.read(name).decode()
+    assert "Description-Content-Type: text/markdown" in text
+    assert "/blob/v" in text
+    assert "](docs/" not in text

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from kubectl_nsexec.session import cleanup
+
 _ROOT: Final = Path(__file__).parents[3]
-_DOCUMENTS: Final = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md"), *_ROOT.glob("deploy/*.md")])
+_DOCUMENTS: Final = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md"), *_ROOT.glob("deploy/*.md")])
 _TESTS: Final = {
     name for path in _ROOT.glob("tests/*/**/test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
 }
@@ -30,3 +33,33 @@ def test_every_file_that_is_linked_exists(document: Path) -> None:
     """Relative links lead somewhere."""
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_page_that_is_named_elsewhere_exists() -> None:
+    """In code, messages, scripts and pages of other folders: ``docs/FOLDER/PAGE``."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=_ROOT, capture_output=True, text=True, check=True).stdout
+    named = {
+        (name, page)
+        for name in filter(None, listed.split("\0"))
+        for page in re.findall(r"(?<![\w/])docs/[\w/.-]+\.(?:md|json|svg|py)\b", _text(_ROOT / name))
+    }
+    assert {"kubectl_nsexec/session/observer_warnings.py", "README.md"} <= {name for name, _ in named}
+    assert {(name, page) for name, page in named if not (_ROOT / page).exists()} == set()
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def test_the_readme_is_short() -> None:
+    """What it is, install, examples, limits in brief and links; all else has its page. Addresses are no words."""
+    text = re.sub(r"\]\([^)]*\)", "]", (_ROOT / "README.md").read_text())
+    assert len(text.split()) <= 650
+
+
+def test_the_list_of_cleanup_is_described() -> None:
+    """Every field of ``--cleanup -o json``, which does not change."""
+    helper = cleanup.Helper("nsexec", "nsexec-x", "uid", "n1", "finished", 1, "ran/du-0/dpdk", "alice")
+    page = (_ROOT / "docs/how-to/clean-up.md").read_text()
+    rows = " ".join(line.partition(" | ")[0] for line in page.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", rows)) == set(cleanup._fields(helper))

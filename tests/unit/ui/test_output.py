@@ -19,7 +19,7 @@ from kubectl_nsexec.ui.output import as_yaml, in_form, proof_document, proof_tab
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs/proof.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs/reference/proof.schema.json").read_text())
 
 PROOF = Proof(
     namespace="ran",
@@ -103,7 +103,7 @@ def test_the_proof_for_scripts_is_frozen(form: str, reader: Callable[[str], obje
 
 @pytest.mark.parametrize("proof", [PROOF, FULL, PROOF._replace(exclusive=CpuSet(), by="cpus", reason="SharedPool")])
 def test_the_proof_is_what_its_schema_says(proof: Proof) -> None:
-    """docs/proof.schema.json is what scripts may rely on."""
+    """docs/reference/proof.schema.json is what scripts may rely on."""
     jsonschema.validate(proof_document(proof), SCHEMA)
 
 
