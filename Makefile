@@ -28,7 +28,7 @@ check: .venv ## style, types, layers, shell scripts
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
-	@cat $(addprefix kubectl_nsexec/node/,agent-base.sh agent-find.sh agent-sources.sh agent-alone.sh agent.sh) | shellcheck --shell=sh -
+	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
 	@echo "checks: style, types, layers and shell scripts are clean"
 
@@ -104,7 +104,7 @@ format: .venv ## lets ruff put the sources in order
 	@$(TESTBED) packages base packaging
 	@ln -sfn "$$($(PYTHON) -m release.env)" .release && touch -h .release
 
-.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/*.[ch])
+.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages base
 	@echo "installing the project and its tools into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv

@@ -1,4 +1,4 @@
-"""Compiles the last link (kubectl_nsexec/node/*.c) into the package, by hatchling's hook or by hand.
+"""Compiles the last link (kubectl_nsexec/node/shim/*.c) into the package, by hatchling's hook or by hand.
 
 The hook makes the man pages as well (tools/man_page.py). The numbers of the system calls
 (kubectl_nsexec/syscalls.json) come from the kernel's headers that the compiler brings.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NODE_FOLDER = Path("kubectl_nsexec/node")
+SOURCES = NODE_FOLDER / "shim"
 TARGETS = {
     "amd64": "x86_64-linux-musl",
     "arm64": "aarch64-linux-musl",
@@ -63,12 +64,12 @@ def build_last_link(root: Path, architectures: Iterable[str] = tuple(TARGETS)) -
     Raises KeyError for an architecture that TARGETS lacks, subprocess.CalledProcessError when it does not compile (the
     compiler has said why on stderr).
     """
-    folder = root / NODE_FOLDER
+    folder = root / SOURCES
     inputs = [*folder.glob("*.[ch]"), Path(__file__)]
     newest = max(path.stat().st_mtime for path in inputs)
     programs = []
     for architecture in architectures:
-        program = folder / "bin" / f"last-link-{architecture}"
+        program = root / NODE_FOLDER / "bin" / f"last-link-{architecture}"
         if not program.exists() or program.stat().st_mtime < newest:
             _make(folder, TARGETS[architecture], program)
         programs.append(program.relative_to(root))

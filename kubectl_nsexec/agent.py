@@ -135,13 +135,13 @@ def narrow_line(cpus: CpuSet) -> bytes:
 
 
 def typed(data: bytes) -> bytes:
-    """What the user has typed, as the last link takes it for a terminal (node/terminal.c)."""
+    """What the user has typed, as the last link takes it for a terminal (node/shim/terminal.c)."""
     parts = [data[at : at + _FRAME_BYTES] for at in range(0, len(data), _FRAME_BYTES)]
     return b"".join(b"d" + len(part).to_bytes(2, "big") + part for part in parts)
 
 
 def window(rows: int, columns: int) -> bytes:
-    """The window's new size, as the last link takes it for a terminal (node/terminal.c)."""
+    """The window's new size, as the last link takes it for a terminal (node/shim/terminal.c)."""
     size = rows.to_bytes(2, "big") + columns.to_bytes(2, "big")
     return b"w" + len(size).to_bytes(2, "big") + size
 

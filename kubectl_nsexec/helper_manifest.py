@@ -30,7 +30,7 @@ LIFE_SLACK_SECONDS = 60
 _POD_UID = "NSEXEC_POD_UID"
 _PROGRAM_MODE = 0o555
 _NODE_TOOLS, _IMAGE_TOOLS = "node", "image"
-"""Whose root directory the shim takes (node/start.h)."""
+"""Whose root directory the shim takes (node/shim/start.h)."""
 _BEFORE_POD_UID = 4
 """Words of a helper's command line: the shim, its verb, the folder of the mounts, whose tools."""
 

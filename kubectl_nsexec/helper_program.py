@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 SHIM_KEY, AGENT_KEY = "shim", "agent.sh"
-"""The files of the volume, as node/start.c names them."""
+"""The files of the volume, as node/shim/start.c names them."""
 _HASH_CHARACTERS = 32
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 

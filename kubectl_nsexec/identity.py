@@ -61,7 +61,7 @@ class Identity(NamedTuple):
     user_namespace: bool = False
     """Whether ids and capabilities are those of a user namespace of the container's own (``hostUsers: false``)."""
     devices: bytes = devices.DEFAULT
-    """Which the command may open, in the last link's words (node/devices.h)."""
+    """Which the command may open, in the last link's words (node/shim/devices.h)."""
     lacks: tuple[str, ...] = ()
     """What the runtime's own exec would have set and this cannot: sentences."""
 

@@ -1,4 +1,4 @@
-"""An identity and a command as the last link reads them (node/identity.c)."""
+"""An identity and a command as the last link reads them (node/shim/identity.c)."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from kubectl_nsexec.errors import HelperPodError
 
 _FOLDER = Path(__file__).parent
-_AGENT_PARTS = ("agent-base.sh", "agent-find.sh", "agent-sources.sh", "agent-alone.sh", "agent.sh")
+_AGENT_PARTS = ("base.sh", "find.sh", "sources.sh", "alone.sh", "main.sh")
 
 
 def agent_script() -> str:
     """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter|alone …`` on the node."""
-    return "".join((_FOLDER / part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
+    return "".join((_FOLDER / "agent" / part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
 
 
 def last_link(architecture: str) -> bytes:

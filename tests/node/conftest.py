@@ -17,7 +17,7 @@ from tests.node.link_lab import Target
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOURCES = sorted(Path(kubectl_nsexec.node.__file__).parent.glob("*.c"))
+SOURCES = sorted(Path(kubectl_nsexec.node.__file__).parent.glob("shim/*.c"))
 WARNINGS = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror"]
 
 

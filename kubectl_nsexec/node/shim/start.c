@@ -36,7 +36,7 @@ static int is(const char *word, const char *name)
 
 /*
  * Fails, but says so only to somebody: what the main process says before its client has attached is lost. The client
- * greets it (agent.sh, hold) within PATIENCE, the fourth word.
+ * greets it (agent/main.sh, hold) within PATIENCE, the fourth word.
  */
 static _Noreturn void refuse(char **words, const char *why, int error)
 {

@@ -6,7 +6,7 @@
  * FOLDER node|image POD_UID WORD...: takes the node's root ("image": leaves the image's), an environment of its own and
  * nobody's descriptors, then becomes what WORD says, never returning but with the status of what needs no shell:
  *
- *   hold NONCE RESERVED PATIENCE ..., enter NONCE ...   the agent (agent.sh beside this program), by /bin/sh
+ *   hold NONCE RESERVED PATIENCE ..., enter NONCE ...   the agent (its text beside this program), by /bin/sh
  *   session NONCE ID IDLE held|- WORD...                the same as a session of a helper that is kept (door.h)
  *   lease NONCE ID, end                                 a session's lease; the end of such a helper
  *

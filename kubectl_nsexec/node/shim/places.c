@@ -64,7 +64,7 @@ void places_remove(const struct places *places)
             put(places->top, "cgroup.procs", "0");
             folder_remove(own);
             folder_remove(places->home);
-            /* The session's, on cgroup v1: see make_devices_folder in agent-base.sh. */
+            /* The session's, on cgroup v1: see make_devices_folder in agent/base.sh. */
             if (snprintf(own, sizeof own, "%s/../devices%s", places->top, strrchr(places->home, '/')) < (int)sizeof own)
                 folder_remove(own);
         }
