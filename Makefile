@@ -37,7 +37,7 @@ test-unit: .venv ## hermetic tests, about five minutes, no cluster
 	@$(BIN)/pytest tests/unit tests/node
 
 .PHONY: test-machines
-test-machines: .venv ## the last link on small emulated machines: other architectures, SELinux, AppArmor
+test-machines: .venv ## the shim on small emulated machines: other architectures, SELinux, AppArmor
 	@$(TESTBED) packages small-vm
 	@$(BIN)/pytest tests/machines
 

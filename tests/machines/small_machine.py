@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.last_word import LastWord
-from kubectl_nsexec.node import last_link
+from kubectl_nsexec.node import shim
 from testbed import small_vm
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EVERYTHING = dict.fromkeys(("bounding", "permitted", "effective"), EVERY_CAPABIL
 
 
 class Answer(NamedTuple):
-    """What a session ended with; ``event`` is the last link's first line, ``told`` the status in its last word."""
+    """What a session ended with; ``event`` is the shim's first line, ``told`` the status in its last word."""
 
     code: int
     event: Mapping[str, object]
@@ -50,7 +50,7 @@ def ask(
     programs = {
         "init": INIT.read_bytes(),
         "bin/busybox": small_vm.ensure(architecture).busybox.read_bytes(),
-        "last-link": last_link(architecture),
+        "shim": shim(architecture),
     }
     others = {f"sessions/{name}": records for name, records in sessions.items()}
     if policy:

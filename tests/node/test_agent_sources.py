@@ -215,7 +215,7 @@ def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -
     if not installed(shell):
         pytest.skip(f"{shell} is not installed here")
     put(node, "/etc/kubernetes/openshift-workload-pinning", PINNING)
-    node.link("echo ready")
+    node.shim("echo ready")
     agent = node.start("hold", NONCE, "ask", "60", shell=shell)
     stdin, stdout = cast("IO[bytes]", agent.stdin), cast("IO[bytes]", agent.stdout)
     own = node.at(node.own) / "cpuset.cpus"

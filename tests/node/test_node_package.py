@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_nsexec.errors import HelperPodError
-from kubectl_nsexec.node import agent_script, last_link
+from kubectl_nsexec.node import agent_script, shim
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,23 +21,23 @@ ROOT = Path(__file__).resolve().parents[2]
     ("architecture", "machine"),
     [("amd64", b"\x3e\0"), ("arm64", b"\xb7\0"), ("ppc64le", b"\x15\0"), ("s390x", b"\0\x16")],
 )
-def test_last_link_is_a_small_static_program(architecture: str, machine: bytes) -> None:
+def test_shim_is_a_small_static_program(architecture: str, machine: bytes) -> None:
     """An ELF file for that machine (e_machine, elf(5)), below 160 KiB, without an interpreter."""
-    program = last_link(architecture)
+    program = shim(architecture)
     assert (program[:5], program[18:20]) == (b"\x7fELF\x02", machine)
     assert len(program) < 160 * 1024
     assert b"ld-" not in program
     assert bytes(ROOT) not in program
 
 
-@pytest.mark.parametrize("architecture", ["riscv64", "", "../bin/last-link-amd64", "/amd64"])
+@pytest.mark.parametrize("architecture", ["riscv64", "", "../bin/shim-amd64", "/amd64"])
 def test_architecture_that_was_not_built_is_named(architecture: str) -> None:
     """The error says what is there and what to do."""
     with pytest.raises(HelperPodError, match="amd64.*hatch_build"):
-        last_link(architecture)
+        shim(architecture)
 
 
-def test_last_link_builds_the_same_anywhere(tmp_path: Path) -> None:
+def test_shim_builds_the_same_anywhere(tmp_path: Path) -> None:
     """Another checkout gives the same bytes."""
     node = tmp_path / "elsewhere/kubectl_nsexec/node"
     shutil.copytree(ROOT / "kubectl_nsexec/node/shim", node / "shim")
@@ -45,8 +45,8 @@ def test_last_link_builds_the_same_anywhere(tmp_path: Path) -> None:
     again = [sys.executable, str(tmp_path / "elsewhere/hatch_build.py"), "amd64"]
     compiled = {name: value for name, value in os.environ.items() if name != "NSEXEC_BUILD_CACHE"}
     subprocess.run(again, check=True, stdout=subprocess.DEVNULL, env=compiled)
-    built = (node / "bin/last-link-amd64").read_bytes()
-    assert hashlib.sha256(built).hexdigest() == hashlib.sha256(last_link("amd64")).hexdigest()
+    built = (node / "bin/shim-amd64").read_bytes()
+    assert hashlib.sha256(built).hexdigest() == hashlib.sha256(shim("amd64")).hexdigest()
 
 
 def test_agent_fits_into_a_variable() -> None:

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Third part of the agent, joined with the others by the package: the way in without a helper pod, as root on the node.
 #
-# A home of our own stands for the helper pod's cgroup folder, and a memory file system of our own, seen by nobody else,
-# for its volume. What stays is one process, `last-link guard`: it takes the place of the lease's main process and of
+# A cgroup folder of our own stands for the helper pod's cgroup folder, and a memory file system of our own, seen by nobody else,
+# for its volume. What stays is one process, `shim guard`: it takes the place of the lease's main process and of
 # the runtime, ends every process of the session when the client is gone, and removes what was made here.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 
@@ -13,14 +13,14 @@ alone() { # from the ordinary mount namespace and cgroup, into our own
   printf '\n%s ready\n' "$nonce"
   own_mask
   # For the session that comes later; the pod is the target's, which shows where the kubelet keeps its files.
-  export NSEXEC_AGENT="$agent" NSEXEC_ENTRY_MASK="$mask" NSEXEC_POD_UID="$5" NSEXEC_HOME=''
+  export NSEXEC_AGENT="$agent" NSEXEC_ENTRY_MASK="$mask" NSEXEC_POD_UID="$5" NSEXEC_POD_CGROUP=''
   [ "$reserved" != ask ] || ask
   shift
   set -- "$reserved" "$@"
   cut_to_online
   find_hierarchy
   # shellcheck disable=SC2016 # for the shell that is started
-  set -- /bin/sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent home "$nonce" "$@"
+  set -- /bin/sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent prepare "$nonce" "$@"
   # Under systemd the top of cgroup v2 is systemd's: what it has not made itself may lose its CPUs at any time.
   [ "$version" = v1 ] || [ ! -d "$NSEXEC_HOST/run/systemd/system" ] ||
     set -- systemd-run --quiet --scope --collect --slice=-.slice "--unit=nsexec-$id" -p Delegate=yes \
@@ -41,15 +41,15 @@ find_kubelet_by_target() { # in the target's /proc folder → $kubelet_state: th
   done 2>/dev/null <"$NSEXEC_PROC/self/mountinfo"
 }
 
-take_link() { # from stdin, $unread bytes with the SHA-256 sum $sum → $link
-  link=$NSEXEC_RUN/last-link
-  take "$unread" >"$link.sent" || fail last-link "cannot write $link.sent, or it did not come"
+take_shim() { # from stdin, $unread bytes with the SHA-256 sum $sum → $shim
+  shim=$NSEXEC_RUN/shim
+  take "$unread" >"$shim.sent" || fail shim "cannot write $shim.sent, or it did not come"
   unread=0
   # A copy: BusyBox's timeout leaves a process behind that holds its output open for a moment (ETXTBSY, execve(2)).
-  cat "$link.sent" >"$link" && rm "$link.sent" || fail last-link "cannot write $link"
-  got=$(sha256sum "$link") || fail last-link "cannot read $link back"
-  [ "${got%% *}" = "$sum" ] || fail last-link "the last link arrived damaged (sha256 ${got%% *}, sent $sum)"
-  chmod 0500 "$link" || fail last-link "cannot make $link executable"
+  cat "$shim.sent" >"$shim" && rm "$shim.sent" || fail shim "cannot write $shim"
+  got=$(sha256sum "$shim") || fail shim "cannot read $shim back"
+  [ "${got%% *}" = "$sum" ] || fail shim "the shim arrived damaged (sha256 ${got%% *}, sent $sum)"
+  chmod 0500 "$shim" || fail shim "cannot make $shim executable"
 }
 
 # shellcheck disable=SC2317 # the trap calls it
@@ -57,17 +57,17 @@ undo() { # what was made before the guard could be started; systemd removes its 
   umount -l "$NSEXEC_RUN" 2>/dev/null
   rmdir "$NSEXEC_RUN" 2>/dev/null
   [ "$top" = - ] || put "$$" "$top/cgroup.procs"
-  rmdir "$NSEXEC_HOME/nsexec-guard" "$NSEXEC_HOME" 2>/dev/null
+  rmdir "$NSEXEC_POD_CGROUP/nsexec-guard" "$NSEXEC_POD_CGROUP" 2>/dev/null
 }
 
-home() { # in our own mount namespace and, with systemd, scope
+prepare() { # in our own mount namespace and, with systemd, scope
   reserved=$1 bytes=$2 sum=$3 id=$4 NSEXEC_RUN=$NSEXEC_HOST/run/nsexec-$4
   shift 3
   cut_to_online
   find_hierarchy
   case $own in
-  *"/nsexec-$id.scope") NSEXEC_HOME=$base$own top=- ;;
-  *) NSEXEC_HOME=$base/nsexec-$id top=$base ;;
+  *"/nsexec-$id.scope") NSEXEC_POD_CGROUP=$base$own top=- ;;
+  *) NSEXEC_POD_CGROUP=$base/nsexec-$id top=$base ;;
   esac
   trap undo EXIT
   # Whoever wants us to end closes our stdin; and a word that nobody hears must not end us before we have cleared up.
@@ -75,12 +75,12 @@ home() { # in our own mount namespace and, with systemd, scope
   mkdir -m 0700 "$NSEXEC_RUN" && mount -t tmpfs -o mode=0700,size=16m,nosuid,nodev nsexec "$NSEXEC_RUN" ||
     fail node "cannot mount a memory file system on $NSEXEC_RUN"
   unread=$bytes
-  take_link
+  take_shim
   mkfifo -m 0600 "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
 
   pod=$base
   [ "$top" = - ] || make_folder "$id"
-  pod=$NSEXEC_HOME
+  pod=$NSEXEC_POD_CGROUP
   if [ "$version" = v1 ]; then
     make_folder guard
     put "$$" "$folder/cgroup.procs"
@@ -92,12 +92,12 @@ home() { # in our own mount namespace and, with systemd, scope
   fi || fail placement "cannot move into $folder"
   own_mask
   within "$mask" "$cut" || fail placement "asked for CPUs $cut, got '$mask' in $folder"
-  "$link" 2>/dev/null
-  [ $? -eq 125 ] || fail last-link "the node does not run $link"
+  "$shim" 2>/dev/null
+  [ $? -eq 125 ] || fail shim "the node does not run $shim"
   say "\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
-  export NSEXEC_AGENT="$agent" NSEXEC_HOME NSEXEC_RUN NSEXEC_LINK="$link"
+  export NSEXEC_AGENT="$agent" NSEXEC_POD_CGROUP NSEXEC_RUN NSEXEC_SHIM="$shim"
   # shellcheck disable=SC2016 # for the shell that is started
-  exec "$link" guard "$nonce" "$NSEXEC_HOME" "$top" "$NSEXEC_RUN" \
+  exec "$shim" guard "$nonce" "$NSEXEC_POD_CGROUP" "$top" "$NSEXEC_RUN" \
     /bin/sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent enter "$nonce" "$reserved" "$@"
 }
 

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 set -u
 export LC_ALL=C
-: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=}" "${NSEXEC_RUN=}" "${NSEXEC_LINK=}"
+: "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=}" "${NSEXEC_RUN=}" "${NSEXEC_SHIM=}"
 : "${NSEXEC_CGROUP:=$NSEXEC_HOST/sys/fs/cgroup}"
 nonce='' unread=0 patience=300
 
@@ -161,22 +161,22 @@ find_devices() { # → $devices: our container's own folder of them, on v1
   [ -z "$stray" ] || devices=$NSEXEC_CGROUP/devices$own_devices
 }
 
-make_devices_folder() { # $1: name → $devices: where the last link says which devices the session may use; we are in it
+make_devices_folder() { # $1: name → $devices: where the shim says which devices the session may use; we are in it
   devices=$folder
   [ "$version" = v1 ] || return 0
   # Below our container's own folder: the runtime, which ends every process of it, looks there.
   find_devices
   devices=$devices/nsexec-$1
-  # Without a helper pod one for the session alone, which the guard removes with our home.
-  [ -z "${NSEXEC_HOME:-}" ] || devices=$NSEXEC_CGROUP/devices/${NSEXEC_HOME##*/}
+  # Without a helper pod one for the session alone, which the guard removes with the one that stands for the pod.
+  [ -z "${NSEXEC_POD_CGROUP:-}" ] || devices=$NSEXEC_CGROUP/devices/${NSEXEC_POD_CGROUP##*/}
   mkdir "$devices" 2>/dev/null && put "$$" "$devices/cgroup.procs" ||
     fail placement "cannot make the cgroup folder $devices"
 }
 
-find_home() { # the start of both parts: $version $base $pod (ours, or what stands for it) $online $cut
+find_own_pod() { # the start of both parts: $version $base $pod (ours, or what stands for it) $online $cut
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   cut_to_online
   find_hierarchy
-  pod=${NSEXEC_HOME:-}
+  pod=${NSEXEC_POD_CGROUP:-}
   [ -n "$pod" ] || find_pod "$NSEXEC_POD_UID" || fail placement "no cgroup folder of the helper pod $NSEXEC_POD_UID below $base$above"
 }

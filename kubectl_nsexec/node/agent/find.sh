@@ -43,8 +43,8 @@ age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22);
   [ -n "$started" ]
 }
 
-find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process, $home_of_init: its cgroup; false when there is none
-  pid='' oldest='' home_of_init=-
+find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process, $init_cgroup: its cgroup; false when there is none
+  pid='' oldest='' init_cgroup=-
   for procs in "$container"/cgroup.procs "$container"/*/cgroup.procs "$container"/*/*/cgroup.procs \
     "$container"/*/*/*/cgroup.procs; do
     [ -r "$procs" ] || continue
@@ -54,10 +54,10 @@ find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process, $ho
       if [ "$1" = 1 ]; then
         age "$candidate" || continue
         [ -z "$oldest" ] || [ "$started" -lt "$oldest" ] || continue
-        oldest=$started pid=$candidate home_of_init=${procs%/*}
+        oldest=$started pid=$candidate init_cgroup=${procs%/*}
       else
         # Two numbers, ours and 1: three would be the first process of a container inside the container.
-        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate home_of_init=${procs%/*} && return 0 ;; esac
+        case $pids in *[!0-9]*[!0-9]*) ;; *[!0-9]1) pid=$candidate init_cgroup=${procs%/*} && return 0 ;; esac
       fi
     done <"$procs"
   done
@@ -151,17 +151,17 @@ find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, where
 $(grep -F "/pods/$NSEXEC_POD_UID/volumes/" "$NSEXEC_PROC/self/mountinfo" 2>/dev/null)
 EOT
   [ ! -e "$kubelet_state" ] || return 0
-  [ -z "${NSEXEC_HOME:-}" ] || find_kubelet_by_target
+  [ -z "${NSEXEC_POD_CGROUP:-}" ] || find_kubelet_by_target
 }
 
 find_spec() { # $1: container ID, $2: parent of its first process → $spec: the runtime's config.json
-  shim=$(readlink "$NSEXEC_PROC/$2/cwd" 2>/dev/null)
-  case $shim in /*) shim=$NSEXEC_HOST$shim ;; *) shim=$NSEXEC_HOST/nonexistent ;; esac
-  beside=$shim/config.json
-  case $shim/ in *"/$1/"*) ;; *) beside=$shim/../$1/config.json ;; esac
+  beside=$(readlink "$NSEXEC_PROC/$2/cwd" 2>/dev/null)
+  case $beside in /*) beside=$NSEXEC_HOST$beside ;; *) beside=$NSEXEC_HOST/nonexistent ;; esac
+  # The working directory of containerd's shim is the container's bundle, or that of another container of the pod.
+  case $beside/ in *"/$1/"*) ;; *) beside=$beside/../$1 ;; esac
   for spec in "$NSEXEC_HOST/run/containerd/io.containerd.runtime.v2.task/k8s.io/$1/config.json" \
     "$NSEXEC_HOST/run/containers/storage/overlay-containers/$1/userdata/config.json" \
-    "$NSEXEC_HOST/var/lib/containers/storage/overlay-containers/$1/userdata/config.json" "$beside"; do
+    "$NSEXEC_HOST/var/lib/containers/storage/overlay-containers/$1/userdata/config.json" "$beside/config.json"; do
     [ ! -r "$spec" ] || return 0
   done
 }

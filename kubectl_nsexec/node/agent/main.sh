@@ -6,11 +6,11 @@
 #                                                reserved CPUs, waits for "hold" on stdin, holds the lease;
 #                                                RESERVED "ask": tells what the node says, and is told the CPUs;
 #                                                PATIENCE: how long (s) it waits for a client that may have been killed
-#     [IDLE LIFE]                                of a helper that is kept: how long (s) it waits for the next session, and
+#     [IDLE LIFE]                                of a shared helper pod: how long (s) it waits for the next session, and
 #                                                how long one of its sessions may last
 #   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                one session: pins itself, finds the target, hands over to nsenter
-#   alone NONCE RESERVED LINK_BYTES LINK_SHA256 ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
+#   alone NONCE RESERVED SHIM_BYTES SHIM_SHA256 ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                both at once, where there is no helper pod
 #     PROCESS: first, pid:NUMBER or name:NAME; FILES: whose files the command sees, container or node
 #
@@ -33,12 +33,12 @@ ask() { # → $reserved, by the client, who cannot say it before it has seen wha
 }
 
 hold() {
-  reserved=$1 patience=$2 idle=${3:-} life=${4:-} link=$NSEXEC_LINK
+  reserved=$1 patience=$2 idle=${3:-} life=${4:-} shim=$NSEXEC_SHIM
   find_pool
   [ "$reserved" != ask ] || ask
   unread=5
-  find_home
-  make_folder keep # first: by it other sessions know a helper, whose CPUs are nobody's own
+  find_own_pod
+  make_folder cpus # first: by it other sessions know a helper, whose CPUs are nobody's own
   leaf=''
   # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
   # is common (strict-cpu-reservation) a folder gets the pod's. On v1 a folder may only shrink after those within it.
@@ -69,17 +69,17 @@ hold() {
   set -- "$outer/cpuset.cpus"
   [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || set -- "$@" "$pod/cpuset.cpus"
   [ "$leaf" = "$outer" ] || [ ! -e "$leaf/cpuset.cpus" ] || set -- "$@" "$leaf/cpuset.cpus"
-  mkfifo -m 0600 "$NSEXEC_RUN/keep" "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
-  (put 0 "$folder/cgroup.procs" && exec "$link" keep "$$" "$cut" "$@") </dev/null >"$NSEXEC_RUN/keep" 2>/dev/null &
-  read -r word <"$NSEXEC_RUN/keep" && [ "$word" = ready ] || fail node "cannot watch over the CPUs of $outer"
+  mkfifo -m 0600 "$NSEXEC_RUN/watch" "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
+  (put 0 "$folder/cgroup.procs" && exec "$shim" watch "$$" "$cut" "$@") </dev/null >"$NSEXEC_RUN/watch" 2>/dev/null &
+  read -r word <"$NSEXEC_RUN/watch" && [ "$word" = ready ] || fail node "cannot watch over the CPUs of $outer"
 
   # Nobody but this shell has the lease open for writing: when it ends, however it ends, every session sees it.
   exec 9<>"$NSEXEC_RUN/lease"
   held="\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
-  # In a helper that is kept each session has a lease of its own, and this process's stdin is none any more.
+  # In a shared helper pod each session has a lease of its own, and this process's stdin is none any more.
   devices=-
   [ "$version" = v2 ] || find_devices
-  [ -z "$idle" ] || exec "$link" door "$NSEXEC_RUN/door" "$pod" "$devices" "$idle" "$life" "$(say "$held")" </dev/null
+  [ -z "$idle" ] || exec "$shim" serve "$NSEXEC_RUN/server" "$pod" "$devices" "$idle" "$life" "$(say "$held")" </dev/null
   say "$held"
   while read -r _; do :; done
   exit 0
@@ -158,9 +158,9 @@ enter() {
   entry_mask=${NSEXEC_ENTRY_MASK:-$mask}
   case $id in ????? | ??????*) named "$id" ;; *) false ;; esac || fail node "'$id' is no session name"
   named "$pod_uid" && named "$container_id" || fail node "'$pod_uid' or '$container_id' is no name of a cgroup"
-  find_home
+  find_own_pod
   # As of a best-effort pod: it is charged to no pod here, and goes first when memory runs out.
-  [ -z "${NSEXEC_HOME:-}" ] || put 1000 "$NSEXEC_PROC/self/oom_score_adj"
+  [ -z "${NSEXEC_POD_CGROUP:-}" ] || put 1000 "$NSEXEC_PROC/self/oom_score_adj"
   make_folder "$id"
   put "$$" "$folder/cgroup.procs" || fail placement "cannot move into $folder"
   make_devices_folder "$id"
@@ -197,16 +197,16 @@ enter() {
     root=$(readlink -n root | base64 -w0)
   fi
   inner=${pids##*[!0-9]} # now: whoever gathers looks at other processes
-  # What a helper that is kept saw when it began may be true no more.
+  # What a shared helper pod saw when it began may be true no more.
   if [ -n "${NSEXEC_SESSION:-}" ] || [ ! -r "$NSEXEC_RUN/sources" ]; then gather; else sources=$(cat "$NSEXEC_RUN/sources"); fi
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
-  for kind in ipc uts net cgroup; do # the last link joins pid and mnt, and last of all user
+  for kind in ipc uts net cgroup; do # the shim joins pid and mnt, and last of all user
     [ ! -e "ns/$kind" ] || same "ns/$kind" "$NSEXEC_PROC/self/ns/$kind" || set -- "$@" "--$kind=ns/$kind"
   done
   tell_target
 
-  # read takes a byte at a time from a pipe: what follows the line is left for the last link.
+  # read takes a byte at a time from a pipe: what follows the line is left for the shim.
   read -r word bytes || exit 125
   if [ "$word" = narrow ]; then
     within "$bytes" "$cut" && cut=$whole || fail placement "CPUs '$bytes' are not a part of $cut"
@@ -224,8 +224,8 @@ enter() {
   check_claim "$pinned"
   kill_file=$folder/cgroup.kill
   [ -e "$kill_file" ] || kill_file=-
-  exec "$nsenter" "$@" -- "$NSEXEC_LINK" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
-    "$init" "$files" "$devices" "$home_of_init"
+  exec "$nsenter" "$@" -- "$NSEXEC_SHIM" enter "$nonce" "$cut" "$bytes" "$NSEXEC_RUN/lease" "$kill_file" \
+    "$init" "$files" "$devices" "$init_cgroup"
 }
 
 agent=${NSEXEC_AGENT:-}
@@ -237,7 +237,7 @@ hold,4) counted "$4" && shift 2 && hold "$@" ;;
 hold,6) counted "$4" && counted "$6" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
 alone,11) shift 2 && alone "$@" ;;
-home,11) counted "$4" && named "$5" && named "$6" && shift 2 && home "$@" ;;
+prepare,11) counted "$4" && named "$5" && named "$6" && shift 2 && prepare "$@" ;;
 esac
 echo "nsexec-agent: not how it is called: $*" >&2
 exit 125

@@ -10,8 +10,8 @@ SENT_FILES=32
 follow() { # $1: root, $2: path below it → $path without links; an absolute one is below that root, not below ours
   path=$1$2 hops=0
   while [ -L "$path" ] && [ "$hops" -lt 8 ]; do
-    link=$(readlink "$path") hops=$((hops + 1))
-    case $link in /*) path=$1$link ;; *) path=${path%/*}/$link ;; esac
+    target=$(readlink "$path") hops=$((hops + 1))
+    case $target in /*) path=$1$target ;; *) path=${path%/*}/$target ;; esac
   done
 }
 

@@ -47,11 +47,11 @@ void close_all_but(int *kept, size_t count)
     close_span(next, ~0U);
 }
 
-static void say_to(int fd, enum stage stage, int error)
+static void report_stage(int fd, enum stage stage, int error)
 {
-    struct word word = {.stage = (int)stage, .error = error};
+    struct child_report report = {.stage = (int)stage, .error = error};
 
-    if (write_all(fd, &word, sizeof word))
+    if (write_all(fd, &report, sizeof report))
         _exit(OWN_FAILURE); /* the supervisor is gone */
 }
 
@@ -102,9 +102,9 @@ static int execute(char **arguments, char **environment)
     return found ? EACCES : ENOENT;
 }
 
-_Noreturn void child_run(const struct session *session, int say, int hear)
+_Noreturn void child_run(const struct session *session, int to_parent, int from_parent)
 {
-    int kept[] = {say, hear};
+    int kept[] = {to_parent, from_parent};
     const struct identity *identity = session->identity;
     sigset_t none;
     ssize_t got;
@@ -116,11 +116,11 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
     setsid();
     error = session->terminal ? terminal_take(session->terminal) : 0;
     if (error)
-        say_to(say, TERMINAL_FAILED, error);
+        report_stage(to_parent, TERMINAL_FAILED, error);
     /* The kernel makes it of the PID namespace of the process that mounts it. */
     if (!error && session->own_proc && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) {
         error = errno;
-        say_to(say, PROC_FAILED, error);
+        report_stage(to_parent, PROC_FAILED, error);
     }
     close_all_but(kept, sizeof kept / sizeof *kept);
     /* All but 32 and 33, which the C library keeps for itself: those stay as the runtime left them, as in its own exec. */
@@ -131,10 +131,10 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
     umask(identity->umask);
     if (!error) {
         error = enter_cwd(session);
-        say_to(say, error ? CWD_FAILED : READY, error);
+        report_stage(to_parent, error ? CWD_FAILED : READY, error);
     }
     do
-        got = read(hear, &go, 1);
+        got = read(from_parent, &go, 1);
     while (got < 0 && errno == EINTR);
     if (error || got != 1)
         _exit(OWN_FAILURE);
@@ -143,10 +143,10 @@ _Noreturn void child_run(const struct session *session, int say, int hear)
     /* With no_new_privs it takes no privilege, and comes last: as little as possible of ours is subject to it. */
     error = identity->no_new_privs ? identity_filter(identity) : 0;
     if (error) {
-        say_to(say, FILTER_FAILED, error);
+        report_stage(to_parent, FILTER_FAILED, error);
         _exit(OWN_FAILURE);
     }
     error = execute(identity->arguments, identity->environment);
-    say_to(say, EXEC_FAILED, error);
+    report_stage(to_parent, EXEC_FAILED, error);
     _exit(error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }

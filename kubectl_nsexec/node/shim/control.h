@@ -1,4 +1,4 @@
-/* What the supervisor does to its child, and what it hears of it from the kernel. */
+/* What the supervisor does to its child, and what the kernel says of it. */
 #ifndef NSEXEC_CONTROL_H
 #define NSEXEC_CONTROL_H
 
@@ -7,10 +7,10 @@
 
 struct child {
     pid_t pid; /* 0 once it has been reaped: the number may be another's then. Only control.c sends signals to it */
-    int heard, told; /* pipe from it, pipe to it */
+    int from, to;    /* pipe from it, pipe to it */
     int signals;     /* signalfd, see child_signals */
     int timer;       /* timerfd that ends when its time is over, or -1 */
-    int timed_out;   /* it has been told so */
+    int timed_out;   /* it has been sent TERM for that */
 };
 
 /* From now on signals to this process only arrive on the descriptor that is returned; -1 and errno when they cannot. */
@@ -34,7 +34,7 @@ int child_kill(struct child *child);
 /* It may run for MS milliseconds from now on; false (0) when that could be arranged, else errno is set. */
 int child_limit(struct child *child, uint64_t ms);
 
-/* Its time is over: TERM to its group; true when it was told before and is to be killed. */
+/* Its time is over: TERM to its group; true when that was sent before and it is to be killed. */
 int child_time_out(struct child *child);
 
 #endif

@@ -16,15 +16,15 @@
 #include <unistd.h>
 
 #include "devices.h"
-#include "door.h"
+#include "server.h"
 #include "report.h"
 #include "session.h"
 
 #define PIDFD_OPEN_CALL 434 /* pidfd_open(2), the same number everywhere */
 #define IDENTITY_MAX (8U << 20) /* the kernel takes 6 MiB of arguments and environment at most (execve(2)) */
 
-/* The descriptor that says to a helper that is kept that this session lives; -1 where the helper is ours alone. */
-static int kept_descriptor(void)
+/* The descriptor that says to the server of a shared helper pod that this session lives; -1 where the helper pod is ours alone. */
+static int server_descriptor(void)
 {
     const char *text = getenv(SESSION_VARIABLE);
     uint64_t number;
@@ -32,7 +32,7 @@ static int kept_descriptor(void)
     if (!text || !*text)
         return -1;
     if (!parse_number(text, 10, INT32_MAX, &number) || number < 3 || fcntl((int)number, F_SETFD, FD_CLOEXEC))
-        fail(LAST_LINK, "%s is '%s', which is no descriptor", SESSION_VARIABLE, text);
+        fail(SHIM, "%s is '%s', which is no descriptor", SESSION_VARIABLE, text);
     return (int)number;
 }
 
@@ -44,37 +44,37 @@ static int lease_open(const char *path)
     char byte;
 
     if (fd < 0 || fstat(fd, &about))
-        fail(LAST_LINK, "the lease %s cannot be opened: %s", path, strerror(errno));
+        fail(SHIM, "the lease %s cannot be opened: %s", path, strerror(errno));
     if (!S_ISFIFO(about.st_mode))
-        fail(LAST_LINK, "the lease %s is not a FIFO", path);
+        fail(SHIM, "the lease %s is not a FIFO", path);
     /*
      * poll reports a hang-up only after a writer that this descriptor has seen. read tells at once:
      * end of file when nobody holds the other end, EAGAIN when somebody does (fifo(7), read(2)).
      */
     if (read(fd, &byte, 1) == 0)
-        fail(LAST_LINK, "the helper's main process is gone: nobody holds the lease %s", path);
+        fail(SHIM, "the helper's main process is gone: nobody holds the lease %s", path);
     return fd;
 }
 
-/* Leaves open but the streams, KEPT and the lease, whose path may lead through a descriptor (start.c). */
-static void begin_clean(struct session *session, int kept, const char *lease)
+/* Leaves open but the streams, SERVER and the lease, whose path may lead through a descriptor (init.c). */
+static void begin_clean(struct session *session, int server, const char *lease)
 {
-    int descriptors[] = {kept, -1};
+    int descriptors[] = {server, -1};
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            fail(LAST_LINK, "descriptor %d is closed", fd);
+            fail(SHIM, "descriptor %d is closed", fd);
     descriptors[1] = session->lease = lease_open(lease);
     close_all_but(descriptors, sizeof descriptors / sizeof *descriptors);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        fail(LAST_LINK, "this process cannot be shut to the container: %s", strerror(errno));
+        fail(SHIM, "this process cannot be shut to the container: %s", strerror(errno));
     session->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     session->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (session->null < 0 || session->proc < 0)
-        fail(LAST_LINK, "/dev/null and /proc cannot be opened: %s", strerror(errno));
+        fail(SHIM, "/dev/null and /proc cannot be opened: %s", strerror(errno));
 }
 
 static char *read_identity(size_t size, int lease)
@@ -89,7 +89,7 @@ static char *read_identity(size_t size, int lease)
         if (poll(sources, 2, -1) < 0 && errno != EINTR)
             fail(IDENTITY, "the identity cannot be awaited: %s", strerror(errno));
         if (sources[1].revents)
-            fail(LAST_LINK, "the lease ended before the command started");
+            fail(SHIM, "the lease ended before the command started");
         more = read(STDIN_FILENO, blob + got, size - got);
         if (more == 0)
             fail(IDENTITY, "the identity ended after %zu of %zu bytes", got, size);
@@ -107,10 +107,10 @@ static int watch_target(const char *number)
     int fd;
 
     if (!parse_number(number, 10, INT32_MAX, &pid) || pid == 0)
-        fail(LAST_LINK, "'%s' is no process", number);
+        fail(SHIM, "'%s' is no process", number);
     fd = (int)syscall(PIDFD_OPEN_CALL, (pid_t)pid, 0);
     if (fd < 0 && errno == ESRCH)
-        fail(LAST_LINK, "the container's first process %s has ended", number);
+        fail(SHIM, "the container's first process %s has ended", number);
     return fd;
 }
 
@@ -121,9 +121,9 @@ static int watch_target(const char *number)
 static void go_to_node(const char *root)
 {
     if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
-        fail(LAST_LINK, "there is no mount namespace to be had for the node's tools: %s", strerror(errno));
+        fail(SHIM, "there is no mount namespace to be had for the node's tools: %s", strerror(errno));
     if (chdir(root) || chroot("."))
-        fail(LAST_LINK, "the node's root %s cannot be entered: %s", root, strerror(errno));
+        fail(SHIM, "the node's root %s cannot be entered: %s", root, strerror(errno));
 }
 
 /*
@@ -137,14 +137,14 @@ static void go_in(struct session *session, const char *node_root)
 
     session->pids = open("ns/pid", O_RDONLY | O_CLOEXEC);
     if (mounts < 0 || root < 0 || session->pids < 0)
-        fail(LAST_LINK, "the container's namespaces or root cannot be opened, it may have ended: %s", strerror(errno));
+        fail(SHIM, "the container's namespaces or root cannot be opened, it may have ended: %s", strerror(errno));
     if (node_root) {
         go_to_node(node_root);
     } else {
         if (setns(mounts, CLONE_NEWNS))
-            fail(LAST_LINK, "the container's mount namespace cannot be joined: %s", strerror(errno));
+            fail(SHIM, "the container's mount namespace cannot be joined: %s", strerror(errno));
         if (fchdir(root) || chroot("."))
-            fail(LAST_LINK, "the container's root cannot be entered: %s", strerror(errno));
+            fail(SHIM, "the container's root cannot be entered: %s", strerror(errno));
     }
     close(mounts);
     close(root);
@@ -190,22 +190,22 @@ int enter(char **words)
     static struct session session;
     static struct identity identity;
     uint64_t bytes;
-    int own_terminals, kept = kept_descriptor();
+    int own_terminals, server = server_descriptor();
 
-    begin_clean(&session, kept, lease);
+    begin_clean(&session, server, lease);
     if (!cpus_parse(cpus, &session.allowed))
-        fail(LAST_LINK, "'%s' is not a list of CPUs", cpus);
+        fail(SHIM, "'%s' is not a list of CPUs", cpus);
     if (!parse_number(size, 10, IDENTITY_MAX, &bytes) || bytes == 0)
         fail(IDENTITY, "an identity cannot have %s bytes", size);
     session.kill_file = strcmp(kill_file, "-") ? open(kill_file, O_WRONLY | O_CLOEXEC) : -1;
     if (session.kill_file < 0 && strcmp(kill_file, "-"))
-        fail(LAST_LINK, "%s cannot be opened: %s", kill_file, strerror(errno));
+        fail(SHIM, "%s cannot be opened: %s", kill_file, strerror(errno));
     identity_parse(read_identity(bytes, session.lease), bytes, &identity);
     session.identity = &identity;
-    session.client = kept < 0 || identity.with_stdin ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    session.client = server < 0 || identity.with_stdin ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     /* To be read and no more, as a runtime's exec has it. */
     if (!identity.with_stdin && (close(STDIN_FILENO) || open("/dev/null", O_RDONLY) != STDIN_FILENO))
-        fail(LAST_LINK, "stdin cannot be replaced: %s", strerror(errno));
+        fail(SHIM, "stdin cannot be replaced: %s", strerror(errno));
     own_terminals = identity.with_terminal ? terminal_folder() : -1;
     /* Before anything of the container is opened: ours, too, is an access to whatever device may lie there. */
     devices_confine(identity.devices, devices, container);

@@ -36,7 +36,7 @@ int frames_receive(struct frames *frames)
 
     if (got <= 0)
         return got < 0 && (errno == EINTR || errno == EAGAIN);
-    frames->heard = now();
+    frames->last_received = now();
     if (!of_header) {
         frames->left -= (uint32_t)got;
         frames->in_begin = 0;
@@ -134,10 +134,10 @@ int frames_outward(const struct frames *frames)
 
 void frames_begin(struct frames *frames)
 {
-    frames->heard = now();
+    frames->last_received = now();
 }
 
 long frames_silence(const struct frames *frames)
 {
-    return (long)(now() - frames->heard);
+    return (long)(now() - frames->last_received);
 }

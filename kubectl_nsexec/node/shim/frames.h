@@ -17,7 +17,7 @@ struct frames {
     uint32_t left; /* what is yet to come of its content */
     char inward[CHUNK], outward[HEADER + CHUNK];
     size_t in_begin, in_end, out_begin, out_end;
-    time_t heard; /* when the client last said something */
+    time_t last_received; /* when the client last sent something */
 };
 
 void frames_begin(struct frames *frames);

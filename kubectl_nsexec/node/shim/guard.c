@@ -23,7 +23,7 @@ struct guard {
     int signals; /* signalfd */
     pid_t session;
     int ended, status; /* of the session */
-    int told;          /* the client has been told of it, or is being told */
+    int end_sent;      /* to the client, or on its way */
 };
 
 static sigset_t our_signals(void)
@@ -130,7 +130,7 @@ static int step(struct guard *guard, const struct places *places)
         return !sources[1].revents || frames_send(frames);
     if (!frames_collect(frames) && guard->ended) {
         frames_end(frames, guard->status);
-        guard->told = 1;
+        guard->end_sent = 1;
     }
     return 1;
 }
@@ -145,7 +145,7 @@ static int serve(const char *nonce, const struct places *places, char **command,
     if (dprintf(STDOUT_FILENO, "%s framed\n", nonce) < 0 || !start(&guard, command))
         return OWN_FAILURE;
     fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
-    while (!guard.told || frames_outward(&guard.frames))
+    while (!guard.end_sent || frames_outward(&guard.frames))
         if (!step(&guard, places)) {
             if (!guard.ended)
                 kill(-guard.session, SIGKILL);

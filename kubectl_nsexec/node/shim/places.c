@@ -30,21 +30,21 @@ static int put(const char *folder, const char *file, const char *text)
     return error ? -1 : 0;
 }
 
-/* For every session's folder in HOME. */
+/* For every session's folder in the pod's. */
 static void each_session(const struct places *places, void (*act)(const char *folder))
 {
-    DIR *home = opendir(places->home);
+    DIR *pod = opendir(places->pod);
     struct dirent *entry;
 
-    while (home && (entry = readdir(home))) {
+    while (pod && (entry = readdir(pod))) {
         char path[PATH_MAX];
         if (strncmp(entry->d_name, OURS, strlen(OURS)) || !strcmp(entry->d_name, GUARD))
             continue;
-        if (snprintf(path, sizeof path, "%s/%s", places->home, entry->d_name) < (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s/%s", places->pod, entry->d_name) < (int)sizeof path)
             act(path);
     }
-    if (home)
-        closedir(home);
+    if (pod)
+        closedir(pod);
 }
 
 void places_empty(const struct places *places)
@@ -58,14 +58,14 @@ void places_remove(const struct places *places)
 
     places_empty(places);
     each_session(places, folder_remove);
-    if (snprintf(own, sizeof own, "%s/%s", places->home, GUARD) < (int)sizeof own) {
+    if (snprintf(own, sizeof own, "%s/%s", places->pod, GUARD) < (int)sizeof own) {
         folder_kill(own); /* of a session that had not moved yet */
         if (strcmp(places->top, "-")) {
             put(places->top, "cgroup.procs", "0");
             folder_remove(own);
-            folder_remove(places->home);
+            folder_remove(places->pod);
             /* The session's, on cgroup v1: see make_devices_folder in agent/base.sh. */
-            if (snprintf(own, sizeof own, "%s/../devices%s", places->top, strrchr(places->home, '/')) < (int)sizeof own)
+            if (snprintf(own, sizeof own, "%s/../devices%s", places->top, strrchr(places->pod, '/')) < (int)sizeof own)
                 folder_remove(own);
         }
     }

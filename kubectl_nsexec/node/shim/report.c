@@ -57,7 +57,7 @@ int report_start(int pid, const char *mask, const char *tty)
     return write_all(STDOUT_FILENO, line, (size_t)length);
 }
 
-void report_end(int fd, int status)
+void report_exit_marker(int fd, int status)
 {
     char line[256]; /* less than PIPE_BUF: a pipe with room takes it whole */
     int length = snprintf(line, sizeof line, "%c%s {\"event\":\"ended\",\"status\":%d}\n", 0, nonce, status);

@@ -1,4 +1,4 @@
-/* What the last link says to the client, and the small things that every part of it needs. */
+/* What the shim says to the client, and the small things that every part of it needs. */
 #ifndef NSEXEC_REPORT_H
 #define NSEXEC_REPORT_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define OWN_FAILURE 125
-#define LAST_LINK "last-link"
+#define SHIM "shim"
 #define IDENTITY "identity"
 #define USER_NAMESPACE "user-namespace"
 
@@ -20,10 +20,10 @@ int report_as(const char *nonce);
 int report_start(int pid, const char *mask, const char *tty);
 
 /*
- * The command has ended with STATUS, as the last word on the stream FD, which is the command's: after a zero byte, so that
- * what it ends with itself is seldom taken for the beginning of this.
+ * The exit marker: that the command has ended with STATUS, as the last thing on the stream FD, which is the command's.
+ * It begins with a zero byte, so that what the command ends with itself is seldom taken for the beginning of it.
  */
-void report_end(int fd, int status);
+void report_exit_marker(int fd, int status);
 
 /* "NONCE {json}": the lease is this process's now; with its own CPUs. 0 or errno. */
 int report_held(void);

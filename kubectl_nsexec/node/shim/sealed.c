@@ -16,6 +16,7 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U /* Linux 6.3; without it newer kernels complain in their log */
 #endif
+#define NAME "nsexec-shim" /* what /proc/PID/comm and /proc/PID/exe of a session say */
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 extern char **environ;
@@ -32,19 +33,19 @@ void sealed(char **words)
     struct stat about;
 
     if (own < 0 || fstat(own, &about))
-        fail(LAST_LINK, "the last link cannot read itself: %s", strerror(errno));
+        fail(SHIM, "the shim cannot read itself: %s", strerror(errno));
     if (fcntl(own, F_GET_SEALS) == SEALS) {
         close(own);
-        prctl(PR_SET_NAME, "last-link", 0, 0, 0);
+        prctl(PR_SET_NAME, NAME, 0, 0, 0);
         return;
     }
-    copy = memfd_create("last-link", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    copy = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
     if (copy < 0 && errno == EINVAL)
-        copy = memfd_create("last-link", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        copy = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     for (off_t at = 0; copy >= 0 && at < about.st_size;)
         if (sendfile(copy, own, &at, (size_t)(about.st_size - at)) <= 0)
-            fail(LAST_LINK, "the last link cannot be copied to memory: %s", strerror(errno));
+            fail(SHIM, "the shim cannot be copied to memory: %s", strerror(errno));
     if (copy >= 0 && !fcntl(copy, F_ADD_SEALS, SEALS))
         syscall(SYS_execveat, copy, nothing, words, environ, AT_EMPTY_PATH);
-    fail(LAST_LINK, "the last link cannot be run from memory: %s", strerror(errno));
+    fail(SHIM, "the shim cannot be run from memory: %s", strerror(errno));
 }

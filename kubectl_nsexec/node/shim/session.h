@@ -20,13 +20,13 @@ struct session {
     int proc;      /* the node's /proc */
     int pids;      /* the container's PID namespace */
     int lease;     /* hangs up when the helper's main process ends */
-    int client;    /* ends when the client does, where the helper outlives it and the command has no stdin, or -1 */
+    int client;    /* ends when the client does, where the helper pod outlives it and the command has no stdin, or -1 */
     int target;    /* pidfd of the container's first process, or -1 on kernels without */
     int kill_file; /* cgroup.kill of the session's folder, or -1 */
 };
 
 enum stage { READY, CWD_FAILED, TERMINAL_FAILED, PROC_FAILED, FILTER_FAILED, EXEC_FAILED };
-struct word { /* what the child says to the supervisor */
+struct child_report { /* from the child to the supervisor */
     int stage, error;
 };
 
@@ -34,16 +34,16 @@ struct word { /* what the child says to the supervisor */
 void close_all_but(int *kept, size_t count);
 
 /*
- * Starts the child in the container's PID namespace and returns its PID outside; SAY and HEAR are the child's ends of
- * two pipes. Fails (exit 125) when the container lets no process be born.
+ * Spawns the child, the command's process, in the container's PID namespace and returns its PID outside; TO_PARENT and
+ * FROM_PARENT are the child's ends of two pipes. Fails (exit 125) when the container lets no process be started.
  */
-pid_t child_start(struct session *session, int say, int hear);
+pid_t spawn_child(struct session *session, int to_parent, int from_parent);
 
 /* Takes the command's limits, joins the container's user namespace, where it has one of its own. */
 void session_join(const struct session *session);
 
-/* The child, once born: gets ready, says so on SAY, waits for a byte on HEAR, becomes the command. */
-_Noreturn void child_run(const struct session *session, int say, int hear);
+/* The child, once spawned: gets ready, reports that TO_PARENT, waits for a byte FROM_PARENT, becomes the command. */
+_Noreturn void child_run(const struct session *session, int to_parent, int from_parent);
 
 /* Starts the command and stays until it has ended; the exit status for the client. */
 int supervise(struct session *session);

@@ -16,15 +16,15 @@
 
 #define give_up(child, ...) (child_kill(child), fail(__VA_ARGS__))
 
-/* What the child says next; false when it ended instead. */
-static int hear(const struct child *child, struct word *word)
+/* What the child reports next; false when it ended instead. */
+static int next_report(const struct child *child, struct child_report *report)
 {
     ssize_t got;
 
     do
-        got = read(child->heard, word, sizeof *word);
+        got = read(child->from, report, sizeof *report);
     while (got < 0 && errno == EINTR);
-    return got == (ssize_t)sizeof *word;
+    return got == (ssize_t)sizeof *report;
 }
 
 enum source { SIGNALS, LEASE, CLIENT, TARGET, CHILD, TIMER, SOURCES, ALL_SOURCES = SOURCES + TERMINAL_SOURCES };
@@ -38,7 +38,7 @@ static int await(const struct session *session, const struct child *child, struc
     sources[LEASE] = (struct pollfd){.fd = session->lease};
     sources[CLIENT] = (struct pollfd){.fd = session->client, .events = POLLIN};
     sources[TARGET] = (struct pollfd){.fd = session->target, .events = POLLIN};
-    sources[CHILD] = (struct pollfd){.fd = child->heard, .events = POLLIN};
+    sources[CHILD] = (struct pollfd){.fd = child->from, .events = POLLIN};
     sources[TIMER] = (struct pollfd){.fd = child->timer, .events = POLLIN};
     if (session->terminal) {
         terminal_await(session->terminal, sources + SOURCES);
@@ -58,7 +58,7 @@ static int abandoned(const struct session *session, const struct pollfd *sources
 static void await_ready(const struct session *session, struct child *child)
 {
     struct pollfd sources[ALL_SOURCES] = {0};
-    struct word word;
+    struct child_report report;
 
     while (!sources[CHILD].revents) {
         int number;
@@ -66,24 +66,24 @@ static void await_ready(const struct session *session, struct child *child)
         if (!await(session, child, sources))
             continue;
         if (sources[LEASE].revents)
-            give_up(child, LAST_LINK, "the lease ended before the command started");
+            give_up(child, SHIM, "the lease ended before the command started");
         if (abandoned(session, sources))
-            give_up(child, LAST_LINK, "the client ended before the command started");
+            give_up(child, SHIM, "the client ended before the command started");
         if (sources[TARGET].revents)
-            give_up(child, LAST_LINK, "the container ended before the command started");
+            give_up(child, SHIM, "the container ended before the command started");
         number = child_signal(child->signals);
         if (number && number != SIGCHLD)
-            give_up(child, LAST_LINK, "signal %d arrived before the command started", number);
+            give_up(child, SHIM, "signal %d arrived before the command started", number);
     }
-    if (!hear(child, &word))
-        give_up(child, LAST_LINK, "the process in the container ended before the command started");
-    if (word.stage == TERMINAL_FAILED)
-        give_up(child, LAST_LINK, "the terminal cannot be given to the command: %s", strerror(word.error));
-    if (word.stage == PROC_FAILED)
-        give_up(child, LAST_LINK, "the container's /proc cannot be mounted: %s", strerror(word.error));
-    if (word.stage != READY)
+    if (!next_report(child, &report))
+        give_up(child, SHIM, "the process in the container ended before the command started");
+    if (report.stage == TERMINAL_FAILED)
+        give_up(child, SHIM, "the terminal cannot be given to the command: %s", strerror(report.error));
+    if (report.stage == PROC_FAILED)
+        give_up(child, SHIM, "the container's /proc cannot be mounted: %s", strerror(report.error));
+    if (report.stage != READY)
         give_up(child, IDENTITY, "the working directory '%s' cannot be entered: %s", session->identity->cwd,
-                strerror(word.error));
+                strerror(report.error));
 }
 
 static void announce(const struct session *session, struct child *child)
@@ -93,33 +93,33 @@ static void announce(const struct session *session, struct child *child)
     int error = cpus_of(child->pid, &cpus);
 
     if (error)
-        give_up(child, LAST_LINK, "the CPU mask of process %d is unreadable: %s", child->pid, strerror(error));
+        give_up(child, SHIM, "the CPU mask of process %d is unreadable: %s", child->pid, strerror(error));
     cpus_print(&cpus, mask);
     cpus_print(&session->allowed, allowed);
     if (!cpus_within(&cpus, &session->allowed))
-        give_up(child, LAST_LINK, "process %d is on CPUs %s, not inside %s", child->pid, mask, allowed);
+        give_up(child, SHIM, "process %d is on CPUs %s, not inside %s", child->pid, mask, allowed);
     error = report_start(child->pid, mask, session->terminal ? terminal_owner(session->terminal) : "");
     if (error)
-        give_up(child, LAST_LINK, "nobody hears that the command starts: %s", strerror(error));
+        give_up(child, SHIM, "nobody hears that the command starts: %s", strerror(error));
 }
 
 /* True when the command could not be executed; says why in the words of the runtime. */
-static void hear_of_exec(const struct session *session, struct child *child)
+static void report_exec_failure(const struct session *session, struct child *child)
 {
-    struct word word;
+    struct child_report report;
 
-    if (child->heard < 0)
+    if (child->from < 0)
         return;
-    if (hear(child, &word))
-        dprintf(STDERR_FILENO, "%s: \"%s\": %s%s", word.stage == FILTER_FAILED ? "seccomp" : "exec",
-                session->identity->arguments[0], strerror(word.error),
+    if (next_report(child, &report))
+        dprintf(STDERR_FILENO, "%s: \"%s\": %s%s", report.stage == FILTER_FAILED ? "seccomp" : "exec",
+                session->identity->arguments[0], strerror(report.error),
                 session->terminal ? "\r\n" : "\n"); /* the client's terminal is in raw mode */
-    close(child->heard);
-    child->heard = -1;
+    close(child->from);
+    child->from = -1;
 }
 
-/* Waits until the client takes a word, PATIENCE ms (-1: for ever); false when it is gone or does not read for so long. */
-static int listens(const struct session *session, int patience)
+/* Waits until the client takes what is written, PATIENCE ms (-1: for ever); false when it is gone or does not read for so long. */
+static int client_reads(const struct session *session, int patience)
 {
     struct pollfd sources[] = {{.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = session->lease}, {.fd = session->client}};
 
@@ -129,10 +129,10 @@ static int listens(const struct session *session, int patience)
     return sources[0].revents & POLLOUT;
 }
 
-static void tell_end(const struct session *session, int status, int patience)
+static void mark_exit(const struct session *session, int status, int patience)
 {
-    if (listens(session, patience))
-        report_end(STDERR_FILENO, status);
+    if (client_reads(session, patience))
+        report_exit_marker(STDERR_FILENO, status);
 }
 
 /* On cgroup v2 this is the end of every process of the session, of this one too: the kernel asks nobody's leave. */
@@ -143,14 +143,14 @@ static int all_killed(const struct session *session)
 
 /*
  * The command's time is over, and ERROR is what became of killing it. Where that is refused (it has become somebody else;
- * a security module, see profile.h) the kernel still ends the whole folder, us as well: so the word comes first. Of what
+ * a security module, see profile.h) the kernel still ends the whole folder, us as well: so the exit marker comes first. Of what
  * has not ended no status is told.
  */
 static int outlived(const struct session *session, const struct child *child, int error)
 {
     if (error != EBUSY && session->kill_file >= 0)
-        tell_end(session, TIMED_OUT, -1);
-    if (!all_killed(session) && listens(session, -1))
+        mark_exit(session, TIMED_OUT, -1);
+    if (!all_killed(session) && client_reads(session, -1))
         dprintf(STDERR_FILENO, "process %d of the node, the command, did not end when it was killed, it may run on: %s%s",
                 child->pid, strerror(error), session->terminal ? "\r\n" : "\n");
     return OWN_FAILURE;
@@ -161,9 +161,9 @@ static int let_go(const struct session *session, struct child *child, int contai
 {
     /* The container's end is that of the command, which is killed with it. */
     if (container_ended && session->kill_file >= 0)
-        tell_end(session, KILLED, 0);
+        mark_exit(session, KILLED, 0);
     if (!all_killed(session) && !child_kill(child) && container_ended && session->kill_file < 0)
-        tell_end(session, KILLED, 0);
+        mark_exit(session, KILLED, 0);
     return KILLED;
 }
 
@@ -180,12 +180,12 @@ static int follow(struct session *session, struct child *child)
         if (session->terminal)
             terminal_move(session->terminal, sources + SOURCES);
         if (sources[CHILD].revents)
-            hear_of_exec(session, child);
+            report_exec_failure(session, child);
         while ((number = child_signal(child->signals)))
             if (number != SIGCHLD)
                 child_send(child, number);
         if (child_reap(child, &status)) {
-            hear_of_exec(session, child);
+            report_exec_failure(session, child);
             session->target = -1;
             ended = 1;
         }
@@ -202,7 +202,7 @@ static int follow(struct session *session, struct child *child)
             return let_go(session, child, !sources[LEASE].revents && sources[TARGET].revents);
     }
     status = child->timed_out ? TIMED_OUT : status;
-    tell_end(session, status, -1);
+    mark_exit(session, status, -1);
     return status;
 }
 
@@ -213,21 +213,21 @@ int supervise(struct session *session)
 
     child.signals = child_signals();
     if (child.signals < 0 || pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC))
-        fail(LAST_LINK, "cannot prepare for the child: %s", strerror(errno));
-    child.pid = child_start(session, up[1], down[0]);
+        fail(SHIM, "cannot prepare for the child: %s", strerror(errno));
+    child.pid = spawn_child(session, up[1], down[0]);
     session_join(session);
     identity_assume(session->identity);
     close(up[1]);
     close(down[0]);
-    child.heard = up[0];
-    child.told = down[1];
+    child.from = up[0];
+    child.to = down[1];
     await_ready(session, &child);
     if (session->identity->limit_ms && child_limit(&child, session->identity->limit_ms))
-        give_up(&child, LAST_LINK, "the command's time cannot be limited: %s", strerror(errno));
+        give_up(&child, SHIM, "the command's time cannot be limited: %s", strerror(errno));
     announce(session, &child);
     /*
      * From here on the streams are the command's: who closes them is seen to have closed them. stderr stays ours, too, for
-     * the last word. A command with a terminal has none of them: ours stay open, for at the end of one output containerd
+     * the exit marker. A command with a terminal has none of them: ours stay open, for at the end of one output containerd
      * ends the input as well; so they do where that end of the input would be taken for the client's.
      */
     if (session->terminal) {
@@ -238,7 +238,7 @@ int supervise(struct session *session)
             dup2(session->null, STDOUT_FILENO);
     }
     /* A child that died meanwhile cannot read it (EPIPE): following it tells. */
-    write_all(child.told, "", 1);
-    close(child.told);
+    write_all(child.to, "", 1);
+    close(child.to);
     return follow(session, &child);
 }

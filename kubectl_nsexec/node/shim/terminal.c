@@ -20,7 +20,7 @@
 #define HEADER 3
 #define WINDOW 4
 #define ROOM (64U << 10)
-#define LAST_WORDS (1U << 20) /* no background process can hold the end up by talking on */
+#define OUTPUT_AFTER_END_MAX (1U << 20) /* no background process can hold the end up by talking on */
 
 struct buffer {
     unsigned char bytes[ROOM];
@@ -95,11 +95,11 @@ struct terminal *terminal_open(const struct identity *identity, const struct use
         terminal.master = open_master(proc, fallback);
     }
     if (terminal.master < 0)
-        fail(LAST_LINK, "no terminal can be opened: neither the container nor the helper pod has a /dev/pts with room");
+        fail(SHIM, "no terminal can be opened: neither the container nor the helper pod has a /dev/pts with room");
     /* The peer by the master, not by a name that the container could have given to something else (since Linux 4.13). */
     terminal.slave = ioctl(terminal.master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal.slave < 0)
-        fail(LAST_LINK, "the terminal's own end cannot be opened: %s", strerror(errno));
+        fail(SHIM, "the terminal's own end cannot be opened: %s", strerror(errno));
     give(terminal.slave, identity, users);
     set_window(&terminal, identity->rows, identity->columns);
     close(own);
@@ -236,7 +236,7 @@ int terminal_finished(struct terminal *terminal)
     /* What the command wrote before its end is there by now: read(2) on the master waits for what is on its way. */
     while (!terminal->silent && room(out)) {
         size_t before = out->end;
-        if (!fill(out, terminal->master) || out->end == before || terminal->last_read > LAST_WORDS)
+        if (!fill(out, terminal->master) || out->end == before || terminal->last_read > OUTPUT_AFTER_END_MAX)
             terminal->silent = 1;
         terminal->last_read += out->end - before;
     }

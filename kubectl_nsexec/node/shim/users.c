@@ -21,7 +21,7 @@ static void read_map(const char *path, struct id_map *map)
     while (file && map->count < EXTENTS_MAX && fscanf(file, "%u %u %u", &next->inside, &next->outside, &next->length) == 3)
         next = map->extents + ++map->count;
     if (!file || ferror(file) || !feof(file) || !map->count)
-        fail(LAST_LINK, "%s of the container's process cannot be read", path);
+        fail(SHIM, "%s of the container's process cannot be read", path);
     fclose(file);
 }
 
@@ -31,7 +31,7 @@ void users_open(struct users *users, int expected, int proc)
 
     users->space = open("ns/user", O_RDONLY | O_CLOEXEC);
     if (users->space < 0 || fstat(users->space, &its) || fstatat(proc, "self/ns/user", &ours, 0))
-        fail(LAST_LINK, "the user namespaces of the container and the node cannot be compared: %s", strerror(errno));
+        fail(SHIM, "the user namespaces of the container and the node cannot be compared: %s", strerror(errno));
     if (its.st_dev == ours.st_dev && its.st_ino == ours.st_ino) {
         if (expected)
             fail(USER_NAMESPACE, "the runtime's config.json names a user namespace, and the process is in the node's");
@@ -66,8 +66,8 @@ void users_join(const struct users *users)
     if (users->space < 0)
         return;
     if (setns(users->space, CLONE_NEWUSER))
-        fail(LAST_LINK, "the container's user namespace cannot be joined: %s", strerror(errno));
+        fail(SHIM, "the container's user namespace cannot be joined: %s", strerror(errno));
     /* Joining leaves the ids: files of the node's root would still open to us as to their owner. As runc does. */
     if (setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
-        fail(LAST_LINK, "this process cannot become root of the container's user namespace: %s", strerror(errno));
+        fail(SHIM, "this process cannot become root of the container's user namespace: %s", strerror(errno));
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.node.link_lab import USER, Session, Target, eventually, gone, identity
+from tests.node.shim_lab import USER, Session, Target, eventually, gone, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,19 +29,19 @@ CLONE3_CALL = 435
     "script", ["exec sleep 1000", "trap 'exit 0' TERM; sleep 1000 & wait", "kill -STOP $$", "sleep 1000 & sleep 1000"]
 )
 def test_a_command_whose_time_is_over_is_told_to_end(
-    link: Path, shared_target: Target, tmp_path: Path, script: str
+    shim: Path, shared_target: Target, tmp_path: Path, script: str
 ) -> None:
     """SIGTERM to its group, also where it is stopped; the status is 124 however it ends."""
-    session = Session(link, shared_target, identity("sh", "-c", script, limit_ms="200"), run=tmp_path)
+    session = Session(shim, shared_target, identity("sh", "-c", script, limit_ms="200"), run=tmp_path)
     pid = session.started()
     assert session.ended() == OVER
     assert gone(pid)
 
 
-def test_a_command_that_will_not_end_is_killed(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_a_command_that_will_not_end_is_killed(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """After a grace, with everything in its group."""
     script = "trap '' TERM; sleep 1000 & echo $!; wait; sleep 1000"
-    session = Session(link, shared_target, identity("sh", "-c", script, limit_ms="1"), run=tmp_path)
+    session = Session(shim, shared_target, identity("sh", "-c", script, limit_ms="1"), run=tmp_path)
     pid = session.started()
     assert session.end()[0] == OVER
     assert gone(pid)
@@ -88,12 +88,12 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.usefixtures("becomes_root")
 def test_a_command_that_may_not_be_killed_ends_with_its_folder(
-    link: Path, target: Target, tmp_path: Path, folder: Path
+    shim: Path, target: Target, tmp_path: Path, folder: Path
 ) -> None:
     """Where the kernel can end a whole cgroup; the word comes first, for the supervisor ends with it."""
     blob = identity("/tmp/becomes-root", **USER, limit_ms="3000")
     kill_file = str(folder / "cgroup.kill")
-    session = Session(link, target, blob, run=tmp_path, devices=folder, kill_file=kill_file)
+    session = Session(shim, target, blob, run=tmp_path, devices=folder, kill_file=kill_file)
     pid = session.started()
     assert session.end()[0] == -signal.SIGKILL
     assert session.told == OVER
@@ -101,9 +101,9 @@ def test_a_command_that_may_not_be_killed_ends_with_its_folder(
 
 
 @pytest.mark.usefixtures("becomes_root")
-def test_of_a_command_that_may_not_be_killed_no_end_is_told(link: Path, target: Target, tmp_path: Path) -> None:
+def test_of_a_command_that_may_not_be_killed_no_end_is_told(shim: Path, target: Target, tmp_path: Path) -> None:
     """Where the kernel cannot: it may run on, and that is said."""
-    session = Session(link, target, identity("/tmp/becomes-root", **USER, limit_ms="3000"), run=tmp_path)
+    session = Session(shim, target, identity("/tmp/becomes-root", **USER, limit_ms="3000"), run=tmp_path)
     pid = session.started()
     assert session.process.wait(timeout=20) == 125
     assert not gone(pid)
@@ -115,10 +115,10 @@ def test_of_a_command_that_may_not_be_killed_no_end_is_told(link: Path, target: 
 
 @pytest.mark.parametrize("code", [0, 37, OVER])
 def test_a_command_that_ends_in_time_has_its_own_status(
-    link: Path, shared_target: Target, tmp_path: Path, code: int
+    shim: Path, shared_target: Target, tmp_path: Path, code: int
 ) -> None:
     """The limit is seen by nobody who keeps it."""
-    session = Session(link, shared_target, identity("sh", "-c", f"exit {code}", limit_ms="60000"), run=tmp_path)
+    session = Session(shim, shared_target, identity("sh", "-c", f"exit {code}", limit_ms="60000"), run=tmp_path)
     session.started()
     assert session.end() == (code, b"", b"")
 
@@ -136,11 +136,11 @@ def reborn(pid: int) -> None:
 
 
 def test_nothing_is_sent_to_a_number_that_has_become_anothers(
-    link: Path, shared_target: Target, tmp_path: Path
+    shim: Path, shared_target: Target, tmp_path: Path
 ) -> None:
     """A terminal that nobody reads holds the end up until the grace is over too; by then the command was reaped."""
     blob = identity("sh", "-c", "exec yes", limit_ms="200", tty="1", rows="24", columns="80")
-    session = Session(link, shared_target, blob, run=tmp_path)
+    session = Session(shim, shared_target, blob, run=tmp_path)
     pid = session.started("container")
     eventually(lambda: not Path(f"/proc/{pid}").exists())
     reborn(pid)

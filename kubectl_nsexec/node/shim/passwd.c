@@ -38,7 +38,7 @@ static char *read_passwd(int proc, size_t *size)
 
 /*
  * As the runtimes do (runc's libcontainer/init_linux.go, setupUser; containerd's oci.WithUserID for the gid): by the
- * first entry of the uid; "/" and 0 for a user without one. The home is the caller's to free, NULL without memory.
+ * first entry of the uid; "/" and 0 for a user without one. The string is the caller's to free, NULL without memory.
  */
 static char *look_up(int proc, uid_t uid, gid_t *gid)
 {

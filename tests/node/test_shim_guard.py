@@ -35,22 +35,22 @@ def frame(channel: int, content: bytes = b"") -> bytes:
 class Guard:
     """A guard that runs; its session can move into ``$SESSION``."""
 
-    def __init__(self, link: Path, run: Path, script: str) -> None:
-        self.home = TOP / f"nsexec-test{secrets.token_hex(4)}"
-        for folder in (self.home, self.home / "nsexec-guard", self.home / "nsexec-session"):
+    def __init__(self, shim: Path, run: Path, script: str) -> None:
+        self.pod = TOP / f"nsexec-test{secrets.token_hex(4)}"
+        for folder in (self.pod, self.pod / "nsexec-guard", self.pod / "nsexec-session"):
             folder.mkdir()
         run.mkdir()
         os.mkfifo(run / "lease")
         join = 'echo $$ >"$SESSION/cgroup.procs"; '
         # It joins its own folder as the agent does, before it becomes the guard.
-        start = f'echo $$ >{self.home}/nsexec-guard/cgroup.procs; exec "$@"'
-        words: list[str | Path] = [link, "guard", NONCE, self.home, TOP, run, "/bin/sh", "-c", join + script]
+        start = f'echo $$ >{self.pod}/nsexec-guard/cgroup.procs; exec "$@"'
+        words: list[str | Path] = [shim, "guard", NONCE, self.pod, TOP, run, "/bin/sh", "-c", join + script]
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", start, "sh", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "SESSION": str(self.home / "nsexec-session")},
+            env={**os.environ, "SESSION": str(self.pod / "nsexec-session")},
         )
         assert self.process.stdin
         assert self.process.stdout
@@ -88,7 +88,7 @@ class Guard:
     def gone(self) -> None:
         """It has ended and left nothing; on a fixture's way out, too."""
         self.process.wait(PATIENCE_SECONDS)
-        _until(lambda: not self.home.exists())
+        _until(lambda: not self.pod.exists())
 
     def tidy(self) -> None:
         if self.process.poll() is None:
@@ -96,7 +96,7 @@ class Guard:
         self.process.wait(PATIENCE_SECONDS)
         for end in (self.stdin, self.stdout):
             end.close()
-        _until(lambda: not self.home.exists())
+        _until(lambda: not self.pod.exists())
 
 
 def _alive(number: bytes) -> bool:
@@ -116,12 +116,12 @@ def _until(done: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def start(link: Path, tmp_path: Path) -> Iterator[Callable[[str], Guard]]:
+def start(shim: Path, tmp_path: Path) -> Iterator[Callable[[str], Guard]]:
     """Starts a guard with a session that runs a script."""
     guards: list[Guard] = []
 
     def started(script: str) -> Guard:
-        guards.append(Guard(link, tmp_path / "run", script))
+        guards.append(Guard(shim, tmp_path / "run", script))
         return guards[-1]
 
     yield started

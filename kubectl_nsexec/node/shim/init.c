@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "start.h"
+#include "init.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "door.h"
+#include "server.h"
 #include "report.h"
 #include "session.h"
 
@@ -22,10 +22,10 @@
 #define RUN_DESCRIPTOR 7
 #define PROGRAM_DESCRIPTOR 8
 #define RUN "/proc/self/fd/7"
-#define LINK "/proc/self/fd/8/shim"
+#define SHIM_PATH "/proc/self/fd/8/shim"
 #define AGENT "/proc/self/fd/8/agent.sh"
-#define DOOR RUN "/door"
-#define DOOR_TRIES 300 /* times 100 ms: another client of the same user may still be starting the helper */
+#define SOCKET RUN "/server"
+#define SERVER_TRIES 300 /* times 100 ms: another client of the same user may still be starting the helper */
 #define GREETING 5     /* bytes of "hold\n" or "look\n" */
 #define WORDS_MAX 64   /* of a session's command line */
 
@@ -82,55 +82,55 @@ static int forget_image(void)
 static int set_environment(const char *host, const char *pod_uid)
 {
     return clearenv() || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) || setenv("NSEXEC_HOST", host, 1) ||
-           setenv("NSEXEC_RUN", RUN, 1) || setenv("NSEXEC_LINK", LINK, 1) || setenv("NSEXEC_POD_UID", pod_uid, 1);
+           setenv("NSEXEC_RUN", RUN, 1) || setenv("NSEXEC_SHIM", SHIM_PATH, 1) || setenv("NSEXEC_POD_UID", pod_uid, 1);
 }
 
 /* Until the helper listens, or is known not to: then it is refused as one that has ended. */
-static void await_door(void)
+static void await_server(void)
 {
     struct stat about;
 
-    for (int tries = 0; tries < DOOR_TRIES && (stat(DOOR, &about) || !S_ISSOCK(about.st_mode)); tries++)
+    for (int tries = 0; tries < SERVER_TRIES && (stat(SOCKET, &about) || !S_ISSOCK(about.st_mode)); tries++)
         poll(NULL, 0, 100);
 }
 
 /* ID IDLE held|- WORD... */
-static int start_session(char **words)
+static int session(char **words)
 {
-    static char door[] = DOOR, shell[] = SHELL, agent[] = AGENT;
-    char *session[WORDS_MAX + 6] = {door, words[0], words[1], words[2], shell, agent};
+    static char socket[] = SOCKET, shell[] = SHELL, agent[] = AGENT;
+    char *arguments[WORDS_MAX + 6] = {socket, words[0], words[1], words[2], shell, agent};
     size_t count = 0;
 
     for (words += 3; words[count]; count++) {
         if (count + 1 == WORDS_MAX)
             return OWN_FAILURE;
-        session[6 + count] = words[count];
+        arguments[6 + count] = words[count];
     }
-    await_door();
-    return door_session(session);
+    await_server();
+    return client_session(arguments);
 }
 
-static int start_lease(char *id)
+static int lease(char *id)
 {
-    static char door[] = DOOR;
-    char *lease[] = {door, id, NULL};
+    static char socket[] = SOCKET;
+    char *arguments[] = {socket, id, NULL};
 
-    await_door();
-    return door_lease(lease);
+    await_server();
+    return client_lease(arguments);
 }
 
 static int become(char **words)
 {
-    static char door[] = DOOR, shell[] = SHELL, agent[] = AGENT;
-    char *end[] = {door, NULL}, *command[WORDS_MAX + 2] = {shell, agent};
+    static char socket[] = SOCKET, shell[] = SHELL, agent[] = AGENT;
+    char *end[] = {socket, NULL}, *command[WORDS_MAX + 2] = {shell, agent};
     size_t count = 0;
 
     if (is(words[0], "end"))
-        return door_end(end);
+        return client_end(end);
     if (is(words[0], "lease") && words[2])
-        return start_lease(words[2]);
+        return lease(words[2]);
     if (is(words[0], "session") && words[2] && words[3] && words[4] && words[5])
-        return start_session(words + 2);
+        return session(words + 2);
     for (; words[count]; count++) {
         if (count + 1 == WORDS_MAX)
             return OWN_FAILURE;
@@ -140,7 +140,7 @@ static int become(char **words)
     refuse(words, SHELL " of this node cannot be run", errno);
 }
 
-int start(char **words)
+int init(char **words)
 {
     const char *folder = words[0], *pod_uid = words[2];
     int of_node = is(words[1], "node"), nobodys = -1;

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, cast
 import pytest
 
 from tests.live.who import compiled
-from tests.node.link_lab import NONCE, Session, Target, eventually, identity
+from tests.node.shim_lab import NONCE, Session, Target, eventually, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ def inside(target: Target, *command: str) -> Iterator[subprocess.Popen[bytes]]:
                 os.killpg(process.pid, 9)
 
 
-def test_nothing_can_be_taken_from_the_process_that_is_born_in_the_container(
-    link: Path, target: Target, tmp_path: Path, attacker: Path
+def test_nothing_can_be_taken_from_the_process_that_is_started_in_the_container(
+    shim: Path, target: Target, tmp_path: Path, attacker: Path
 ) -> None:
     """An attacker with CAP_SYS_PTRACE stops it right at its birth: CVE-2016-9962, CVE-2019-5736.
 
@@ -54,24 +54,24 @@ def test_nothing_can_be_taken_from_the_process_that_is_born_in_the_container(
         for round_number in range(ROUNDS):
             run = tmp_path / str(round_number)
             run.mkdir()
-            session = Session(link, target, identity("true"), run=run)
+            session = Session(shim, target, identity("true"), run=run)
             session.started()
             assert session.end() == (0, b"", b"")
         os.killpg(stalker.pid, 9)
         report = lines.read().decode()
     # Some are caught later, when they are the container's own program already: theirs is what that has opened.
-    ours = [text for text in report.split("caught ") if "last-link enter" in text]
+    ours = [text for text in report.split("caught ") if "shim enter" in text]
     assert len(ours) >= CAUGHT_AT_LEAST, report
     for text in ours:
         found = [line.partition(" ")[::2] for line in text.splitlines()[1:]]
         assert {what for what, _ in found} <= {"words", "descriptors", "stream", "had", "program", "not"}, text
         # It may become the command while it is looked at: what it had is closed then, and its program another.
         assert all(value.startswith(("pipe:", "No such file")) for what, value in found if what == "had"), text
-        assert all("memfd:" in value for what, value in found if what == "program" and "last-link" in value), text
+        assert all("memfd:" in value for what, value in found if what == "program" and "nsexec-shim" in value), text
         assert NONCE not in text
 
 
-def test_what_lies_at_etc_passwd_is_not_opened_unless_it_is_a_file(link: Path, target: Target, tmp_path: Path) -> None:
+def test_what_lies_at_etc_passwd_is_not_opened_unless_it_is_a_file(shim: Path, target: Target, tmp_path: Path) -> None:
     """To open a watchdog is to start it. A FIFO shows it: whoever waits to write sees a reader come."""
     passwd = Path(f"/proc/{target.pid}/root/etc/passwd")
     passwd.unlink()
@@ -79,7 +79,7 @@ def test_what_lies_at_etc_passwd_is_not_opened_unless_it_is_a_file(link: Path, t
     with inside(target, "sh", "-c", "echo up; echo opened >/etc/passwd; echo opened") as waiter:
         lines = cast("IO[bytes]", waiter.stdout)
         assert lines.readline() == b"up\n"
-        session = Session(link, target, identity("sh", "-c", "echo $HOME"), run=tmp_path)
+        session = Session(shim, target, identity("sh", "-c", "echo $HOME"), run=tmp_path)
         session.started()
         assert session.end()[1] == b"/\n"
         os.killpg(waiter.pid, 9)
@@ -87,14 +87,14 @@ def test_what_lies_at_etc_passwd_is_not_opened_unless_it_is_a_file(link: Path, t
 
 
 def test_a_container_that_stops_everything_is_waited_for_no_longer_than_the_lease(
-    link: Path, target: Target, tmp_path: Path, attacker: Path
+    shim: Path, target: Target, tmp_path: Path, attacker: Path
 ) -> None:
     """Whatever is stopped before or after it became the command: the end of the lease ends all of it."""
     shutil.copy(attacker, f"/proc/{target.pid}/root/tmp/hostile")
     with inside(target, "/tmp/hostile", "freeze") as freezer:
         assert cast("IO[bytes]", freezer.stdout).readline() == b"freezing\n"
-        session = Session(link, target, identity("sleep", "1000"), run=tmp_path)
-        eventually(lambda: b"last-link" in Path(f"/proc/{session.process.pid}/cmdline").read_bytes().split(b"\0")[0])
+        session = Session(shim, target, identity("sleep", "1000"), run=tmp_path)
+        eventually(lambda: b"nsexec-shim" in Path(f"/proc/{session.process.pid}/cmdline").read_bytes().split(b"\0")[0])
         session.let_go()
         assert session.process.wait(timeout=20) in {125, 137}
         session.end()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.devices import in_order, on_v1
-from tests.node.link_lab import Session, Target, eventually, identity
+from tests.node.shim_lab import Session, Target, eventually, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,38 +96,38 @@ def test_there_is_a_hierarchy_to_try() -> None:
     ],
 )
 def test_the_command_opens_what_the_rules_allow(
-    link: Path, target: Target, tmp_path: Path, folder: Path, device: tuple[str, int, int], can: str
+    shim: Path, target: Target, tmp_path: Path, folder: Path, device: tuple[str, int, int], can: str
 ) -> None:
     """By type, both numbers and kind of access; making a node is allowed, opening it is another matter."""
     _device(target, *device)
     blob = identity("sh", "-c", TRY, devices=RULES)
-    session = Session(link, target, blob, run=tmp_path, devices=folder)
+    session = Session(shim, target, blob, run=tmp_path, devices=folder)
     session.started()
     assert session.end()[1].decode() == can
     assert session.process.returncode in {0, 1, 2}
 
 
-def test_everything_may_be_allowed(link: Path, target: Target, tmp_path: Path) -> None:
+def test_everything_may_be_allowed(shim: Path, target: Target, tmp_path: Path) -> None:
     """As in a privileged container: no folder is needed."""
     _device(target, "c", 1, 11)
-    session = Session(link, target, identity("sh", "-c", "exec 3<>/tmp/device", devices="a"), run=tmp_path)
+    session = Session(shim, target, identity("sh", "-c", "exec 3<>/tmp/device", devices="a"), run=tmp_path)
     session.started()
     assert session.end()[0] == 0
 
 
-def test_nodes_can_be_made(link: Path, target: Target, tmp_path: Path, folder: Path) -> None:
+def test_nodes_can_be_made(shim: Path, target: Target, tmp_path: Path, folder: Path) -> None:
     """The runtimes allow it, since it gains nothing."""
     session = Session(
-        link, target, identity("mknod", "/tmp/made", "b", "7", "0", devices=RULES), run=tmp_path, devices=folder
+        shim, target, identity("mknod", "/tmp/made", "b", "7", "0", devices=RULES), run=tmp_path, devices=folder
     )
     session.started()
     assert session.end()[0] == 0
 
 
-def test_a_terminal_is_within_the_rules(link: Path, target: Target, tmp_path: Path, folder: Path) -> None:
-    """What the last link opens itself is under the rules as well."""
+def test_a_terminal_is_within_the_rules(shim: Path, target: Target, tmp_path: Path, folder: Path) -> None:
+    """What the shim opens itself is under the rules as well."""
     blob = identity("tty", devices=RULES, tty="1", rows="10", columns="10")
-    session = Session(link, target, blob, run=tmp_path, devices=folder)
+    session = Session(shim, target, blob, run=tmp_path, devices=folder)
     session.started("container")
     assert session.end()[1].startswith(b"/dev/pts/")
 
@@ -152,21 +152,21 @@ def test_a_terminal_is_within_the_rules(link: Path, target: Target, tmp_path: Pa
     ],
 )
 def test_rules_that_are_none_start_nothing(
-    link: Path, shared_target: Target, tmp_path: Path, folder: Path, rules: str
+    shim: Path, shared_target: Target, tmp_path: Path, folder: Path, rules: str
 ) -> None:
     """Refused by name."""
-    event = Session(link, shared_target, identity(devices=rules), run=tmp_path, devices=folder).refused()
+    event = Session(shim, shared_target, identity(devices=rules), run=tmp_path, devices=folder).refused()
     assert (event["code"], "bad rule for devices" in event["message"]) == ("identity", True)
 
 
-def test_too_many_rules_or_no_folder_start_nothing(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_too_many_rules_or_no_folder_start_nothing(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """Fails closed."""
-    event = Session(link, shared_target, identity(devices=RULES), run=tmp_path).refused()
+    event = Session(shim, shared_target, identity(devices=RULES), run=tmp_path).refused()
     assert (event["code"], "folder - " in event["message"]) == ("identity", True)
     other = tmp_path / "other"
     other.mkdir()
     many = ",".join(f"c {number}:* r" for number in range(401))
-    event = Session(link, shared_target, identity(devices=many), run=other, devices=tmp_path).refused()
+    event = Session(shim, shared_target, identity(devices=many), run=other, devices=tmp_path).refused()
     assert event["message"] == "more than 400 rules for devices"
 
 
@@ -197,18 +197,18 @@ def _last_says(rules: list[dict[str, Any]], device: tuple[str, int, int], access
     return False
 
 
-def _opened(link: Path, target: Target, version: str, words: bytes) -> dict[str, set[str]]:
+def _opened(shim: Path, target: Target, version: str, words: bytes) -> dict[str, set[str]]:
     """What a session with these rules can open, and how."""
     with tempfile.TemporaryDirectory() as run, _folder(version) as folder:
         blob = identity("sh", "-c", PROBE, devices=words.decode())
-        session = Session(link, target, blob, run=Path(run), devices=folder)
+        session = Session(shim, target, blob, run=Path(run), devices=folder)
         session.started()
         lines = session.end()[1].decode().splitlines()
     return {name: set(ways.split(",")[:-1]) for name, _, ways in (line.partition(" ") for line in lines)}
 
 
 @pytest.mark.parametrize("version", sorted(HIERARCHIES))
-def test_any_list_of_rules_has_the_answers_of_the_specification(link: Path, target: Target, version: str) -> None:
+def test_any_list_of_rules_has_the_answers_of_the_specification(shim: Path, target: Target, version: str) -> None:
     """The kernel itself is asked. Cgroup v1 gives no more than that, for its rules can have no holes."""
     tmp = Path(f"/proc/{target.pid}/root/tmp")
     for kind, major, minor in DEVICES:
@@ -219,7 +219,7 @@ def test_any_list_of_rules_has_the_answers_of_the_specification(link: Path, targ
     @given(ANY_RULES)
     def the_same(rules: list[dict[str, Any]]) -> None:
         words = on_v1(rules, b"") if version == "v1" else in_order(rules)
-        opened = _opened(link, target, version, words)
+        opened = _opened(shim, target, version, words)
         for device in DEVICES:
             read, write = (_last_says(rules, device, access) for access in "rw")
             right = {how for how, may in (("<", read), (">", write), ("<>", read and write)) if may}
@@ -230,79 +230,79 @@ def test_any_list_of_rules_has_the_answers_of_the_specification(link: Path, targ
 
 
 @contextmanager
-def _container(link: Path, target: Target, folder: Path, rules: str) -> Iterator[None]:
+def _container(shim: Path, target: Target, folder: Path, rules: str) -> Iterator[None]:
     """These rules decide over FOLDER meanwhile."""
     with tempfile.TemporaryDirectory() as run:
-        session = Session(link, target, identity("cat", devices=rules), run=Path(run), devices=folder)
+        session = Session(shim, target, identity("cat", devices=rules), run=Path(run), devices=folder)
         session.started()
         yield
         session.end()
 
 
 def test_what_decides_over_the_container_decides_over_the_command(
-    link: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path]
+    shim: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path]
 ) -> None:
     """On cgroup v2 by the very programs: what a hook opened or shut since the start counts, not what the spec says."""
     _, theirs = unified
-    with _container(link, target, theirs, "c 1:5 r,c 1:11 r"):
+    with _container(shim, target, theirs, "c 1:5 r,c 1:11 r"):
         for device, can in ((("c", 1, 5), "<"), (("c", 1, 11), "<"), (("c", 1, 3), "")):
             _device(target, *device)
             run = tmp_path / f"run-{device[2]}"
             run.mkdir()
             with _folder("v2") as folder:
                 blob = identity("sh", "-c", TRY, devices="c 1:3 rw")
-                session = Session(link, target, blob, run=run, devices=folder, container=theirs)
+                session = Session(shim, target, blob, run=run, devices=folder, container=theirs)
                 session.started()
                 assert session.end()[1].decode() == can
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_without_programs_of_the_containers_own_the_rules_decide(
-    link: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path], *, there: bool
+    shim: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path], *, there: bool
 ) -> None:
     """Nor does a folder that is gone leave the command unconfined."""
     ours, theirs = unified
     _device(target, "c", 1, 3)
     blob = identity("sh", "-c", TRY, devices="c 1:3 r")
     container = theirs if there else tmp_path / "gone"
-    session = Session(link, target, blob, run=tmp_path, devices=ours, container=container)
+    session = Session(shim, target, blob, run=tmp_path, devices=ours, container=container)
     session.started()
     assert session.end()[1].decode() == "<"
 
 
 def test_with_every_device_the_containers_programs_do_not_count(
-    link: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path]
+    shim: Path, target: Target, tmp_path: Path, unified: tuple[Path, Path]
 ) -> None:
     """As --privileged asks for."""
     ours, theirs = unified
     _device(target, "c", 1, 3)
-    with _container(link, target, theirs, "c 1:5 r"):
+    with _container(shim, target, theirs, "c 1:5 r"):
         blob = identity("sh", "-c", TRY, devices="a")
-        session = Session(link, target, blob, run=tmp_path, devices=ours, container=theirs)
+        session = Session(shim, target, blob, run=tmp_path, devices=ours, container=theirs)
         session.started()
         assert session.end()[1].decode() == "<>"
 
 
 def test_the_kernel_takes_as_many_rules_as_there_may_be(
-    link: Path, target: Target, tmp_path: Path, folder: Path
+    shim: Path, target: Target, tmp_path: Path, folder: Path
 ) -> None:
     """Its check of a program may not grow out of hand with the rules: each allows or denies something else."""
     _device(target, "c", 1, 3)
     ways = ["r", "w", "m", "rw", "rm", "wm", "rwm"]
     rules = [f"{'-' * (n % 3 == 0)}{'bc'[n % 2]} {n % 9}:{n} {ways[n % 7]}" for n in range(399)]
     blob = identity("sh", "-c", TRY, devices=",".join([*rules, "c 1:3 r"]))
-    session = Session(link, target, blob, run=tmp_path, devices=folder)
+    session = Session(shim, target, blob, run=tmp_path, devices=folder)
     session.started()
     assert session.end()[1].decode() == "<"
 
 
-def test_everything_but_some_devices_may_be_allowed(link: Path, target: Target, tmp_path: Path, folder: Path) -> None:
+def test_everything_but_some_devices_may_be_allowed(shim: Path, target: Target, tmp_path: Path, folder: Path) -> None:
     """As where the spec allows all and then denies: the kernel's other answer."""
     for minor, can in ((3, "<>"), (5, "<")):
         _device(target, "c", 1, minor)
         run = tmp_path / str(minor)
         run.mkdir()
         blob = identity("sh", "-c", TRY, devices="a,-c 1:5 w,-c 1:11 rw")
-        session = Session(link, target, blob, run=run, devices=folder)
+        session = Session(shim, target, blob, run=run, devices=folder)
         session.started()
         assert session.end()[1].decode() == can

@@ -1,4 +1,4 @@
-"""``last-link keep``: the helper container's CPUs stay what they were made."""
+"""``shim watch``: the helper container's CPUs stay what they were made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
-from tests.node.link_lab import QUIET_SANITIZERS, eventually, gone
+from tests.node.shim_lab import QUIET_SANITIZERS, eventually, gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def keep(link: Path, *files: Path, holder: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def watch(shim: Path, *files: Path, holder: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A keeper of CPUs 0-1, our child, killed in the end."""
     words = [str(os.getpid() if holder is None else holder), "0-1", *map(str, files)]
-    with subprocess.Popen([str(link), "keep", *words], stdout=subprocess.PIPE, env=QUIET_SANITIZERS) as process:
+    with subprocess.Popen([str(shim), "watch", *words], stdout=subprocess.PIPE, env=QUIET_SANITIZERS) as process:
         try:
             yield process
         finally:
@@ -47,10 +47,10 @@ def _holds(file: Path) -> bool:
 
 
 @pytest.mark.parametrize("other", ["0-3\n", "3\n", "\n", "0\n", "nonsense\n"])
-def test_change_is_put_right(link: Path, files: list[Path], other: str) -> None:
+def test_change_is_put_right(shim: Path, files: list[Path], other: str) -> None:
     """Whatever another writer makes of a file, before or after we watch, the set is written back over it."""
     files[0].write_text(other)
-    with keep(link, *files) as process:
+    with watch(shim, *files) as process:
         ready(process)
         assert files[0].read_text() == "0-1"
         for file in files:
@@ -58,34 +58,34 @@ def test_change_is_put_right(link: Path, files: list[Path], other: str) -> None:
             eventually(partial(_holds, file))
 
 
-def test_equal_set_in_other_words_is_left_alone(link: Path, files: list[Path]) -> None:
+def test_equal_set_in_other_words_is_left_alone(shim: Path, files: list[Path]) -> None:
     """Sets are compared, not texts."""
     files[0].write_text("0,1\n")
-    with keep(link, *files) as process:
+    with watch(shim, *files) as process:
         ready(process)
         assert files[0].read_text() == "0,1\n"
 
 
-def test_it_ends_with_the_folder(link: Path, files: list[Path]) -> None:
+def test_it_ends_with_the_folder(shim: Path, files: list[Path]) -> None:
     """A container that is gone needs no keeper."""
-    with keep(link, *files) as process:
+    with watch(shim, *files) as process:
         ready(process)
         files[1].unlink()
         assert process.wait(timeout=20) == 0
 
 
 @pytest.mark.parametrize("case", ["holder", "missing"])
-def test_it_refuses_what_it_cannot_keep(link: Path, files: list[Path], case: str) -> None:
+def test_it_refuses_what_it_cannot_keep(shim: Path, files: list[Path], case: str) -> None:
     """A holder that is not its parent (it died already) or a missing file: no word of readiness."""
     watched = [files[0], files[1] / "no"] if case == "missing" else files
-    with keep(link, *watched, holder=1 if case == "holder" else None) as process:
+    with watch(shim, *watched, holder=1 if case == "holder" else None) as process:
         assert process.communicate(timeout=20)[0] == b""
         assert process.returncode == 125
 
 
-def test_it_ends_with_the_holder(link: Path, files: list[Path]) -> None:
+def test_it_ends_with_the_holder(shim: Path, files: list[Path]) -> None:
     """Even when that is killed."""
-    script = f'"{link}" keep $$ 0-1 "{files[0]}" & echo $!; wait'
+    script = f'"{shim}" watch $$ 0-1 "{files[0]}" & echo $!; wait'
     holder = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, env={**os.environ, **QUIET_SANITIZERS})
     lines = cast("IO[bytes]", holder.stdout)
     words = {lines.readline(), lines.readline()}

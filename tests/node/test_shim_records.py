@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.node.link_lab import CPUS, NONCE, PLAIN, QUIET_SANITIZERS, error_event, identity
+from tests.node.shim_lab import CPUS, NONCE, PLAIN, QUIET_SANITIZERS, error_event, identity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,24 +44,24 @@ BAD = [
 
 
 @pytest.fixture
-def parse(link: Path, tmp_path: Path) -> Parse:
-    """A last link that gets no further than the identity: there is no target where it runs."""
-    return Parse(link, tmp_path)
+def parse(shim: Path, tmp_path: Path) -> Parse:
+    """A shim that gets no further than the identity: there is no target where it runs."""
+    return Parse(shim, tmp_path)
 
 
 class Parse:
-    """Runs ``last-link enter`` on an identity outside any target's folder."""
+    """Runs ``shim enter`` on an identity outside any target's folder."""
 
-    def __init__(self, link: Path, folder: Path) -> None:
-        self._link, self._folder, self._fifo = link, folder, folder / "lease"
+    def __init__(self, shim: Path, folder: Path) -> None:
+        self._shim, self._folder, self._fifo = shim, folder, folder / "lease"
         os.mkfifo(self._fifo)
 
     def __call__(self, blob: bytes, size: str | None = None) -> dict[str, str]:
-        """The error event: ``identity`` when it is bad, ``last-link`` (there is no target) when it is good."""
+        """The error event: ``identity`` when it is bad, ``shim`` (there is no target) when it is good."""
         lease = os.open(self._fifo, os.O_RDWR)
         words = [NONCE, CPUS, str(len(blob)) if size is None else size, str(self._fifo), *("-", "0", "-", "-", "-")]
         done = subprocess.run(
-            [str(self._link), "enter", *words],
+            [str(self._shim), "enter", *words],
             input=blob,
             capture_output=True,
             cwd=self._folder,
@@ -94,7 +94,7 @@ def test_bad_record_is_refused(parse: Parse, changes: dict[str, str | list[str] 
 )
 def test_good_record_is_taken(parse: Parse, changes: dict[str, str | list[str] | None]) -> None:
     """What may be empty, many or absent."""
-    assert parse(identity(**changes))["code"] == "last-link"
+    assert parse(identity(**changes))["code"] == "shim"
 
 
 @pytest.mark.parametrize("size", ["", "0", "-1", "x", "8388609", "99999999999999999999", "5 "])
@@ -125,4 +125,4 @@ def test_any_bytes_end_in_one_error(parse: Parse, records: list[bytes], whole: b
     """No input crashes it, hangs it or starts anything, alone or behind a good identity; sanitizers watch."""
     blob = (identity() if whole else b"") + b"\0".join(records) + (b"\0" if terminated else b"")
     if blob:
-        assert parse(blob)["code"] in ("identity", "last-link")
+        assert parse(blob)["code"] in ("identity", "shim")

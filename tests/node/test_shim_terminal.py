@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from kubectl_nsexec import agent
-from tests.node.link_lab import USER, Session, Target, eventually, gone, identity
+from tests.node.shim_lab import USER, Session, Target, eventually, gone, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,9 @@ WINDOW = {"tty": "1", "rows": "33", "columns": "99"}
 PASTE_BYTES = 5 * 1024 * 1024
 
 
-def on_terminal(link: Path, target: Target, run: Path, script: str, **changes: str | list[str] | None) -> Session:
+def on_terminal(shim: Path, target: Target, run: Path, script: str, **changes: str | list[str] | None) -> Session:
     """A session of ``sh -c SCRIPT`` with a terminal of 33 rows and 99 columns; ``started`` is still to be called."""
-    return Session(link, target, identity("sh", "-c", script, **{**WINDOW, **changes}), run=run)
+    return Session(shim, target, identity("sh", "-c", script, **{**WINDOW, **changes}), run=run)
 
 
 def until(session: Session, word: bytes) -> bytes:
@@ -43,10 +43,10 @@ def bare(tmp_path: Path) -> Iterator[Target]:
         yield target
 
 
-def test_terminal_is_the_containers_own(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_terminal_is_the_containers_own(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """Its name, its owner and mode, all three streams on it, and it controls the command's session."""
     script = "tty; stat -c '%u %a' $(tty); readlink /proc/self/fd/2; : </dev/pts/ptmx; ps -o tpgid= -p $$; echo $$"
-    session = on_terminal(link, shared_target, tmp_path, script, **USER)
+    session = on_terminal(shim, shared_target, tmp_path, script, **USER)
     session.started("container")
     code, output, errors = session.end()
     name, owner, stderr, foreground, pid = output.decode().split("\r\n")[:5]
@@ -56,17 +56,17 @@ def test_terminal_is_the_containers_own(link: Path, shared_target: Target, tmp_p
     assert foreground.strip() == pid
 
 
-def test_output_of_both_streams_is_one(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_output_of_both_streams_is_one(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """As with any terminal, stdout and stderr come in the order in which they were written."""
-    session = on_terminal(link, shared_target, tmp_path, "echo one; echo two >&2; echo three; exit 37")
+    session = on_terminal(shim, shared_target, tmp_path, "echo one; echo two >&2; echo three; exit 37")
     session.started("container")
     assert session.end() == (37, b"one\r\ntwo\r\nthree\r\n", b"")
 
 
-def test_window_has_its_size_from_the_start_and_follows(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_window_has_its_size_from_the_start_and_follows(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """The first size is there before the command is; each change is a SIGWINCH to the job in the foreground."""
     script = "trap 'stty size; exit' WINCH; stty size; while :; do sleep 0.05; done"
-    session = on_terminal(link, shared_target, tmp_path, script)
+    session = on_terminal(shim, shared_target, tmp_path, script)
     session.started("container")
     assert until(session, b"\n") == b"33 99\r\n"
     session.stdin.write(agent.window(50, 200))
@@ -74,9 +74,9 @@ def test_window_has_its_size_from_the_start_and_follows(link: Path, shared_targe
 
 
 @pytest.mark.parametrize(("key", "code"), [(b"\x03", 130), (b"\x1c", 131)])
-def test_key_interrupts_the_command(link: Path, shared_target: Target, tmp_path: Path, key: bytes, code: int) -> None:
+def test_key_interrupts_the_command(shim: Path, shared_target: Target, tmp_path: Path, key: bytes, code: int) -> None:
     """Ctrl-C and Ctrl-backslash are signals of the command's own terminal."""
-    session = on_terminal(link, shared_target, tmp_path, "echo up; exec sleep 1000", **USER)
+    session = on_terminal(shim, shared_target, tmp_path, "echo up; exec sleep 1000", **USER)
     session.started("container")
     until(session, b"up\r\n")
     session.stdin.write(agent.typed(key))
@@ -84,10 +84,10 @@ def test_key_interrupts_the_command(link: Path, shared_target: Target, tmp_path:
     session.end()
 
 
-def test_frames_in_any_cut_are_the_same(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_frames_in_any_cut_are_the_same(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """Typed data and sizes are told apart however the stream cuts them."""
     session = on_terminal(
-        link, shared_target, tmp_path, "stty -echo; echo up; read -r a; read -r b; stty size; echo $a $b"
+        shim, shared_target, tmp_path, "stty -echo; echo up; read -r a; read -r b; stty size; echo $a $b"
     )
     session.started("container")
     until(session, b"up\r\n")
@@ -97,9 +97,9 @@ def test_frames_in_any_cut_are_the_same(link: Path, shared_target: Target, tmp_p
     assert session.end() == (0, b"258 772\r\none two\r\n", b"")
 
 
-def test_streams_stay_open_while_the_command_runs(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_streams_stay_open_while_the_command_runs(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """None of them ends before the command does: at the end of stderr containerd ends stdin as well."""
-    session = on_terminal(link, shared_target, tmp_path, "echo up; read -r x")
+    session = on_terminal(shim, shared_target, tmp_path, "echo up; read -r x")
     session.started("container")
     until(session, b"up\r\n")
     assert session.process.stderr is not None
@@ -109,11 +109,11 @@ def test_streams_stay_open_while_the_command_runs(link: Path, shared_target: Tar
     assert session.end()[0] == 0
 
 
-def test_paste_arrives_whole_while_it_is_echoed(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_paste_arrives_whole_while_it_is_echoed(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """5 MB in, the same 5 MB shown, the right sum: bounded buffers both ways, and neither way blocks the other."""
     data = os.urandom(PASTE_BYTES)
     script = f"stty raw -echo; echo up; head -c {PASTE_BYTES} | tee /proc/self/fd/2 | sha256sum"
-    session = on_terminal(link, shared_target, tmp_path, script)
+    session = on_terminal(shim, shared_target, tmp_path, script)
     session.started("container")
     until(session, b"up\n")
     writer = threading.Thread(target=lambda: session.stdin.write(agent.typed(data)))
@@ -125,9 +125,9 @@ def test_paste_arrives_whole_while_it_is_echoed(link: Path, shared_target: Targe
     assert session.end()[0] == 0
 
 
-def test_last_words_come_through_to_a_slow_reader(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_last_words_come_through_to_a_slow_reader(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """What the command wrote just before it ended is shown, though nobody read for a while."""
-    session = on_terminal(link, shared_target, tmp_path, "stty raw; seq 30000; exit 5")
+    session = on_terminal(shim, shared_target, tmp_path, "stty raw; seq 30000; exit 5")
     pid = session.started("container")
     first = os.read(session.stdout.fileno(), 1)
     eventually(lambda: Path(f"/proc/{pid}/wchan").exists() or gone(pid))
@@ -135,19 +135,19 @@ def test_last_words_come_through_to_a_slow_reader(link: Path, shared_target: Tar
     assert (code, first + output) == (5, "".join(f"{n}\n" for n in range(1, 30001)).encode())
 
 
-def test_end_does_not_wait_for_what_is_in_the_background(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_end_does_not_wait_for_what_is_in_the_background(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """A process that keeps the terminal open, or talks on, does not hold the session up."""
     script = "trap '' HUP; (while :; do echo more; done) & sleep 1000 & echo up; exit 9"
-    session = on_terminal(link, shared_target, tmp_path, script)
+    session = on_terminal(shim, shared_target, tmp_path, script)
     session.started("container")
     code, output, _ = session.end()
     assert code == 9
     assert b"up\r\n" in output
 
 
-def test_command_that_closes_its_terminal_goes_on(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_command_that_closes_its_terminal_goes_on(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """Nobody in the container has it open: neither the end, nor a reason to spin."""
-    session = on_terminal(link, shared_target, tmp_path, "echo up; exec <&- >&- 2>&-; exec sleep 1000")
+    session = on_terminal(shim, shared_target, tmp_path, "echo up; exec <&- >&- 2>&-; exec sleep 1000")
     pid = session.started("container")
     until(session, b"up\r\n")
     before = _cpu_ticks(session)
@@ -161,11 +161,11 @@ def test_command_that_closes_its_terminal_goes_on(link: Path, shared_target: Tar
 
 @pytest.mark.parametrize("wrong", [b"x\0\0", b"w\0\5hello"])
 def test_frames_that_are_none_are_the_end_of_typing(
-    link: Path, shared_target: Target, tmp_path: Path, wrong: bytes
+    shim: Path, shared_target: Target, tmp_path: Path, wrong: bytes
 ) -> None:
     """Nothing that follows is taken for keys; the command goes on."""
     script = 'stty raw -echo min 0 time 5; echo up; test -z "$(head -c 1)" && exit 4'
-    session = on_terminal(link, shared_target, tmp_path, script)
+    session = on_terminal(shim, shared_target, tmp_path, script)
     session.started("container")
     until(session, b"up\n")
     session.stdin.write(wrong + agent.typed(b"rm -rf /\n"))
@@ -173,9 +173,9 @@ def test_frames_that_are_none_are_the_end_of_typing(
     assert session.end()[1] == b""
 
 
-def test_reader_that_goes_away_does_not_end_the_command(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_reader_that_goes_away_does_not_end_the_command(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """Whether the client is gone is for the lease to say."""
-    session = on_terminal(link, shared_target, tmp_path, "echo up; read -r _; seq 30000; exit 6")
+    session = on_terminal(shim, shared_target, tmp_path, "echo up; read -r _; seq 30000; exit 6")
     session.started("container")
     until(session, b"up\r\n")
     session.stdout.close()
@@ -187,9 +187,9 @@ def test_reader_that_goes_away_does_not_end_the_command(link: Path, shared_targe
     session.let_go()
 
 
-def test_lease_that_ends_kills_a_session_with_a_terminal(link: Path, shared_target: Target, tmp_path: Path) -> None:
+def test_lease_that_ends_kills_a_session_with_a_terminal(shim: Path, shared_target: Target, tmp_path: Path) -> None:
     """Also one that ignores every signal and has jobs."""
-    session = on_terminal(link, shared_target, tmp_path, "trap '' TERM HUP INT; echo up; while :; do sleep 1; done")
+    session = on_terminal(shim, shared_target, tmp_path, "trap '' TERM HUP INT; echo up; while :; do sleep 1; done")
     pid = session.started("container")
     until(session, b"up\r\n")
     session.let_go()
@@ -198,17 +198,17 @@ def test_lease_that_ends_kills_a_session_with_a_terminal(link: Path, shared_targ
 
 
 def test_command_that_cannot_be_executed_says_so_on_a_raw_terminal(
-    link: Path, shared_target: Target, tmp_path: Path
+    shim: Path, shared_target: Target, tmp_path: Path
 ) -> None:
     """The line ends in a return: the client's terminal makes none of its own."""
-    session = Session(link, shared_target, identity("/no/such", **WINDOW), run=tmp_path)
+    session = Session(shim, shared_target, identity("/no/such", **WINDOW), run=tmp_path)
     session.started("container")
     assert session.end() == (127, b"", b'exec: "/no/such": No such file or directory\r\n')
 
 
-def test_container_without_terminals_gets_the_helpers(link: Path, bare: Target, tmp_path: Path) -> None:
+def test_container_without_terminals_gets_the_helpers(shim: Path, bare: Target, tmp_path: Path) -> None:
     """Job control and sizes work, though the terminal has no name inside; and the client is told whose it is."""
-    session = on_terminal(link, bare, tmp_path, "stty size; tty; ps -o tpgid= -p $$; echo $$")
+    session = on_terminal(shim, bare, tmp_path, "stty size; tty; ps -o tpgid= -p $$; echo $$")
     session.started("helper")
     size, name, foreground, pid = session.end()[1].decode().split("\r\n")[:4]
     assert (size, name) == ("33 99", "not a tty")
@@ -216,7 +216,7 @@ def test_container_without_terminals_gets_the_helpers(link: Path, bare: Target, 
 
 
 @pytest.mark.parametrize("fake", ["fifo", "folder", "outside"])
-def test_other_things_in_place_of_terminals_are_not_opened(link: Path, bare: Target, tmp_path: Path, fake: str) -> None:
+def test_other_things_in_place_of_terminals_are_not_opened(shim: Path, bare: Target, tmp_path: Path, fake: str) -> None:
     """A FIFO would block for ever, a device could do anything: only a devpts is asked for a terminal."""
     devices = Path(f"/proc/{bare.pid}/root/dev")
     if fake == "outside":
@@ -225,7 +225,7 @@ def test_other_things_in_place_of_terminals_are_not_opened(link: Path, bare: Tar
         (devices / "pts").mkdir()
         make = os.mkfifo if fake == "fifo" else os.mkdir
         make(devices / "pts" / "ptmx")
-    session = on_terminal(link, bare, tmp_path, "exit 8")
+    session = on_terminal(shim, bare, tmp_path, "exit 8")
     session.started("helper")
     assert session.end()[0] == 8
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "keep.h"
+#include "cpuset_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +82,7 @@ static int say_ready(void)
     return null < 0 || write_all(STDOUT_FILENO, "ready\n", 6) || dup2(null, STDOUT_FILENO) < 0;
 }
 
-int keep(const char *holder, const char *cpus, char **files)
+int cpuset_watch(const char *holder, const char *cpus, char **files)
 {
     struct cpus wanted;
     uint64_t parent;

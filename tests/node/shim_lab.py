@@ -1,4 +1,4 @@
-"""What the last link's tests are made of: a container-like process, identities, sessions."""
+"""What the shim's tests are made of: a container-like process, identities, sessions."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def begin_with_signals(ignored: Sequence[int]) -> None:
 
 
 class Session:
-    """One ``last-link enter`` into a target, with a lease that the test holds.
+    """One ``shim enter`` into a target, with a lease that the test holds.
 
     ``mounts``: a process whose mount namespace is the helper's; else it is the test's own. ``devices``, ``container``:
     the session's cgroup and the container's.
@@ -156,7 +156,7 @@ class Session:
 
     def __init__(
         self,
-        link: Path,
+        shim: Path,
         target: Target,
         blob: bytes,
         *,
@@ -184,7 +184,7 @@ class Session:
         words = [NONCE, cpus, str(len(blob) if size is None else size), str(lease or fifo), kill_file]
         words += [str(target.pid if first is None else first), root]
         words += [str(devices or "-"), str(container or "-")]
-        command = ["nsenter", "-F", "--uts=ns/uts", "--", str(link), "enter", *words]
+        command = ["nsenter", "-F", "--uts=ns/uts", "--", str(shim), "enter", *words]
         if mounts is not None:
             # nsenter leaves the folder when it enters mounts
             there = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", f"/proc/{target.pid}"]
