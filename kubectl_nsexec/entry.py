@@ -10,7 +10,7 @@ from kubectl_nsexec.cpu_policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpuset import CpuSet
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
-from kubectl_nsexec.last_word import LastWord
+from kubectl_nsexec.last_word import ExitMarker
 from kubectl_nsexec.results import AgentFailure, Held, NodeLook, Started, TargetFacts
 from kubectl_nsexec.via import POD
 
@@ -96,7 +96,7 @@ class Entry:
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
-        stream.last_word = LastWord(self._plan.nonce)
+        stream.exit_marker = ExitMarker(self._plan.nonce)
         proof = checks.proof(self._plan.target, self._policy, checked, started)
         return StartedCommand(stream, proof, started.tty, limit)
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec.last_word import LastWord
+from kubectl_nsexec.last_word import ExitMarker
 from kubectl_nsexec.node import shim
 from testbed import small_vm
 
@@ -23,7 +23,7 @@ EVERYTHING = dict.fromkeys(("bounding", "permitted", "effective"), EVERY_CAPABIL
 
 
 class Answer(NamedTuple):
-    """What a session ended with; ``event`` is the shim's first line, ``told`` the status in its last word."""
+    """What a session ended with; ``event`` is the shim's first line, ``told`` the status in its exit marker."""
 
     code: int
     event: Mapping[str, object]
@@ -78,7 +78,7 @@ def _initrd(folder: Path, content: Mapping[str, bytes]) -> Path:
 
 def _answer(code: int, output: bytes, outlived: bool) -> Answer:  # noqa: FBT001 - a word of the machine's own
     first, _, rest = output.partition(b"\n")
-    event, word = json.loads(first.removeprefix(b"n0nce ")), LastWord("n0nce")
+    event, word = json.loads(first.removeprefix(b"n0nce ")), ExitMarker("n0nce")
     said = word.take(bytearray(rest), whole=True)
     assert word.status in {None, code}
     return Answer(code, event, said.decode(), word.status, outlived)

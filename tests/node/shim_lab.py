@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from kubectl_nsexec.last_word import LastWord
+from kubectl_nsexec.last_word import ExitMarker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -226,11 +226,11 @@ class Session:
         self.lease = -1
 
     def end(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Exit status, what is left of stdout, the command's stderr; ``told``: the exit status by the last word."""
+        """Exit status, what is left of stdout, the command's stderr; ``told``: the exit status by the exit marker."""
         output, errors = self.process.communicate(stdin, timeout=20)
         if self.lease >= 0:
             self.let_go()
-        word = LastWord(NONCE)
+        word = ExitMarker(NONCE)
         errors = bytes(word.take(bytearray(errors), whole=True))
         self.told = word.status
         return self.process.returncode, output, errors

@@ -22,7 +22,7 @@ WAIT = "echo up; read -r _"
     ("script", "code"), [("exit 0", 0), ("exit 37", 37), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)]
 )
 def test_exit_code_is_the_commands(shim: Path, shared_target: Target, tmp_path: Path, script: str, code: int) -> None:
-    """After the start every status is the command's own; 128+n for a signal. The last word says the same."""
+    """After the start every status is the command's own; 128+n for a signal. The exit marker says the same."""
     session = Session(shim, shared_target, identity("sh", "-c", script), run=tmp_path)
     session.started()
     assert session.end() == (code, b"", b"")

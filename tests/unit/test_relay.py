@@ -13,7 +13,7 @@ from kubectl_nsexec.background import Background
 from kubectl_nsexec.console import Console, OutputClosedError
 from kubectl_nsexec.deadline import Deadline
 from kubectl_nsexec.errors import ConnectionLostError
-from kubectl_nsexec.last_word import LastWord
+from kubectl_nsexec.last_word import ExitMarker
 from kubectl_nsexec.outlet import Outlet
 from kubectl_nsexec.relay import relay
 from kubectl_nsexec.sources import of_descriptor
@@ -75,7 +75,7 @@ def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> Non
 
 def test_a_success_that_only_the_server_speaks_of_is_none(pipes: tuple[Console, int, int, int]) -> None:
     """A container runtime that is told to end calls the end of its streams a success (seen with containerd 2.2)."""
-    session = RemoteStream(FakeConnection(b"\1half", status(status="Success")), last_word=LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(b"\1half", status(status="Success")), exit_marker=ExitMarker("n0nce"))
     links, lease = linked(session)
     with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
         relay(links, session, lease, pipes[0])
@@ -102,7 +102,7 @@ def test_the_supervisors_word_is_what_counts(
 
     With 137 as well, of a command that was killed alone: by itself, or by the kernel where memory was short.
     """
-    session = RemoteStream(FakeConnection(b"\2oops", ended_word(code), server_says(server)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(b"\2oops", ended_word(code), server_says(server)), ExitMarker("n0nce"))
     links, lease = linked(session)
     assert relay(links, session, lease if apart else None, pipes[0]).exit_code == code
     assert os.read(pipes[3], 100) == b"oops"
@@ -114,7 +114,7 @@ def test_no_status_counts_that_only_the_server_speaks_of(
     pipes: tuple[Console, int, int, int], server: int, *, apart: bool
 ) -> None:
     """A supervisor that was killed itself saw no end, whatever its own status."""
-    session = RemoteStream(FakeConnection(server_says(server)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(server_says(server)), ExitMarker("n0nce"))
     links, lease = linked(session)
     with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
         relay(links, session, lease if apart else None, pipes[0])
@@ -151,7 +151,7 @@ def test_a_lost_helper_is_told_also_after_the_commands_end(
     pipes: tuple[Console, int, int, int], word: tuple[bytes, ...]
 ) -> None:
     """The node kills all of a helper in some order, and may tell of it in another."""
-    session = RemoteStream(FakeConnection(*word, exit_code(137)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(*word, exit_code(137)), ExitMarker("n0nce"))
     links, lease = linked(session, FakeConnection(*[b"\1"] * 4, status(status="Success")))
     with pytest.raises(ConnectionLostError, match="the helper pod ended"):
         relay(links, session, lease, pipes[0])
@@ -159,7 +159,7 @@ def test_a_lost_helper_is_told_also_after_the_commands_end(
 
 def test_a_lease_that_breaks_makes_no_kill_the_helpers_end(pipes: tuple[Console, int, int, int]) -> None:
     """What the supervisor has told holds; only a status of the lease's says that the helper pod has ended."""
-    session = RemoteStream(FakeConnection(ended_word(137), exit_code(137)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(ended_word(137), exit_code(137)), ExitMarker("n0nce"))
     links, lease = linked(session, FakeConnection(*[b"\1"] * 4, then_closed=True))
     assert relay(links, session, lease, pipes[0]).exit_code == 137
     session = RemoteStream(FakeConnection(*[b"\1x"] * 4))
