@@ -133,7 +133,8 @@ void devices_confine(const char *rules, const char *folder, const char *containe
         return;
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        fail(IDENTITY, "the cgroup folder %s for the container's devices cannot be opened: %s", folder, strerror(errno));
+        fail(IDENTITY, "the cgroup folder %s for the container's devices cannot be opened: %s", folder,
+             strerror(errno));
     if (!faccessat(fd, "devices.deny", F_OK, 0))
         say_by_words(fd, rules);
     else if (!programs_take_over(fd, container))

@@ -220,8 +220,7 @@ int enter(char **words)
     identity_complete(&identity, session.proc);
     if (identity.with_terminal)
         session.terminal =
-            terminal_open(&identity, &session.users, node_root ? "node" : "container", own_terminals,
-                          session.proc);
+            terminal_open(&identity, &session.users, node_root ? "node" : "container", own_terminals, session.proc);
     else
         give_streams(&identity, &session.users);
     return supervise(&session);

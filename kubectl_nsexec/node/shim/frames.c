@@ -103,9 +103,10 @@ int frames_send(struct frames *frames)
 /* The end, as the API server tells it (metav1.Status). */
 void frames_end(struct frames *frames, int status)
 {
-    static const char failed[] = "{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"message\":\"command terminated "
-                                 "with non-zero exit code\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
-                                 "\"message\":\"%d\"}]}}";
+    static const char failed[] =
+        "{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"message\":\"command terminated "
+        "with non-zero exit code\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
+        "\"message\":\"%d\"}]}}";
     const char *format = status ? failed : "{\"status\":\"Success\"}";
     int length = snprintf(frames->outward + HEADER, CHUNK, format, status);
 

@@ -10,6 +10,7 @@
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
 #define LIMIT_MS_MAX (UINT64_C(1000) * INT32_MAX) /* 68 years: what timerfd_settime(2) takes everywhere */
 
+/* clang-format off */
 enum key {
     UID, GID, GROUPS, BOUNDING, PERMITTED, EFFECTIVE, INHERITABLE, AMBIENT, NO_NEW_PRIVS, SECCOMP, SECCOMP_FLAGS, SELINUX,
     APPARMOR, OWN_USERS, DEVICES, UMASK, CWD, STDIN, VERIFY, TTY, ROWS, COLUMNS, LIMIT_MS,
@@ -19,8 +20,8 @@ enum key {
 static const char *const names[] = {
     "uid", "gid", "groups", "bounding", "permitted", "effective", "inheritable", "ambient", "no_new_privs", "seccomp",
     "seccomp_flags", "selinux", "apparmor", "user_namespace", "devices", "umask", "cwd", "stdin", "verify", "tty",
-    "rows", "columns",
-    "limit_ms", "rlimit", "env", "arg"};
+    "rows", "columns", "limit_ms", "rlimit", "env", "arg"};
+/* clang-format on */
 
 static uint64_t number(const char *name, const char *text, int base, uint64_t limit)
 {
@@ -78,8 +79,10 @@ static void parse_filter(char *text, struct identity *identity)
 
         memcpy(word, text + i * FILTER_DIGITS, FILTER_DIGITS);
         value = number(names[SECCOMP], word, 16, UINT64_MAX);
-        filter[i] = (struct sock_filter){.code = (uint16_t)(value >> 48), .jt = (uint8_t)(value >> 40),
-                                         .jf = (uint8_t)(value >> 32), .k = (uint32_t)value};
+        filter[i] = (struct sock_filter){.code = (uint16_t)(value >> 48),
+                                         .jt = (uint8_t)(value >> 40),
+                                         .jf = (uint8_t)(value >> 32),
+                                         .k = (uint32_t)value};
     }
     identity->filter = (struct sock_fprog){.len = (unsigned short)count, .filter = filter};
 }
@@ -105,7 +108,8 @@ static enum key key_of(const char *record, char **value)
     char *equals = strchr(record, '=');
 
     for (enum key key = 0; equals && key < UNKNOWN; key++)
-        if (strlen(names[key]) == (size_t)(equals - record) && !strncmp(names[key], record, (size_t)(equals - record))) {
+        if (strlen(names[key]) == (size_t)(equals - record) &&
+            !strncmp(names[key], record, (size_t)(equals - record))) {
             *value = equals + 1;
             return key;
         }
@@ -125,9 +129,11 @@ static void take(enum key key, char *value, struct identity *identity)
         identity->gid = identity->gid_of_passwd ? 0 : (gid_t)decimal(key, value, UINT32_MAX - 1);
         break;
     case GROUPS: parse_groups(value, identity); break;
-    case BOUNDING: case PERMITTED: case EFFECTIVE: case INHERITABLE: case AMBIENT:
-        *sets[key - BOUNDING] = number(names[key], value, 16, UINT64_MAX);
-        break;
+    case BOUNDING:
+    case PERMITTED:
+    case EFFECTIVE:
+    case INHERITABLE:
+    case AMBIENT: *sets[key - BOUNDING] = number(names[key], value, 16, UINT64_MAX); break;
     case NO_NEW_PRIVS: identity->no_new_privs = (int)decimal(key, value, 1); break;
     case SECCOMP: parse_filter(value, identity); break;
     case SECCOMP_FLAGS: identity->filter_flags = (unsigned)decimal(key, value, UINT32_MAX); break;
@@ -148,7 +154,9 @@ static void take(enum key key, char *value, struct identity *identity)
     case COLUMNS: identity->columns = (unsigned)decimal(key, value, UINT16_MAX); break;
     case LIMIT_MS: identity->limit_ms = decimal(key, value, LIMIT_MS_MAX); break;
     case RLIMIT: parse_limit(value, identity); break;
-    case ENV: case ARG: case UNKNOWN: break; /* counted by the caller */
+    case ENV:
+    case ARG:
+    case UNKNOWN: break; /* counted by the caller */
     }
 }
 

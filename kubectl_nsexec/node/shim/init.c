@@ -43,7 +43,8 @@ static _Noreturn void refuse(char **words, const char *why, int error)
     uint64_t seconds;
     char greeting[GREETING];
 
-    if (is(words[0], "hold") && words[1] && words[2] && words[3] && parse_number(words[3], 10, INT_MAX / 1000, &seconds)) {
+    if (is(words[0], "hold") && words[1] && words[2] && words[3] &&
+        parse_number(words[3], 10, INT_MAX / 1000, &seconds)) {
         struct pollfd client = {.fd = STDIN_FILENO, .events = POLLIN};
         if (poll(&client, 1, (int)seconds * 1000) > 0 && read(STDIN_FILENO, greeting, GREETING) < 0)
             _exit(OWN_FAILURE);

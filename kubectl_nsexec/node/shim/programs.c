@@ -22,9 +22,11 @@ enum { ANSWER = BPF_REG_0, CONTEXT = BPF_REG_1, TYPE = BPF_REG_2, ACCESS = BPF_R
 
 static void emit(struct program *program, int code, int to, int from, int offset, int32_t value)
 {
-    program->instructions[program->count++] =
-        (struct bpf_insn){.code = (uint8_t)code, .dst_reg = (uint8_t)(to & 15), .src_reg = (uint8_t)(from & 15),
-                          .off = (int16_t)offset, .imm = value};
+    program->instructions[program->count++] = (struct bpf_insn){.code = (uint8_t)code,
+                                                                .dst_reg = (uint8_t)(to & 15),
+                                                                .src_reg = (uint8_t)(from & 15),
+                                                                .off = (int16_t)offset,
+                                                                .imm = value};
 }
 
 static void answer(struct program *program, int allowed)
@@ -80,7 +82,7 @@ static int load(const struct program *program)
     attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
     attributes.insns = (uint64_t)(uintptr_t)program->instructions;
     attributes.insn_cnt = (uint32_t)program->count;
-    attributes.license = (uint64_t)(uintptr_t) "Apache-2.0";
+    attributes.license = (uint64_t)(uintptr_t)"Apache-2.0";
     /* Before Linux 5.11 programs count as locked memory of the user. */
     getrlimit(RLIMIT_MEMLOCK, &before);
     setrlimit(RLIMIT_MEMLOCK, &plenty);

@@ -49,8 +49,8 @@ int write_all(int fd, const void *data, size_t size)
 int report_start(int pid, const char *mask, const char *tty)
 {
     static char line[64 * 1024]; /* a list of 8192 CPUs, every second one, is 20 KB */
-    int length = snprintf(line, sizeof line, "%s {\"event\":\"start\",\"pid\":%d,\"mask\":\"%s\",\"tty\":\"%s\"}\n", nonce,
-                          pid, mask, tty);
+    int length = snprintf(line, sizeof line, "%s {\"event\":\"start\",\"pid\":%d,\"mask\":\"%s\",\"tty\":\"%s\"}\n",
+                          nonce, pid, mask, tty);
 
     if (length < 0 || (size_t)length >= sizeof line)
         return EOVERFLOW;

@@ -20,8 +20,8 @@ struct session {
     int proc;      /* the node's /proc */
     int pids;      /* the container's PID namespace */
     int lease;     /* hangs up when the helper's main process ends */
-    int client;    /* ends when the client does, where the helper pod outlives it and the command has no stdin, or -1 */
-    int target;    /* pidfd of the container's first process, or -1 on kernels without */
+    int client; /* ends when the client does, where the helper pod outlives it and the command has no stdin, or -1 */
+    int target; /* pidfd of the container's first process, or -1 on kernels without */
     int kill_file; /* cgroup.kill of the session's folder, or -1 */
 };
 

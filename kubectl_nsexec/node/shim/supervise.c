@@ -121,7 +121,8 @@ static void report_exec_failure(const struct session *session, struct child *chi
 /* Waits until the client takes what is written, PATIENCE ms (-1: for ever); false when it is gone or does not read for so long. */
 static int client_reads(const struct session *session, int patience)
 {
-    struct pollfd sources[] = {{.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = session->lease}, {.fd = session->client}};
+    struct pollfd sources[] = {
+        {.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = session->lease}, {.fd = session->client}};
 
     while (poll(sources, sizeof sources / sizeof *sources, patience) < 0)
         if (errno != EINTR)
@@ -151,8 +152,9 @@ static int outlived(const struct session *session, const struct child *child, in
     if (error != EBUSY && session->kill_file >= 0)
         mark_exit(session, TIMED_OUT, -1);
     if (!all_killed(session) && client_reads(session, -1))
-        dprintf(STDERR_FILENO, "process %d of the node, the command, did not end when it was killed, it may run on: %s%s",
-                child->pid, strerror(error), session->terminal ? "\r\n" : "\n");
+        dprintf(STDERR_FILENO,
+                "process %d of the node, the command, did not end when it was killed, it may run on: %s%s", child->pid,
+                strerror(error), session->terminal ? "\r\n" : "\n");
     return OWN_FAILURE;
 }
 

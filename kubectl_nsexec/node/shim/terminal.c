@@ -107,9 +107,15 @@ struct terminal *terminal_open(const struct identity *identity, const struct use
     return &terminal;
 }
 
-int terminal_end(const struct terminal *terminal) { return terminal->slave; }
+int terminal_end(const struct terminal *terminal)
+{
+    return terminal->slave;
+}
 
-const char *terminal_owner(const struct terminal *terminal) { return terminal->owner; }
+const char *terminal_owner(const struct terminal *terminal)
+{
+    return terminal->owner;
+}
 
 int terminal_take(const struct terminal *terminal)
 {

@@ -18,7 +18,8 @@ static void read_map(const char *path, struct id_map *map)
     FILE *file = fopen(path, "re");
     struct extent *next = map->extents;
 
-    while (file && map->count < EXTENTS_MAX && fscanf(file, "%u %u %u", &next->inside, &next->outside, &next->length) == 3)
+    while (file && map->count < EXTENTS_MAX &&
+           fscanf(file, "%u %u %u", &next->inside, &next->outside, &next->length) == 3)
         next = map->extents + ++map->count;
     if (!file || ferror(file) || !feof(file) || !map->count)
         fail(SHIM, "%s of the container's process cannot be read", path);
@@ -57,9 +58,15 @@ static uint32_t outside(const struct users *users, const struct id_map *map, con
     fail(IDENTITY, "the container's user namespace has no %s %u", what, inside);
 }
 
-uid_t users_uid(const struct users *users, uid_t inside) { return outside(users, &users->uids, "user", inside); }
+uid_t users_uid(const struct users *users, uid_t inside)
+{
+    return outside(users, &users->uids, "user", inside);
+}
 
-gid_t users_gid(const struct users *users, gid_t inside) { return outside(users, &users->gids, "group", inside); }
+gid_t users_gid(const struct users *users, gid_t inside)
+{
+    return outside(users, &users->gids, "group", inside);
+}
 
 void users_join(const struct users *users)
 {
