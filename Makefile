@@ -24,13 +24,16 @@ test: ## everything: checks, hermetic tests, live tests on both nodes
 	@tools/test-all
 
 .PHONY: check
-check: .venv ## style, types, layers, shell scripts
+check: .venv ## style, types, layers, shell scripts, C
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
-	@echo "checks: style, types, layers and shell scripts are clean"
+	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch])
+	@$(TESTBED) packages c
+	@printf '%s\n' $(wildcard kubectl_nsexec/node/shim/*.c) | xargs -P2 -n1 gcc -std=c11 -O2 -Wall -Wextra -Werror -fanalyzer -c -o /dev/null
+	@echo "checks: style, types, layers, shell scripts and C are clean"
 
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests, about five minutes, no cluster
@@ -97,8 +100,9 @@ clean: cluster-down ## forgets everything that was built, also the cache
 	@rm -rf .venv .release dist kubectl_nsexec/node/bin
 
 .PHONY: format
-format: .venv ## lets ruff put the sources in order
+format: .venv ## lets ruff and clang-format put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+	@$(BIN)/clang-format -i $(wildcard kubectl_nsexec/node/shim/*.[ch])
 
 .release: release/requirements.txt
 	@$(TESTBED) packages base packaging
