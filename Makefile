@@ -28,7 +28,7 @@ check: .venv ## style, types, layers, shell scripts, C
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
-	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh main.sh) | shellcheck --shell=sh -
+	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
 	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages c

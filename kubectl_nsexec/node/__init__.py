@@ -7,7 +7,7 @@ from pathlib import Path
 from kubectl_nsexec.errors import HelperPodError
 
 _FOLDER = Path(__file__).parent
-_AGENT_PARTS = ("base.sh", "find.sh", "sources.sh", "alone.sh", "main.sh")
+_AGENT_PARTS = ("base.sh", "find.sh", "sources.sh", "alone.sh", "hold.sh", "main.sh")
 
 
 def agent_script() -> str:

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Third part of the agent, joined with the others by the package: the way in without a helper pod, as root on the node.
+# Fourth part of the agent, joined with the others by the package: the way in without a helper pod, as root on the node.
 #
 # A cgroup folder of our own stands for the helper pod's cgroup folder, and a memory file system of our own, seen by nobody else,
 # for its volume. What stays is one process, `shim guard`: it takes the place of the lease's main process and of
 # the runtime, ends every process of the session when the client is gone, and removes what was made here.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 
-alone() { # from the ordinary mount namespace and cgroup, into our own
+# from the ordinary mount namespace and cgroup, into our own
+#   status: never returns
+alone() {
   reserved=$1 id=$4
   [ "$(id -u)" = 0 ] || fail node "this is uid $(id -u) and not root"
   # The client waits for this with what it sends, so that no head reads more than is meant for it.
@@ -29,7 +31,9 @@ alone() { # from the ordinary mount namespace and cgroup, into our own
   exec unshare --mount --propagation slave -- "$@"
 }
 
-find_kubelet_by_target() { # in the target's /proc folder → $kubelet_state: there is no volume of ours to go by
+# in the target's /proc folder → $kubelet_state: there is no volume of ours to go by
+#   out: $kubelet_state
+find_kubelet_by_target() {
   # Each container has an /etc/hosts from there: field 3 is its device, 4 the file on it, 5 the mount point (proc(5)).
   # shellcheck disable=SC2046 # the fields are what is wanted
   set -- $(grep -F "/pods/$NSEXEC_POD_UID/etc-hosts " mountinfo 2>/dev/null)
@@ -41,7 +45,9 @@ find_kubelet_by_target() { # in the target's /proc folder → $kubelet_state: th
   done 2>/dev/null <"$NSEXEC_PROC/self/mountinfo"
 }
 
-take_shim() { # from stdin, $unread bytes with the SHA-256 sum $sum → $shim
+# from stdin, $unread bytes with the SHA-256 sum $sum → $shim
+#   in: $sum; out: $shim $unread; status: fails
+take_shim() {
   shim=$NSEXEC_RUN/shim
   take "$unread" >"$shim.sent" || fail shim "cannot write $shim.sent, or it did not come"
   unread=0
@@ -52,15 +58,19 @@ take_shim() { # from stdin, $unread bytes with the SHA-256 sum $sum → $shim
   chmod 0500 "$shim" || fail shim "cannot make $shim executable"
 }
 
+# what was made before the guard could be started; systemd removes its scope itself
+#   in: $top
 # shellcheck disable=SC2317 # the trap calls it
-undo() { # what was made before the guard could be started; systemd removes its scope itself
+undo() {
   umount -l "$NSEXEC_RUN" 2>/dev/null
   rmdir "$NSEXEC_RUN" 2>/dev/null
   [ "$top" = - ] || put "$$" "$top/cgroup.procs"
   rmdir "$NSEXEC_POD_CGROUP/nsexec-guard" "$NSEXEC_POD_CGROUP" 2>/dev/null
 }
 
-prepare() { # in our own mount namespace and, with systemd, scope
+# in our own mount namespace and, with systemd, scope
+#   status: never returns
+prepare() {
   reserved=$1 bytes=$2 sum=$3 id=$4 NSEXEC_RUN=$NSEXEC_HOST/run/nsexec-$4
   shift 3
   cut_to_online

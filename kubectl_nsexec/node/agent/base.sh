@@ -1,37 +1,54 @@
 #!/bin/sh
 # First part of the agent, joined with the others by the package: CPU lists, processes and cgroup folders.
 # The roots of the proc and cgroup trees are parameters, for the tests.
+#
+# Above each function: what it is for; "in", the globals that it takes beside its arguments; "out", those that it returns
+# by; "status", where that says something. "fails" is: calls fail, which ends the agent with status 125. All other variables
+# are a function's own, and nobody reads what it left in them (tests/node/test_agent_globals.py).
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 set -u
 export LC_ALL=C
 : "${NSEXEC_PROC:=/proc}" "${NSEXEC_HOST=}" "${NSEXEC_RUN=}" "${NSEXEC_SHIM=}"
 : "${NSEXEC_CGROUP:=$NSEXEC_HOST/sys/fs/cgroup}"
-nonce='' unread=0 patience=300
+nonce='' unread=0 patience=300 # of every function: the run's, bytes of stdin that the client is still to send, s
+base='' own_pod='' pool='' sources='' # of every function: empty until somebody has found them
 
+# $1: fields of a JSON object, as a line of ours on stdout
 say() { printf '%s {%s}\n' "$nonce" "$1"; }
 
-harmless() { tr -c ' !#-[]-~' '?'; } # what a string in JSON, and a terminal, takes as it is
+# stdin to stdout: what a string in JSON, and a terminal, takes as it is
+harmless() { tr -c ' !#-[]-~' '?'; }
 
-take() { timeout "$patience" head -c "$1"; } # of stdin so many bytes: a client that died before it sent them never will
+# $1: bytes, from stdin to stdout: a client that died before it sent them never will
+#   status: false when they did not come
+take() { timeout "$patience" head -c "$1"; }
 
-fail() { # $1: code, $2: one sentence, $3: what follows it, as JSON has it
+# $1: code, $2: one sentence, $3: what follows it, as JSON has it
+#   status: never returns, the agent exits with 125
+fail() {
   # The reader of our first words is there once it has sent what it is to send first: until then they would be lost.
   [ "$unread" -eq 0 ] || take "$unread" >/dev/null
   say "\"event\":\"error\",\"code\":\"$1\",\"message\":\"$(printf %s "$2" | harmless)${3:-}\""
   exit 125
 }
 
-named() { # $1: a word from outside; true when it is safe as one component of a path
+# $1: a word from outside
+#   status: true when it is safe as one component of a path
+named() {
   case $1 in '' | .* | *[!A-Za-z0-9._-]*) return 1 ;; esac
 }
 
-counted() { # $1: a word from outside; true when it is a decimal number above 0 that any shell can hold
+# $1: a word from outside
+#   status: true when it is a decimal number above 0 that any shell can hold
+counted() {
   case $1 in '' | 0* | *[!0-9]* | ?????????*) return 1 ;; esac
 }
 
 # --- CPU lists, in the kernel's syntax, compared as sets (cpuset(7), "List format") ---
 
-expand() { # $1: "0-2,8" → $cpus: " 0 1 2 8 "; false when it is not a list of CPUs up to 8191
+# $1: "0-2,8" → $cpus: " 0 1 2 8 "
+#   out: $cpus; status: false when it is not a list of CPUs up to 8191
+expand() {
   cpus=' ' rest=${1:+$1,}
   while [ -n "$rest" ]; do
     part=${rest%%,*} rest=${rest#*,}
@@ -44,7 +61,9 @@ expand() { # $1: "0-2,8" → $cpus: " 0 1 2 8 "; false when it is not a list of 
   done
 }
 
-meet() { # $1, $2: lists → $met: what they share, as the kernel prints it; false when one of them is no list
+# $1, $2: lists → $met: what they share, as the kernel prints it
+#   out: $met; status: false when one of them is no list
+meet() {
   expand "$2" || return 1
   others=$cpus met='' run='' previous=-2
   expand "$1" || return 1
@@ -60,7 +79,9 @@ meet() { # $1, $2: lists → $met: what they share, as the kernel prints it; fal
   met=$met${run:+${met:+,}$run}
 }
 
-within() { # $1, $2: lists; true when the first is not empty and inside the second
+# $1, $2: lists → $met: what they share
+#   out: $met; status: true when the first is not empty and inside the second, and so is $met
+within() {
   meet "$1" "$1" && [ -n "$met" ] || return 1
   whole=$met
   meet "$1" "$2" && [ "$met" = "$whole" ]
@@ -68,7 +89,9 @@ within() { # $1, $2: lists; true when the first is not empty and inside the seco
 
 # --- processes and cgroup folders ---
 
-look() { # $1: folder of a process → $state $parent $uid $pids $rights $mask from its status; false when it is gone
+# $1: folder of a process → what its status says
+#   out: $state $parent $uid $pids $rights $mask; status: false when it is gone
+look() {
   state='' parent='' uid='' pids='' rights='' mask=''
   while read -r key value; do
     case $key in
@@ -83,9 +106,14 @@ look() { # $1: folder of a process → $state $parent $uid $pids $rights $mask f
   [ -n "$state" ]
 }
 
+# → the same of this shell
+#   out: $state $parent $uid $pids $rights $mask; status: fails when it cannot be read
 own_mask() { look "$NSEXEC_PROC/self" || fail node "cannot read $NSEXEC_PROC/self/status"; }
 
-find_hierarchy() { # → $version, $base: where cpusets are, $own: our path there, $above and $slices: what precedes kubepods
+# → $version, $base: where cpusets are, $own: our path there, $above and $slices: what precedes kubepods,
+# $own_devices: our path among the devices (v1), $stray: what our container stands in, where that is not our pod's folder
+#   out: $version $base $own $own_devices $stray $above $slices
+find_hierarchy() {
   version=v1 base=$NSEXEC_CGROUP/cpuset own='' own_devices='' stray=''
   [ ! -e "$NSEXEC_CGROUP/cgroup.controllers" ] || version=v2 base=$NSEXEC_CGROUP
   while IFS=: read -r _ controllers path; do
@@ -101,7 +129,9 @@ find_hierarchy() { # → $version, $base: where cpusets are, $own: our path ther
   slices=${above##*/} above=${above%/*}
 }
 
-find_pod() { # $1: pod UID → $pod: its cgroup folder; false when there is none
+# $1: pod UID → $pod: its cgroup folder, $escaped: the UID as systemd has it
+#   in: $base $above $slices $stray; out: $pod $escaped; status: false when there is none
+find_pod() {
   escaped=$1 top=$above
   while [ "$escaped" != "${escaped#*-}" ]; do escaped=${escaped%%-*}_${escaped#*-}; done
   while :; do
@@ -118,15 +148,21 @@ find_pod() { # $1: pod UID → $pod: its cgroup folder; false when there is none
   done
 }
 
-put() { echo "$1" 2>/dev/null >"$2"; } # $1: text, $2: kernel file
+# $1: text, $2: kernel file
+#   status: false when the kernel refuses
+put() { echo "$1" 2>/dev/null >"$2"; }
 
-kernel_list() { # $1: kernel file → $list: CPUs; false where there is no such file
+# $1: kernel file → $list: CPUs
+#   out: $list; status: false where there is no such file
+kernel_list() {
   list=''
   read -r list 2>/dev/null <"$1" || [ -e "$1" ] || return 1
   [ "$list" != '(null)' ] || list='' # nohz_full of a kernel that has none
 }
 
-keep_off_isolated() { # $1: CPUs of ours; fails where the kernel keeps them for others, whoever calls them reserved
+# $1: CPUs of ours
+#   status: fails where the kernel keeps them for others, whoever calls them reserved
+keep_off_isolated() {
   for file in "$NSEXEC_HOST/sys/devices/system/cpu/isolated" "$NSEXEC_HOST/sys/devices/system/cpu/nohz_full" \
     "$NSEXEC_CGROUP/cpuset.cpus.isolated"; do
     kernel_list "$file" || continue
@@ -135,7 +171,9 @@ keep_off_isolated() { # $1: CPUs of ours; fails where the kernel keeps them for 
   done
 }
 
-cut_to_online() { # → $reserved (checked), $online, $cut: reserved CPUs that are online
+# → $online, $cut: reserved CPUs that are online
+#   in: $reserved; out: $online $cut; status: fails when there are none, or $reserved is no list
+cut_to_online() {
   expand "$reserved" && [ -n "$reserved" ] || fail placement "the reserved CPUs '$reserved' are not a CPU list"
   online=''
   read -r online 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/online"
@@ -145,7 +183,9 @@ cut_to_online() { # → $reserved (checked), $online, $cut: reserved CPUs that a
   keep_off_isolated "$cut"
 }
 
-make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own pod's folder
+# $1: name → $folder: a cpuset of the reserved CPUs in our own pod's folder
+#   in: $pod $version $cut; out: $folder; status: fails
+make_folder() {
   folder=$pod/nsexec-$1
   mkdir "$folder" 2>/dev/null || fail placement "cannot make the cgroup folder $folder"
   if [ "$version" = v1 ]; then
@@ -156,12 +196,16 @@ make_folder() { # $1: name → $folder: a cpuset of the reserved CPUs in our own
   put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
 }
 
-find_devices() { # → $devices: our container's own folder of them, on v1
+# → $devices: our container's own folder of them, on v1
+#   in: $base $own $own_devices $pod $stray; out: $devices
+find_devices() {
   devices=$NSEXEC_CGROUP/devices${pod#"$base"}/${own##*"/${pod##*/}/"}
   [ -z "$stray" ] || devices=$NSEXEC_CGROUP/devices$own_devices
 }
 
-make_devices_folder() { # $1: name → $devices: where the shim says which devices the session may use; we are in it
+# $1: name → $devices: where the shim says which devices the session may use; we are in it
+#   in: $folder $version $base $own $own_devices $pod $stray; out: $devices; status: fails
+make_devices_folder() {
   devices=$folder
   [ "$version" = v1 ] || return 0
   # Below our container's own folder: the runtime, which ends every process of it, looks there.
@@ -173,7 +217,9 @@ make_devices_folder() { # $1: name → $devices: where the shim says which devic
     fail placement "cannot make the cgroup folder $devices"
 }
 
-find_own_pod() { # the start of both parts: $version $base $pod (ours, or what stands for it) $online $cut
+# the start of both parts → $pod: our pod's cgroup folder, or what stands for it, and where all is
+#   in: $reserved; out: $version $base $own $own_devices $stray $above $slices $pod $online $cut; status: fails
+find_own_pod() {
   named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
   cut_to_online
   find_hierarchy

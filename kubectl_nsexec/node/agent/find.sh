@@ -7,7 +7,10 @@ newline='
 '
 SHOWN=20 # processes in a list
 
-find_container() { # $1: container ID → $container: its cgroup folder; exact names only, for conmon's carries the ID too
+# $1: container ID → $container: its cgroup folder, $within: the end of its path; exact names only, for
+# conmon's carries the ID too
+#   in: $pod; out: $container $within; status: false when there is none
+find_container() {
   for name in "crio-$1.scope" "cri-containerd-$1.scope" "docker-$1.scope" "$1" "crio-$1"; do
     container=$pod/$name within=/${pod##*/}/$name/
     [ ! -d "$container" ] || return 0
@@ -15,7 +18,9 @@ find_container() { # $1: container ID → $container: its cgroup folder; exact n
   return 1
 }
 
-find_stray() { # $1: container ID, after find_pod → $container, where the kubelet's driver is systemd's and the runtime's is not
+# $1: container ID, after find_pod → the same, where the kubelet's driver is systemd's and the runtime's is not
+#   in: $base $slices $stray $escaped; out: $container $within; status: false when there is none
+find_stray() {
   # Beside our own, or, where that says nothing, below the cgroup of any service: a container's own folders lie deeper.
   set -- "$1" "$base"/ "$base"/*/ "$base"/*/*/
   [ -z "$stray" ] || set -- "$1" "${stray%/*}/"
@@ -34,7 +39,9 @@ find_stray() { # $1: container ID, after find_pod → $container, where the kube
   return 1
 }
 
-age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22); its name may hold blanks and newlines
+# $1: PID → $started, clock ticks since boot (proc(5), stat field 22); its name may hold blanks and newlines
+#   out: $started; status: false when it is gone
+age() {
   stat=''
   while read -r line || [ -n "$line" ]; do stat="$stat $line"; done 2>/dev/null <"$NSEXEC_PROC/$1/stat"
   # shellcheck disable=SC2086 # the fields are what is wanted
@@ -43,7 +50,9 @@ age() { # $1: PID → $started, clock ticks since boot (proc(5), stat field 22);
   [ -n "$started" ]
 }
 
-find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process, $init_cgroup: its cgroup; false when there is none
+# $1: HOST_PID_WANTED → $pid: the container's first process, $init_cgroup: its cgroup, or -
+#   in: $container; out: $pid $init_cgroup; status: false when there is none
+find_init() {
   pid='' oldest='' init_cgroup=-
   for procs in "$container"/cgroup.procs "$container"/*/cgroup.procs "$container"/*/*/cgroup.procs \
     "$container"/*/*/*/cgroup.procs; do
@@ -64,7 +73,9 @@ find_init() { # $1: HOST_PID_WANTED → $pid: the container's first process, $in
   [ -n "$pid" ]
 }
 
-still_there() { # in the target's /proc folder; true when it lives, in the container's cgroup
+# in the target's /proc folder → what look says of it
+#   in: $within; out: $state $parent $uid $pids $rights $mask; status: true when it lives, in the container's cgroup
+still_there() {
   look . || return 1
   case $state in Z | X) return 1 ;; esac
   while read -r line; do
@@ -75,7 +86,9 @@ still_there() { # in the target's /proc folder; true when it lives, in the conta
 
 # --- a process by its name or number ---
 
-inner_number() { # $pids, $depth → $inner: the number in the container's PID namespace; false where it has none there
+# → $inner: the number in the container's PID namespace
+#   in: $pids $depth; out: $inner; status: false where it has none there
+inner_number() {
   # shellcheck disable=SC2086 # the numbers are what is wanted
   set -- $pids
   [ $# -ge "$depth" ] || return 1
@@ -83,13 +96,17 @@ inner_number() { # $pids, $depth → $inner: the number in the container's PID n
   inner=$1
 }
 
-comm_of() { # $1: folder of a process → $comm, which may hold newlines
+# $1: folder of a process → $comm, which may hold newlines
+#   out: $comm
+comm_of() {
   comm=''
   while IFS= read -r line || [ -n "$line" ]; do comm=$comm$line$newline; done 2>/dev/null <"$1/comm"
   comm=${comm%"$newline"}
 }
 
-called() { # $1: folder of a process, $2: name; true when that is its comm, or the last part of the path in its argv[0]
+# $1: folder of a process, $2: name
+#   status: true when that is its comm, or the last part of the path in its argv[0]
+called() {
   comm_of "$1"
   [ "$comm" != "$2" ] || return 0
   argv0=$(head -c 4096 "$1/cmdline" 2>/dev/null | tr '\n\0' '\001\n')
@@ -97,20 +114,26 @@ called() { # $1: folder of a process, $2: name; true when that is its comm, or t
   [ "${argv0##*/}" = "$2" ]
 }
 
-meant() { # $1: folder of a process; true when $wanted (pid:NUMBER, name:NAME or any) means it → $inner
+# $1: folder of a process; $wanted is pid:NUMBER, name:NAME or any → $inner
+#   in: $wanted $depth; out: $inner; status: true when it is meant
+meant() {
   case $wanted in name:*) called "$1" "${wanted#name:}" || return 1 ;; esac
   look "$1" && inner_number || return 1
   case $state in Z | X) return 1 ;; esac
   case $wanted in pid:*) [ "$inner" = "${wanted#pid:}" ] ;; esac
 }
 
-describe() { # $1: folder of a process → a line more in $rows: its number inside, comm, the start of its command line
+# $1: folder of a process → a line more in $rows: its number inside, comm, the start of its command line
+#   in: $inner $rows; out: $rows
+describe() {
   comm_of "$1"
   row=$(printf '%s  %s  %.60s' "$inner" "$comm" "$(head -c 240 "$1/cmdline" 2>/dev/null | tr '\0' ' ')" | harmless)
   rows="$rows\\n  $row"
 }
 
-search() { # $1: cgroup folder → $pid $count $rows: the processes in it and below it that are meant
+# $1: cgroup folder → $pid $count $rows: the processes in it and below it that are meant, more of them
+#   in: $wanted $depth $pid $count $rows; out: $pid $count $rows
+search() {
   if [ -r "$1/cgroup.procs" ]; then
     while read -r candidate; do
       [ "$candidate" != "$pid" ] && meant "$NSEXEC_PROC/$candidate" || continue
@@ -123,7 +146,9 @@ search() { # $1: cgroup folder → $pid $count $rows: the processes in it and be
   done
 }
 
-find_process() { # $1: pid:NUMBER or name:NAME → $pid; fails, with a list, unless it means exactly one process
+# $1: pid:NUMBER or name:NAME → $pid, $wanted: what is left to ask of it by meant
+#   in: $container $depth; out: $pid $wanted; status: fails, with a list, unless it means exactly one process
+find_process() {
   wanted=$1 pid='' count=0 rows=''
   search "$container"
   [ "$count" -ne 1 ] || return 0
@@ -141,7 +166,9 @@ find_process() { # $1: pid:NUMBER or name:NAME → $pid; fails, with a list, unl
 
 # --- files of the runtime and the kubelet ---
 
-find_kubelet_state() { # → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
+# → $kubelet_state: the CPU manager's checkpoint, wherever this kubelet keeps its files
+#   out: $kubelet_state
+find_kubelet_state() {
   kubelet_state=$NSEXEC_HOST/var/lib/kubelet/cpu_manager_state
   [ ! -e "$kubelet_state" ] || return 0
   # Field 5 is the mount point (proc(5)): a volume of ours under the kubelet's root, as the node sees it.
@@ -154,7 +181,9 @@ EOT
   [ -z "${NSEXEC_POD_CGROUP:-}" ] || find_kubelet_by_target
 }
 
-find_spec() { # $1: container ID, $2: parent of its first process → $spec: the runtime's config.json
+# $1: container ID, $2: parent of its first process → $spec: the runtime's config.json
+#   out: $spec
+find_spec() {
   beside=$(readlink "$NSEXEC_PROC/$2/cwd" 2>/dev/null)
   case $beside in /*) beside=$NSEXEC_HOST$beside ;; *) beside=$NSEXEC_HOST/nonexistent ;; esac
   # The working directory of containerd's shim is the container's bundle, or that of another container of the pod.
@@ -166,13 +195,17 @@ find_spec() { # $1: container ID, $2: parent of its first process → $spec: the
   done
 }
 
-find_crun_filter() { # $1: container ID → $crun_filter: what crun compiled for its execs; a name of nothing elsewhere
+# $1: container ID → $crun_filter: what crun compiled for its execs; a name of nothing elsewhere
+#   out: $crun_filter
+find_crun_filter() {
   for crun_filter in "$NSEXEC_HOST/run/crun/$1/seccomp.bpf" "$NSEXEC_HOST/run/containerd/runc/k8s.io/$1/seccomp.bpf"; do
     [ ! -r "$crun_filter" ] || return 0
   done
 }
 
-find_devices_list() { # in the target's /proc folder → $devices_list: what its container may, on v1; empty or a name of nothing elsewhere
+# in the target's /proc folder → $devices_list: what its container may, on v1; empty or a name of nothing elsewhere
+#   in: $version $base $container $within; out: $devices_list
+find_devices_list() {
   devices_list=''
   [ "$version" = v1 ] || return 0
   devices_list=$NSEXEC_CGROUP/devices${container#"$base"}/devices.list
@@ -186,7 +219,9 @@ find_devices_list() { # in the target's /proc folder → $devices_list: what its
   done 2>/dev/null <cgroup
 }
 
-find_nsenter() { # → $nsenter, by its path: a standalone BusyBox shell would take its own, which knows no cgroup namespace
+# → $nsenter, by its path: a standalone BusyBox shell would take its own, which knows no cgroup namespace
+#   out: $nsenter; status: false when there is none
+find_nsenter() {
   places=$PATH:
   while [ -n "$places" ]; do
     nsenter=${places%%:*}/nsenter places=${places#*:}

@@ -18,79 +18,14 @@
 # {"event":"error"} and exit status 125.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns
 
-# --- the helper's main process ---
-
-ask() { # → $reserved, by the client, who cannot say it before it has seen what the node says
-  # Until then this shell waits in the shared pool, as any best-effort pod does: on CPUs that nobody owns.
-  gather
-  [ "$(take 5)" = look ] || exit 125
-  own_mask
-  named "${NSEXEC_POD_UID:-}" || fail node "the helper pod does not say its own UID (NSEXEC_POD_UID)"
-  find_kubelet_state
-  say "\"event\":\"node\",\"mask\":\"$mask\",\"online\":\"$all_online\",\
-\"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
-  read -r word reserved && [ "$word" = place ] || exit 125
-}
-
-hold() {
-  reserved=$1 patience=$2 idle=${3:-} life=${4:-} shim=$NSEXEC_SHIM
-  find_pool
-  [ "$reserved" != ask ] || ask
-  unread=5
-  find_own_pod
-  make_folder cpus # first: by it other sessions know a helper, whose CPUs are nobody's own
-  leaf=''
-  # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
-  # is common (strict-cpu-reservation) a folder gets the pod's. On v1 a folder may only shrink after those within it.
-  [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || put "$cut" "$pod/cpuset.cpus"
-  # Twice: on cgroup v1 a child must fit its parent, so the outer one may be refused before the inner one.
-  for _ in 1 2; do
-    for container in "$pod"/*/*/ "$pod"/*/ ${stray:+"$stray"*/}; do
-      container=${container%/}
-      case $container in "$pod"/nsexec-*) continue ;; esac
-      [ ! -e "$container/cpuset.cpus" ] || put "$cut" "$container/cpuset.cpus"
-      case $own in "${container#"$base"}") leaf=$container ;; esac
-      [ -n "$leaf" ] || ! grep -qx "$$" "$container/cgroup.procs" 2>/dev/null || leaf=$container
-    done
-  done
-  own_mask
-  within "$mask" "$reserved" || fail placement "asked for CPUs $cut, the helper container got '$mask'"
-  [ -n "$leaf" ] || fail placement "the helper container's own cgroup folder is not in $pod"
-
-  # The client is on its way, so this takes no time of its own.
-  [ -n "${sources:-}" ] || gather
-  printf %s "$sources" >"$NSEXEC_RUN/sources" || fail node "cannot write $NSEXEC_RUN/sources"
-
-  word=$(take "$unread") unread=0
-  [ "$word" = hold ] || exit 125
-
-  outer=${leaf#"$pod"/} outer=$pod/${outer%%/*}
-  [ -z "$stray" ] || outer=$leaf
-  set -- "$outer/cpuset.cpus"
-  [ "$version" = v1 ] || [ ! -e "$pod/cpuset.cpus" ] || set -- "$@" "$pod/cpuset.cpus"
-  [ "$leaf" = "$outer" ] || [ ! -e "$leaf/cpuset.cpus" ] || set -- "$@" "$leaf/cpuset.cpus"
-  mkfifo -m 0600 "$NSEXEC_RUN/watch" "$NSEXEC_RUN/lease" || fail node "cannot make FIFOs in $NSEXEC_RUN"
-  (put 0 "$folder/cgroup.procs" && exec "$shim" watch "$$" "$cut" "$@") </dev/null >"$NSEXEC_RUN/watch" 2>/dev/null &
-  read -r word <"$NSEXEC_RUN/watch" && [ "$word" = ready ] || fail node "cannot watch over the CPUs of $outer"
-
-  # Nobody but this shell has the lease open for writing: when it ends, however it ends, every session sees it.
-  exec 9<>"$NSEXEC_RUN/lease"
-  held="\"event\":\"held\",\"mask\":\"$mask\",\"cgroup\":\"$version\",\"pin\":\"folder\""
-  # In a shared helper pod each session has a lease of its own, and this process's stdin is none any more.
-  devices=-
-  [ "$version" = v2 ] || find_devices
-  [ -z "$idle" ] || exec "$shim" serve "$NSEXEC_RUN/server" "$pod" "$devices" "$idle" "$life" "$(say "$held")" </dev/null
-  say "$held"
-  while read -r _; do :; done
-  exit 0
-}
-
-# --- one session ---
-
+# $1, $2: files
+#   status: true when they are one
 # shellcheck disable=SC3013 # -ef: POSIX since 2024, and in every shell named above
 same() { [ "$1" -ef "$2" ]; }
 
-check_namespaces() { # in the target's /proc folder
+# in the target's /proc folder
+#   in: $pid; status: fails when the process is not in a container
+check_namespaces() {
   [ -e ns/mnt ] && [ -e root/. ] && [ -e "$NSEXEC_HOST/." ] && [ -e "$NSEXEC_PROC/self/ns/mnt" ] ||
     fail node "cannot compare the namespaces and root of process $pid with the node's"
   # The root tells also where PID 1 cannot be read, or where the kubelet has a mount namespace of its own (kubens).
@@ -99,7 +34,9 @@ check_namespaces() { # in the target's /proc folder
   ! same ns/mnt "$NSEXEC_PROC/self/ns/mnt" || fail host-namespace "process $pid is in the helper's mount namespace"
 }
 
-owned_by_kubelet() { # $1: CPUs → $met: those of them that its checkpoint gives to a container or pod for itself
+# $1: CPUs → $met: those of them that its checkpoint gives to a container or pod for itself
+#   in: $kubelet_state; out: $met; status: true when there are some
+owned_by_kubelet() {
   # shellcheck disable=SC2013 # words are lines: CPU lists have no blanks
   for given in $(sed 's/"defaultCpuSet":"[^"]*"//' "$kubelet_state" | grep -oE ':"[0-9][0-9,-]*"'); do
     given=${given#:\"}
@@ -108,7 +45,9 @@ owned_by_kubelet() { # $1: CPUs → $met: those of them that its checkpoint give
   return 1
 }
 
-check_cpus() { # $1: the target's CPUs, $2: ours; what both share must be nobody's own
+# $1: the target's CPUs, $2: ours
+#   in: $kubelet_state $reserved; status: fails unless what both share is nobody's own
+check_cpus() {
   meet "$1" "$2" || fail node "the CPU masks '$1' and '$2' cannot be compared"
   [ -n "$met" ] && [ -e "$kubelet_state" ] || return 0
   both=$met
@@ -121,7 +60,9 @@ check_cpus() { # $1: the target's CPUs, $2: ours; what both share must be nobody
   fail overlap "CPUs $both belong to both the target ($1) and the reserved CPUs ($2)"
 }
 
-check_claim() { # $1: CPUs of ours, the last ones; whoever gives CPUs away where the kubelet does not writes the container's folder
+# $1: CPUs of ours, the last ones; whoever gives CPUs away where the kubelet does not writes the container's folder
+#   in: $container $kubelet_state; status: fails when they are the container's own
+check_claim() {
   kernel_list "$container/cpuset.cpus" && meet "$list" "$1" && [ -n "$met" ] || return 0
   both=$met
   # What has all of ours in it is a pool, or the reserved CPUs.
@@ -129,12 +70,17 @@ check_claim() { # $1: CPUs of ours, the last ones; whoever gives CPUs away where
     fail overlap "CPUs $both belong to both the target (its cgroup is allowed $list) and us ($1)"
 }
 
-stand() { # → $pinned, $own_rights: our own CPUs, which have to be of $cut
+# → $pinned, $own_rights: our own CPUs, which have to be of $cut
+#   in: $cut $folder; out: $pinned $own_rights; status: fails
+stand() {
   own_mask
   pinned=$mask own_rights=$rights
   within "$pinned" "$cut" || fail placement "asked for CPUs $cut, got '$pinned' in $folder"
 }
 
+# the event "target"
+#   in: $crun_filter $devices_list $entry_mask $environ $inner $kubelet_state $limits $online $own_rights $pid $pinned
+#   $root $sources $spec $status $target_mask $version
 tell_target() {
   filter='' listed=''
   [ ! -r "$crun_filter" ] || filter=$(base64 -w0 <"$crun_filter")
@@ -149,6 +95,7 @@ tell_target() {
 \"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
 }
 
+#   status: never returns
 enter() {
   reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=- root=''
   case $7 in container) ;; node) files=${NSEXEC_HOST:-/} ;; *) fail node "'$7' has no files" ;; esac
@@ -209,7 +156,7 @@ enter() {
   # read takes a byte at a time from a pipe: what follows the line is left for the shim.
   read -r word bytes || exit 125
   if [ "$word" = narrow ]; then
-    within "$bytes" "$cut" && cut=$whole || fail placement "CPUs '$bytes' are not a part of $cut"
+    within "$bytes" "$cut" && cut=$met || fail placement "CPUs '$bytes' are not a part of $cut"
     put "$cut" "$folder/cpuset.cpus" || fail placement "the kernel refuses CPUs $cut in $folder"
     stand
     check_cpus "$target_mask" "$pinned"

@@ -7,7 +7,9 @@
 FILE_BYTES=65536 # of one file; the client refuses a longer one, and is sent a byte more to see that it is
 SENT_FILES=32
 
-follow() { # $1: root, $2: path below it → $path without links; an absolute one is below that root, not below ours
+# $1: root, $2: path below it → $path without links; an absolute one is below that root, not below ours
+#   out: $path
+follow() {
   path=$1$2 hops=0
   while [ -L "$path" ] && [ "$hops" -lt 8 ]; do
     target=$(readlink "$path") hops=$((hops + 1))
@@ -15,7 +17,9 @@ follow() { # $1: root, $2: path below it → $path without links; an absolute on
   done
 }
 
-send() { # $1: whose file, $2: root, $3: path below it, $4: what it mentions when it matters → one more in $files
+# $1: whose file, $2: root, $3: path below it, $4: what it mentions when it matters → one more in $sources
+#   in: $sent $sources; out: $sent $sources
+send() {
   [ -e "$2$3" ] || [ -L "$2$3" ] || return 0
   follow "$2" "$3"
   [ ! -d "$path" ] && [ "$sent" -le "$SENT_FILES" ] || return 0
@@ -32,7 +36,9 @@ send() { # $1: whose file, $2: root, $3: path below it, $4: what it mentions whe
   sources="$sources${sources:+,}{\"of\":\"$1\",\"path\":\"$shown\",\"data\":$data}"
 }
 
-is_kubelet() { # $1: folder of a process; never true of one in a pod that only calls itself so, nor of one that has ended
+# $1: folder of a process
+#   status: never true of one in a pod that only calls itself so, nor of one that has ended
+is_kubelet() {
   comm_of "$1"
   [ "$comm" = kubelet ] && look "$1" && [ "$uid" = 0 ] || return 1
   case $state in Z | X) return 1 ;; esac # its parent does not wait for it: the one before a restart
@@ -40,7 +46,9 @@ is_kubelet() { # $1: folder of a process; never true of one in a pod that only c
   [ $? -eq 1 ]
 }
 
-find_kubelet() { # → $kubelet: the PID of the node's kubelet; false where there is none, or more than one
+# → $kubelet: the PID of the node's kubelet
+#   out: $kubelet; status: false where there is none, or more than one
+find_kubelet() {
   kubelet=''
   for procs in "$NSEXEC_CGROUP"/system.slice/kubelet.service/cgroup.procs \
     "$NSEXEC_CGROUP"/systemd/system.slice/kubelet.service/cgroup.procs; do
@@ -59,7 +67,9 @@ find_kubelet() { # → $kubelet: the PID of the node's kubelet; false where ther
   [ -n "$kubelet" ]
 }
 
-send_kubelet() { # → $flags, and $sources: by the flags of the running kubelet, else wherever kubelets have their files
+# → $flags, and $sources: by the flags of the running kubelet, else wherever kubelets have their files
+#   in: $sent $sources; out: $flags $sent $sources
+send_kubelet() {
   flags=''
   if ! find_kubelet; then
     for config in /etc/kubernetes/kubelet.conf /var/lib/microshift/resources/kubelet/config/config.yaml \
@@ -92,7 +102,9 @@ EOT
 
 # --- who owns which CPU ---
 
-claim() { # $1: CPU list, $2: the cgroup folder that is allowed only these → one more in $claims; each list once
+# $1: CPU list, $2: the cgroup folder that is allowed only these → one more in $claims; each list once
+#   in: $claims $base $top; out: $claims
+claim() {
   case $1 in *[!0-9,-]*) return 0 ;; esac # the first half of a name with a newline in it
   case $claims in *"\"cpus\":\"$1\""*) return 0 ;; esac
   ! is_helpers "$2" || return 0
@@ -101,7 +113,9 @@ claim() { # $1: CPU list, $2: the cgroup folder that is allowed only these → o
   claims="$claims${claims:+,}{\"cpus\":\"$1\",\"path\":\"$shown\"}"
 }
 
-is_helpers() { # $1: cgroup folder; true of a helper of ours, which stands where nobody else does
+# $1: cgroup folder
+#   in: $top; status: true of a helper of ours, which stands where nobody else does
+is_helpers() {
   case $1 in
   *.slice:*:*) # a stray: its pod's folder is the kubelet's
     below=${1##*/}
@@ -115,14 +129,16 @@ is_helpers() { # $1: cgroup folder; true of a helper of ours, which stands where
   below=${1#"$top"/} pod_of_it=$top/${below%%/*}
   # Else that is the folder of a QoS class, and the pod's is in it.
   case ${below%%/*} in *-pod*.slice | pod*) ;; *) below=${below#*/} pod_of_it=$pod_of_it/${below%%/*} ;; esac
-  [ "$pod_of_it" != "${own_pod:-}" ] || return 0
+  [ "$pod_of_it" != "$own_pod" ] || return 0
   for below in "$pod_of_it"/nsexec-*/; do
     [ ! -d "$below" ] || return 0
   done
   return 1
 }
 
-find_claims() { # → $claims: containers' folders, of every pod and of none, that are allowed some of the CPUs only
+# → $claims: containers' folders, of every pod and of none, that are allowed some of the CPUs only
+#   in: $base $above $slices $stray $all_online; out: $claims
+find_claims() {
   claims='' where=$base$above
   # What precedes the name of a stray container is the runtime's: the kubelet's folders are somewhere above it.
   while [ -n "$stray" ] && [ "$where" != "$base" ] && [ ! -d "$where/${slices}kubepods.slice" ]; do where=${where%/*}; done
@@ -152,7 +168,9 @@ find_claims() { # → $claims: containers' folders, of every pod and of none, th
   done
 }
 
-find_cores() { # → $cores: the CPUs of each core that has more than one (simultaneous multithreading)
+# → $cores: the CPUs of each core that has more than one (simultaneous multithreading)
+#   in: $all_online; out: $cores
+find_cores() {
   cores='' smt=''
   read -r smt 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/smt/active"
   [ "$smt" != 0 ] && expand "$all_online" || return 0
@@ -164,12 +182,16 @@ find_cores() { # → $cores: the CPUs of each core that has more than one (simul
   done
 }
 
-quoted() { # $1: kernel file → $quoted, as JSON has it; null where there is none
+# $1: kernel file → $quoted, as JSON has it; null where there is none
+#   out: $quoted
+quoted() {
   quoted=null
   ! kernel_list "$1" || quoted="\"$list\""
 }
 
-find_pool() { # → $own_pod: our pod's folder, $pool: the cpuset of a container that was promised nothing, ours, while it is that
+# → $own_pod: our pod's folder, $pool: the cpuset of a container that was promised nothing, ours, while it is that
+#   out: $own_pod $pool $version $base $own $own_devices $stray $above $slices
+find_pool() {
   own_pod='' pool=''
   find_hierarchy
   find_pod "${NSEXEC_POD_UID:-}" || return 0
@@ -182,13 +204,15 @@ find_pool() { # → $own_pod: our pod's folder, $pool: the cpuset of a container
   done
 }
 
-find_owners() { # → $owners: fields of an event
-  [ -n "${base:-}" ] || find_hierarchy
+# → $owners: fields of an event, $all_online: the node's CPUs
+#   out: $owners $all_online
+find_owners() {
+  [ -n "$base" ] || find_hierarchy
   all_online=''
   read -r all_online 2>/dev/null <"$NSEXEC_HOST/sys/devices/system/cpu/online"
   find_claims
   find_cores
-  owners="\"claims\":[$claims],\"cores\":[$cores],\"pool\":\"${pool:-}\""
+  owners="\"claims\":[$claims],\"cores\":[$cores],\"pool\":\"$pool\""
   quoted "$NSEXEC_HOST/sys/devices/system/cpu/isolated"
   owners="$owners,\"isolated\":$quoted"
   quoted "$NSEXEC_HOST/sys/devices/system/cpu/nohz_full"
@@ -197,7 +221,9 @@ find_owners() { # → $owners: fields of an event
   owners="$owners,\"partitions\":$quoted"
 }
 
-gather() { # → $sources: fields of an event
+# → $sources: fields of an event
+#   out: $sources $all_online
+gather() {
   sources='' sent=0
   for file in "$NSEXEC_HOST"/etc/crio/crio.conf "$NSEXEC_HOST"/etc/crio/crio.conf.d/* \
     "$NSEXEC_HOST"/etc/crio/crio.conf.d/.[!.]* "$NSEXEC_HOST"/etc/crio/crio.conf.d/*/*; do
