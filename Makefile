@@ -32,7 +32,7 @@ check: .venv ## style, types, layers, shell scripts, C
 	@shellcheck tools/test-all .ci/run
 	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages c
-	@printf '%s\n' $(wildcard kubectl_nsexec/node/shim/*.c) | xargs -P2 -n1 gcc -std=c11 -O2 -Wall -Wextra -Werror -fanalyzer -c -o /dev/null
+	@printf '%s\n' $(wildcard kubectl_nsexec/node/shim/*.c) | xargs -P2 -n1 gcc -std=c11 -O2 -D_FORTIFY_SOURCE=2 -Wall -Wextra -Werror -fanalyzer -c -o /dev/null
 	@echo "checks: style, types, layers, shell scripts and C are clean"
 
 .PHONY: test-unit
