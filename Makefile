@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 NODE ?= rt
+SECONDS ?= 15
+SEED ?= 1
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
 BIN := .venv/bin
 TESTBED := $(PYTHON) -m testbed
@@ -30,7 +32,7 @@ check: .venv ## style, types, layers, shell scripts, C
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
-	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch])
+	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch] tests/fuzz/*.[ch])
 	@$(TESTBED) packages c
 	@printf '%s\n' $(wildcard kubectl_nsexec/node/shim/*.c) | xargs -P2 -n1 gcc -std=c11 -O2 -D_FORTIFY_SOURCE=2 -Wall -Wextra -Werror -fanalyzer -c -o /dev/null
 	@echo "checks: style, types, layers, shell scripts and C are clean"
@@ -38,6 +40,11 @@ check: .venv ## style, types, layers, shell scripts, C
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests, about five minutes, no cluster
 	@$(BIN)/pytest tests/unit tests/node
+
+.PHONY: fuzz
+fuzz: .venv ## odd inputs for every parser between client and node: SECONDS=15 of each, SEED=1
+	@$(TESTBED) packages c
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 .PHONY: test-machines
 test-machines: .venv ## the shim on small emulated machines: other architectures, SELinux, AppArmor
@@ -102,7 +109,7 @@ clean: cluster-down ## forgets everything that was built, also the cache
 .PHONY: format
 format: .venv ## lets ruff and clang-format put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
-	@$(BIN)/clang-format -i $(wildcard kubectl_nsexec/node/shim/*.[ch])
+	@$(BIN)/clang-format -i $(wildcard kubectl_nsexec/node/shim/*.[ch] tests/fuzz/*.[ch])
 
 .release: release/requirements.txt
 	@$(TESTBED) packages base packaging

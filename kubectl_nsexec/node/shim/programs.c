@@ -110,6 +110,7 @@ int programs_decide(int folder, const struct device_rule *rules, size_t count, i
     static struct program program;
     int fd, refused;
 
+    program.count = 0;
     emit(&program, BPF_LDX | BPF_MEM | BPF_W, TYPE, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
     emit(&program, BPF_ALU64 | BPF_MOV | BPF_X, ACCESS, TYPE, 0, 0);
     emit(&program, BPF_ALU64 | BPF_RSH | BPF_K, ACCESS, 0, 0, 16);
