@@ -177,7 +177,7 @@ class Session:
     ) -> None:
         self.told: int | None = None
         self.alive = -1
-        """Of a session in a helper that is kept: at its end when the session is over."""
+        """Of a session in a shared helper pod: at its end when the session is over."""
         fifo = run / "lease"
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)

@@ -174,7 +174,7 @@ def test_not_everything_called_kubelet_is_the_nodes(node: FakeNode, who: str) ->
 
 
 def test_the_number_inside_is_the_targets_and_not_the_kubelets(node: FakeNode) -> None:
-    """A session that gathers, as one in a helper that is kept does, has looked at another process last."""
+    """A session that gathers, as one in a shared helper pod does, has looked at another process last."""
     running_kubelet(node, pid=900)
     assert look(node.enter(reserved="0-1,64-65"))["inner"] == 1
 

@@ -184,7 +184,7 @@ def test_lease_that_nobody_holds_starts_nothing(shim: Path, shared_target: Targe
 
 
 def kept(shim: Path, target: Target, run: Path, script: str, **records: str) -> Session:
-    """A session in a helper that is kept: a descriptor says that it lives, and its stdin is the lease of its client."""
+    """A session in a shared helper pod: a descriptor says that it lives, and its stdin is the lease of its client."""
     read_end, write_end = os.pipe()
     blob, variables = identity("sh", "-c", script, **records), {"NSEXEC_SESSION": str(write_end)}
     session = Session(shim, target, blob, run=run, pass_fds=[write_end], environment=variables)
