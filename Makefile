@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 NODE ?= rt
+SECONDS ?= 15
+SEED ?= 1
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
 BIN := .venv/bin
 DOCS_BIN := .docs-venv/bin
@@ -25,20 +27,28 @@ test: ## everything: checks, hermetic tests, live tests on both nodes
 	@tools/test-all
 
 .PHONY: check
-check: .venv ## style, types, layers, shell scripts
+check: .venv ## style, types, layers, shell scripts, C
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
-	@cat $(addprefix kubectl_nsexec/node/,agent-base.sh agent-find.sh agent-sources.sh agent-alone.sh agent.sh) | shellcheck --shell=sh -
+	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
-	@echo "checks: style, types, layers and shell scripts are clean"
+	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch] tests/fuzz/*.[ch])
+	@$(TESTBED) packages c
+	@printf '%s\n' $(wildcard kubectl_nsexec/node/shim/*.c) | xargs -P2 -n1 gcc -std=c11 -O2 -D_FORTIFY_SOURCE=2 -Wall -Wextra -Werror -fanalyzer -c -o /dev/null
+	@echo "checks: style, types, layers, shell scripts and C are clean"
 
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests, about five minutes, no cluster
 	@$(BIN)/pytest tests/unit tests/node
 
+.PHONY: fuzz
+fuzz: .venv ## odd inputs for every parser between client and node: SECONDS=15 of each, SEED=1
+	@$(TESTBED) packages c
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
+
 .PHONY: test-machines
-test-machines: .venv ## the last link on small emulated machines: other architectures, SELinux, AppArmor
+test-machines: .venv ## the shim on small emulated machines: other architectures, SELinux, AppArmor
 	@$(TESTBED) packages small-vm
 	@$(BIN)/pytest tests/machines
 
@@ -111,8 +121,9 @@ clean: cluster-down ## forgets everything that was built, also the cache
 	@rm -rf .venv .docs-venv .release dist site kubectl_nsexec/node/bin
 
 .PHONY: format
-format: .venv ## lets ruff put the sources in order
+format: .venv ## lets ruff and clang-format put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+	@$(BIN)/clang-format -i $(wildcard kubectl_nsexec/node/shim/*.[ch] tests/fuzz/*.[ch])
 
 .docs-venv: pyproject.toml
 	@$(TESTBED) packages base
@@ -126,7 +137,7 @@ format: .venv ## lets ruff put the sources in order
 	@$(TESTBED) packages base packaging
 	@ln -sfn "$$($(PYTHON) -m release.env)" .release && touch -h .release
 
-.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/*.[ch])
+.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages base
 	@echo "installing the project and its tools into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv

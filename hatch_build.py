@@ -1,4 +1,4 @@
-"""Compiles the last link (kubectl_nsexec/node/*.c) into the package, by hatchling's hook or by hand.
+"""Compiles the shim (kubectl_nsexec/node/shim/*.c) into the package, by hatchling's hook or by hand.
 
 The hook makes the man pages as well (tools/man_page.py). The numbers of the system calls
 (kubectl_nsexec/identity/seccomp/syscalls.json) come from the kernel's headers that the compiler brings.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NODE_FOLDER = Path("kubectl_nsexec/node")
+SOURCES = NODE_FOLDER / "shim"
 TARGETS = {
     "amd64": "x86_64-linux-musl",
     "arm64": "aarch64-linux-musl",
@@ -37,7 +38,7 @@ TARGETS = {
 SYSCALLS = Path("kubectl_nsexec/identity/seccomp/syscalls.json")
 NOTICES = Path("kubectl_nsexec/node/NOTICES")
 LINKED = {"musl, the C library": "lib/libc/musl/COPYRIGHT", "Zig's compiler-rt": "LICENSE"}
-"""What is linked into the last link → its licence, which wants to be handed on, among ziglang's files."""
+"""What is linked into the shim → its licence, which wants to be handed on, among ziglang's files."""
 HEADERS = {
     "x86_64": "x86-linux-any/asm/unistd_64.h",
     "x32": "x86-linux-any/asm/unistd_x32.h",
@@ -53,22 +54,27 @@ BASES = {"__X32_SYSCALL_BIT": 0x40000000, "__NR_SYSCALL_BASE": 0}
 ARM_PRIVATE = {"breakpoint": 0xF0001, "cacheflush": 0xF0002, "set_tls": 0xF0005}
 """__ARM_NR_ of arm's asm/unistd.h: calls that are in no list."""
 MAN_PAGES = Path("build/man1")
-FLAGS = ["-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror"]
+FLAGS = ["-std=c11", "-Os", "-s", "-Wall", "-Wextra", "-Werror"]
+HARDENING = ["-static", "-pie", "-fPIE", "-fstack-protector-strong", "-Wl,-z,relro,-z,now,-z,noexecstack"]
+"""Static, and yet loaded at a random address (static PIE), with canaries and nothing writable that need not be.
+
+_FORTIFY_SOURCE would do nothing: musl has no checked variants of its functions.
+"""
 
 
-def build_last_link(root: Path, architectures: Iterable[str] = tuple(TARGETS)) -> list[Path]:
+def build_shim(root: Path, architectures: Iterable[str] = tuple(TARGETS)) -> list[Path]:
     """Compile what is missing or older than its sources; the programs, relative to ``root``, the checkout.
 
     ziglang carries compiler and libc, so the bytes depend on its version and the sources only.
     Raises KeyError for an architecture that TARGETS lacks, subprocess.CalledProcessError when it does not compile (the
     compiler has said why on stderr).
     """
-    folder = root / NODE_FOLDER
+    folder = root / SOURCES
     inputs = [*folder.glob("*.[ch]"), Path(__file__)]
     newest = max(path.stat().st_mtime for path in inputs)
     programs = []
     for architecture in architectures:
-        program = folder / "bin" / f"last-link-{architecture}"
+        program = root / NODE_FOLDER / "bin" / f"shim-{architecture}"
         if not program.exists() or program.stat().st_mtime < newest:
             _make(folder, TARGETS[architecture], program)
         programs.append(program.relative_to(root))
@@ -81,7 +87,7 @@ def _make(folder: Path, target: str, program: Path) -> None:
     if not cache:
         _compile(folder, target, program)
         return
-    kept = Path(cache) / f"last-link-{_key(folder, target)}"
+    kept = Path(cache) / f"shim-{_key(folder, target)}"
     if not kept.exists():
         _compile(folder, target, program)
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +100,7 @@ def _make(folder: Path, target: str, program: Path) -> None:
 
 def _key(folder: Path, target: str) -> str:
     """Names everything that the program's bytes depend on."""
-    key = hashlib.sha256(repr((target, FLAGS, metadata.version("ziglang"))).encode())
+    key = hashlib.sha256(repr((target, FLAGS, HARDENING, metadata.version("ziglang"))).encode())
     for path in sorted(folder.glob("*.[ch]")):
         key.update(hashlib.sha256(path.name.encode() + b"\0" + path.read_bytes()).digest())
     return key.hexdigest()[:16]
@@ -107,7 +113,7 @@ def _compile(folder: Path, target: str, program: Path) -> None:
     sources = sorted(path.name for path in folder.glob("*.c"))
     with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
         made = Path(scratch) / program.name
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS]
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, *HARDENING]
         subprocess.run([*command, "-o", os.path.relpath(made, folder), *sources], cwd=folder, check=True)
         made.replace(program)
 
@@ -130,12 +136,12 @@ def write_syscalls(root: Path) -> Path:
 
 
 def write_notices(root: Path) -> Path:
-    """Write the licences of what is linked into the last link; the file, relative to ``root``."""
+    """Write the licences of what is linked into the shim; the file, relative to ``root``."""
     import ziglang  # noqa: PLC0415 - as above
 
     carried = Path(ziglang.__file__).parent
     texts = {what: (carried / place).read_text(encoding="utf-8") for what, place in LINKED.items()}
-    notices = "\n".join(f"In bin/last-link-*: {what}\n\n{text}" for what, text in texts.items())
+    notices = "\n".join(f"In bin/shim-*: {what}\n\n{text}" for what, text in texts.items())
     (root / NOTICES).write_text(notices, encoding="utf-8")
     return NOTICES
 
@@ -159,7 +165,7 @@ def write_man_pages(root: Path) -> dict[str, str]:
     return {file: f"share/man/man1/{Path(file).name}" for file in written}
 
 
-class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carries no types
+class ShimHook(BuildHookInterface):  # type: ignore[misc] # hatchling carries no types
     """Hatchling's build hook: the programs are artifacts of the wheel (of an editable install as well)."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -168,13 +174,13 @@ class LastLinkHook(BuildHookInterface):  # type: ignore[misc] # hatchling carrie
         if self.target_name != "wheel":
             return
         root = Path(self.root)
-        made = [*build_last_link(root), write_syscalls(root), write_notices(root)]
+        made = [*build_shim(root), write_syscalls(root), write_notices(root)]
         build_data["artifacts"] += [f"/{path.as_posix()}" for path in made]
         build_data["shared_data"] |= write_man_pages(root)
 
 
 if __name__ == "__main__":
     checkout = Path(__file__).resolve().parent
-    programs = build_last_link(checkout, sys.argv[1:] or TARGETS)
+    programs = build_shim(checkout, sys.argv[1:] or TARGETS)
     for built in [*programs, write_syscalls(checkout), write_notices(checkout)]:
         print(built)  # noqa: T201 # the one line that a developer wants

@@ -11,6 +11,7 @@ from testbed.errors import ClusterError
 from testbed.progress import say
 
 BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "shellcheck")
+C: Final = ("gcc", "libc6-dev")
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
@@ -41,13 +42,14 @@ SMALL_VM: Final = (
 
 BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
     "base": BASE,
+    "c": C,
     "cluster": CLUSTER,
     "host": HOST,
     "rt": RT,
     "packaging": PACKAGING,
     "docs": DOCS,
     "small-vm": SMALL_VM,
-    "all": BASE + CLUSTER + DOCS + HOST + PACKAGING + RT + SMALL_VM,
+    "all": BASE + C + CLUSTER + DOCS + HOST + PACKAGING + RT + SMALL_VM,
 }
 
 _STARTS_A_SERVICE: Final = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.results import NodeFile, NodeFiles
 
 MAX_FILE_BYTES = 65536
-"""As in node/agent-sources.sh."""
+"""As in node/agent/sources.sh."""
 _MANAGEMENT = "management"
 """The workload of OpenShift's own pods; others are somebody's pods, on any CPUs."""
 _FIELDS = {"--reserved-cpus": "reservedSystemCPUs", "--cpu-manager-policy": "cpuManagerPolicy"}

@@ -1,4 +1,4 @@
-"""What the helper pod runs instead of anything of its image: the last link and the agent, by the API.
+"""What the helper pod runs instead of anything of its image: the shim and the agent, by the API.
 
 They travel in an immutable ConfigMap that is named by their digest, in the helper's namespace: made when it is missing,
 compared when it is there, removed by ``--cleanup`` when no helper pod needs it.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 SHIM_KEY, AGENT_KEY = "shim", "agent.sh"
-"""The files of the volume, as node/start.c names them."""
+"""The files of the volume, as node/shim/init.c names them."""
 _HASH_CHARACTERS = 32
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 
@@ -34,14 +34,14 @@ class HelperProgram(NamedTuple):
 
     architecture: str
     """As the node says it (status.nodeInfo.architecture)."""
-    link: bytes
-    """The last link, a static ELF program."""
+    shim: bytes
+    """The shim, a static ELF program."""
     agent: str
 
     @property
     def name(self) -> str:
         """Of the ConfigMap: no two programs share one."""
-        digest = hashlib.sha256(hashlib.sha256(self.link).digest() + self.agent.encode()).hexdigest()
+        digest = hashlib.sha256(hashlib.sha256(self.shim).digest() + self.agent.encode()).hexdigest()
         return f"{NAME_PREFIX}{self.architecture}-{digest[:_HASH_CHARACTERS]}"
 
 
@@ -52,7 +52,7 @@ def config_map(program: HelperProgram, namespace: str) -> Json:
         "kind": "ConfigMap",
         "metadata": {"name": program.name, "namespace": namespace, "labels": {OWNER_LABEL: OWNER}},
         "immutable": True,
-        "binaryData": {SHIM_KEY: base64.b64encode(program.link).decode()},
+        "binaryData": {SHIM_KEY: base64.b64encode(program.shim).decode()},
         "data": {AGENT_KEY: program.agent},
     }
 

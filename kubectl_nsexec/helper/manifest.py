@@ -30,9 +30,9 @@ LIFE_SLACK_SECONDS = 60
 _POD_UID = "NSEXEC_POD_UID"
 _PROGRAM_MODE = 0o555
 _NODE_TOOLS, _IMAGE_TOOLS = "node", "image"
-"""Whose root directory the shim takes (node/start.h)."""
+"""Whose root directory the shim takes (node/shim/init.h)."""
 _BEFORE_POD_UID = 4
-"""Words of a helper's command line: the shim, its verb, the folder of the mounts, whose tools."""
+"""Words of a helper's command line: the shim, its subcommand, the folder of the mounts, whose tools."""
 
 
 class HelperSpec(NamedTuple):
@@ -136,7 +136,7 @@ def manifest(spec: HelperSpec) -> Json:
                     # The kubelet puts the UID in (k8s.io/kubernetes, third_party/forked/golang/expansion).
                     "command": [
                         f"{spec.folder}/program/shim",
-                        "start",
+                        "init",
                         spec.folder,
                         tools,
                         f"$({_POD_UID})",
@@ -167,7 +167,7 @@ def entrance(pod: Json) -> list[str]:
     """
     containers = pod["spec"].get("containers") or [{}]
     command: list[str] = containers[0].get("command") or []
-    if command[1:2] != ["start"]:
+    if command[1:2] != ["init"]:
         name = pod["metadata"]["name"]
         raise HelperPodError(f'the helper pod "{name}" is of another version of nsexec, which alone can enter it')
     return [*command[:_BEFORE_POD_UID], pod["metadata"]["uid"]]

@@ -1,9 +1,10 @@
-"""Which devices the command may use: what the runtime's spec of the container says, in the last link's words.
+"""Which devices the command may use: what the runtime's spec of the container says, in the shim's words.
 
 A process of the container may open what its cgroup allows. The command is in a folder of the helper pod's instead,
 which is privileged: without rules of its own it could open the node's disks by a device node that the container has
 made, or that came with its image. What the container's own cgroup says comes first, for hooks and hot-plugs change it
-after the start: on cgroup v1 the kernel lists it, on v2 the last link takes the very programs over (node/devices.c).
+after the start: on cgroup v1 the kernel lists it, on v2 the shim takes the very programs over
+(node/shim/devices.c).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _USUAL_DEVICES = (
 
 
 class Identity(NamedTuple):
-    """Everything that the last link sets before execve. Capability sets are bit masks (bit n is capability n)."""
+    """Everything that the shim sets before execve. Capability sets are bit masks (bit n is capability n)."""
 
     uid: int
     gid: int | None
@@ -61,7 +61,7 @@ class Identity(NamedTuple):
     user_namespace: bool = False
     """Whether ids and capabilities are those of a user namespace of the container's own (``hostUsers: false``)."""
     devices: bytes = devices.DEFAULT
-    """Which the command may open, in the last link's words (node/devices.h)."""
+    """Which the command may open, in the shim's words (node/shim/devices.h)."""
     lacks: tuple[str, ...] = ()
     """What the runtime's own exec would have set and this cannot: sentences."""
 
@@ -118,7 +118,7 @@ def from_spec(
     """The identity by ``process`` of an OCI runtime config.json.
 
     ``runtime_limits`` (/proc/PID/limits of the runtime's process, the parent of the container's first one) gives what
-    the spec leaves open, for that is what an exec inherits. HOME is not in every spec: the last link takes it from
+    the spec leaves open, for that is what an exec inherits. HOME is not in every spec: the shim takes it from
     the container's /etc/passwd, as the runtime does. ``crun_filter``: see TargetFacts.
     Raises AgentError (code ``identity``) for what is not understood.
     """

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Held(NamedTuple):
-    """The helper's main process stands on ``mask``, has the last link in place and holds the lease."""
+    """The helper's main process stands on ``mask``, has the shim in place and holds the lease."""
 
     mask: CpuSet
     cgroup: str

@@ -46,9 +46,9 @@ def hold_words(nonce: str, reserved: CpuSet | None, patience_seconds: float) -> 
     return _words("hold", nonce, reserved, str(min(_MOST_PATIENCE_SECONDS, math.ceil(patience_seconds))))
 
 
-def _link(size_bytes: int, sha256: str) -> list[str]:
+def _shim_words(size_bytes: int, sha256: str) -> list[str]:
     if not _SHA256.fullmatch(sha256) or size_bytes <= 0:
-        raise ValueError("the last link is named by its size and SHA-256 sum")
+        raise ValueError("the shim is named by its size and SHA-256 sum")
     return [str(size_bytes), sha256]
 
 
@@ -73,14 +73,14 @@ def alone_command(
     powers: Powers,
     *,
     agent_bytes: int,
-    link: bytes,
+    shim: bytes,
 ) -> list[str]:
     """Command line of lease and session at once, for root on the node itself, where there is no helper pod.
 
     It reads the agent's text, of ``agent_bytes``, from its stdin. ``reserved`` as for ``hold_words``.
     Raises ValueError as the others do.
     """
-    words = [*_link(len(link), hashlib.sha256(link).hexdigest()), *_place(session_id, target, powers)]
+    words = [*_shim_words(len(shim), hashlib.sha256(shim).hexdigest()), *_place(session_id, target, powers)]
     return ["/bin/sh", "-c", _ALONE.format(agent_bytes), "nsexec-agent", *_words("alone", nonce, reserved, *words)]
 
 
@@ -135,13 +135,13 @@ def narrow_line(cpus: CpuSet) -> bytes:
 
 
 def typed(data: bytes) -> bytes:
-    """What the user has typed, as the last link takes it for a terminal (node/terminal.c)."""
+    """What the user has typed, as the shim takes it for a terminal (node/shim/terminal.c)."""
     parts = [data[at : at + _FRAME_BYTES] for at in range(0, len(data), _FRAME_BYTES)]
     return b"".join(b"d" + len(part).to_bytes(2, "big") + part for part in parts)
 
 
 def window(rows: int, columns: int) -> bytes:
-    """The window's new size, as the last link takes it for a terminal (node/terminal.c)."""
+    """The window's new size, as the shim takes it for a terminal (node/shim/terminal.c)."""
     size = rows.to_bytes(2, "big") + columns.to_bytes(2, "big")
     return b"w" + len(size).to_bytes(2, "big") + size
 
@@ -180,7 +180,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "process": "name one of these by its number: --process PID",
     "host-namespace": "entering it would run the command on the node itself; for that there is oc debug node/{node}",
     "user-namespace": "the command would not have the ids and rights that the container has; use oc exec",
-    "last-link": "does node {node} forbid it to run programs from memory, or is its architecture not amd64?",
+    "shim": "does node {node} forbid it to run programs from memory, or is its architecture not amd64?",
     "identity": "the command would not run as who the container is; use oc exec",
     "node": "if node {node} has no util-linux, name an image that has it with --image",
 }

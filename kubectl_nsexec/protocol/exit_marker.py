@@ -1,13 +1,13 @@
-"""The supervisor's own word that the command has ended, taken out of the command's stderr.
+"""The exit marker: by it the supervisor says that the command has ended. It is taken out of the command's stderr here.
 
-A server may call a command's end a success that it has not seen: containerd, told to end, ends its streams so. The last
-link, which waits for the command, says it itself, as the last that comes on stderr: a zero byte, the nonce, an event.
+A server may call a command's end a success that it has not seen: containerd, told to end, ends its streams so. The
+shim, which waits for the command, says it itself, as the last thing on stderr: a zero byte, the nonce, an event.
 """
 
 from __future__ import annotations
 
 
-class LastWord:
+class ExitMarker:
     """Looks for it in a stream that comes in pieces. ``status``: the command's exit status, once it has been told."""
 
     def __init__(self, nonce: str) -> None:
@@ -15,7 +15,7 @@ class LastWord:
         self._mark = b"\0" + nonce.encode() + b' {"event":"ended","status":'
 
     def take(self, data: bytearray, *, whole: bool) -> bytearray:
-        """What of ``data`` is the command's, removed from it; what may be the beginning of the word stays.
+        """What of ``data`` is the command's, removed from it; what may be the beginning of the marker stays.
 
         ``whole``: nothing more comes, so nothing stays.
         """
@@ -36,6 +36,6 @@ class LastWord:
         return taken
 
     def _begun(self, data: bytearray) -> int:
-        """How many bytes at the end are the word's first; an end like that is rare, for it begins with a zero byte."""
+        """How many bytes at the end are the marker's first; an end like that is rare, it begins with a zero byte."""
         longest = min(len(data), len(self._mark) - 1)
         return next((size for size in range(longest, 0, -1) if data.endswith(self._mark[:size])), 0)

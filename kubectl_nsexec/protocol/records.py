@@ -1,4 +1,4 @@
-"""An identity and a command as the last link reads them (node/identity.c)."""
+"""An identity and a command as the shim reads them (node/shim/identity.c)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def encode(
     window: tuple[int, int] | None = None,
     limit_seconds: float | None = None,
 ) -> bytes:
-    """NUL-terminated ``key=value`` records for the last link; ``argv`` may be empty only with ``verify``.
+    """NUL-terminated ``key=value`` records for the shim; ``argv`` may be empty only with ``verify``.
 
     ``window``: a terminal of so many (rows, columns). ``limit_seconds``: how long the command may run.
     Raises AgentError (code ``identity``) for a value that would break the records.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Checked(NamedTuple):
-    """A command that may start: its record for the last link, and what was found on the way there."""
+    """A command that may start: its record for the shim, and what was found on the way there."""
 
     record: bytes
     facts: TargetFacts

@@ -12,7 +12,7 @@ from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.results import AgentFailure, Held, NodeLook, Started, TargetFacts
 from kubectl_nsexec.model.via import POD
 from kubectl_nsexec.protocol import commands, events
-from kubectl_nsexec.protocol.exit_marker import LastWord
+from kubectl_nsexec.protocol.exit_marker import ExitMarker
 
 if TYPE_CHECKING:
     from kubectl_nsexec.model.results import Proof
@@ -96,7 +96,7 @@ class Entry:
         started = self._next_event(stream)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
-        stream.last_word = LastWord(self._plan.nonce)
+        stream.exit_marker = ExitMarker(self._plan.nonce)
         proof = admission.proof(self._plan.target, self._policy, checked, started)
         return StartedCommand(stream, proof, started.tty, limit)
 

@@ -122,7 +122,7 @@ def _from_reads(
 
 def _program(node_object: Json) -> HelperProgram:
     architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
-    return HelperProgram(architecture, node.last_link(architecture), node.agent_script())
+    return HelperProgram(architecture, node.shim(architecture), node.agent_script())
 
 
 def _asks_for_profiles(request: Request) -> bool:

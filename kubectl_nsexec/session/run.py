@@ -39,7 +39,7 @@ Json = dict[str, Any]
 _EVENT_SECONDS = 5.0
 """How long the end of a run may wait for the answer to its Event."""
 _END_SECONDS = 20.0
-"""The grace after SIGTERM (node/control.c, 5 s) and the way of the answer, generously."""
+"""The grace after SIGTERM (node/shim/control.c, 5 s) and the way of the answer, generously."""
 
 
 def run(

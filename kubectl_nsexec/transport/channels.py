@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.kube import Connection
     from kubectl_nsexec.model.deadline import Deadline
-    from kubectl_nsexec.protocol.exit_marker import LastWord
+    from kubectl_nsexec.protocol.exit_marker import ExitMarker
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 PING_SECONDS = 15.0
@@ -53,13 +53,13 @@ def parse_status(payload: bytes) -> ExitStatus:
 class RemoteStream:
     """One exec or attach: what has arrived on each channel and has not been taken yet."""
 
-    def __init__(self, connection: Connection, last_word: LastWord | None = None) -> None:
-        """``last_word``: of a command that has started; without it no end is a success."""
+    def __init__(self, connection: Connection, exit_marker: ExitMarker | None = None) -> None:
+        """``exit_marker``: of a command that has started; without it no end is a success."""
         self.connection = connection
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.status: ExitStatus | None = None
-        self.last_word = last_word
+        self.exit_marker = exit_marker
 
     @property
     def ended(self) -> bool:

@@ -1,4 +1,4 @@
-"""A Connection through a program's stdin and stdout, whose far end is `last-link guard` (node/frames.c).
+"""A Connection through a program's stdin and stdout, whose far end is `shim guard` (node/shim/frames.c).
 
 It begins in lines: whatever a shell, sudo or ssh says is noise, the agent's own begin with the nonce. With the line
 ``NONCE framed`` it goes over to frames: a channel of the exec subresource, a size in three bytes, the content. So a

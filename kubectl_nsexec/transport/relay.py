@@ -18,7 +18,7 @@ from kubectl_nsexec.ui.outlet import Outlet
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubectl_nsexec.protocol.exit_marker import LastWord
+    from kubectl_nsexec.protocol.exit_marker import ExitMarker
     from kubectl_nsexec.transport.channels import Links, RemoteStream
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.sources import Source
@@ -72,7 +72,7 @@ def _until_its_end(
     while True:
         _show(session, outlet)
         if session.status is not None:
-            return _confirmed(session.status, session.last_word, links, lease)
+            return _confirmed(session.status, session.exit_marker, links, lease)
         if session.connection.closed:
             raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
         if lease and lease.ended:
@@ -111,9 +111,11 @@ def _until_its_end(
             left = ()
 
 
-def _confirmed(status: ExitStatus, last_word: LastWord | None, links: Links, lease: RemoteStream | None) -> ExitStatus:
+def _confirmed(
+    status: ExitStatus, exit_marker: ExitMarker | None, links: Links, lease: RemoteStream | None
+) -> ExitStatus:
     """The server's word, where it is an exit code, only with the supervisor's. Raises ConnectionLostError."""
-    if last_word is None or status.exit_code is None:
+    if exit_marker is None or status.exit_code is None:
         return status
     # Killed perhaps along with the helper pod, of which the node may tell later than of this.
     if status.exit_code == _KILLED and lease:
@@ -121,12 +123,12 @@ def _confirmed(status: ExitStatus, last_word: LastWord | None, links: Links, lea
             links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS))
         if lease.status:
             raise _helper_ended()
-    if last_word.status is None:
+    if exit_marker.status is None:
         raise ConnectionLostError(
             "the connection to the command was ended from the other side (the node's container runtime or kubelet has "
             "restarted, or what led to the command was killed?); whether the command ended, and how, is not known"
         )
-    return ExitStatus(last_word.status, status.message)
+    return ExitStatus(exit_marker.status, status.message)
 
 
 def _helper_ended() -> ConnectionLostError:
@@ -139,8 +141,8 @@ def _show(session: RemoteStream, outlet: Outlet) -> None:
         data, session.stdout = session.stdout, bytearray()
         outlet.put_stdout(data)
     if session.stderr:
-        if session.last_word:
-            data = session.last_word.take(session.stderr, whole=session.ended)
+        if session.exit_marker:
+            data = session.exit_marker.take(session.stderr, whole=session.ended)
         else:
             data, session.stderr = session.stderr, bytearray()
         outlet.put_stderr(data)

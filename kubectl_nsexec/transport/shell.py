@@ -41,7 +41,7 @@ class ByShell:
     def __init__(self, request: Request, plan: Plan, links: Links) -> None:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
         self.links = links
-        self.opening = plan.program.link
+        self.opening = plan.program.shim
         self.lease_is_session = True
         self._ssh = request.via.kind == SSH
         self._plan = plan
@@ -104,7 +104,7 @@ def command(request: Request, plan: Plan) -> list[str]:
         plan.target,
         request.powers,
         agent_bytes=len(plan.program.agent.encode()),
-        link=plan.program.link,
+        shim=plan.program.shim,
     )
     return ssh_command(request.via, plan.address, words) if request.via.kind == SSH else words
 

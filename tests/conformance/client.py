@@ -25,7 +25,7 @@ relay._SILENT_PINGS = 600  # a minute, as ever: a busy machine is not silent
 
 def _to_the_fake(request: Request, plan: Plan) -> list[str]:
     del request
-    sizes = [str(len(node.agent_script().encode())), str(len(plan.program.link))]
+    sizes = [str(len(node.agent_script().encode())), str(len(plan.program.shim))]
     return [*json.loads(os.environ["NSEXEC_TEST_NODE"]), plan.nonce, *sizes]
 
 

@@ -1,4 +1,4 @@
-"""A program that plays agent and last link for one session, with a real command: NONCE [client].
+"""A program that plays agent and shim for one session, with a real command: NONCE [client].
 
 ``client``: the end of its stdin is the client's, as in a helper that is kept and a command without stdin.
 """

@@ -1,4 +1,4 @@
-"""A program that plays login and agent on a node, up to a real ``last-link guard``: LINK HOME RUN NONCE SIZE SIZE."""
+"""A program that plays login and agent on a node, up to a real ``shim guard``: SHIM POD RUN NONCE SIZE SIZE."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 from tests.conformance import fake_agent
 
 
-def main(link: str, home: str, run: str, nonce: str, *sizes: str) -> None:
+def main(shim: str, pod: str, run: str, nonce: str, *sizes: str) -> None:
     """Never returns."""
-    for folder in (Path(home), Path(home, "nsexec-guard"), Path(home, "nsexec-session"), Path(run)):
+    for folder in (Path(pod), Path(pod, "nsexec-guard"), Path(pod, "nsexec-session"), Path(run)):
         folder.mkdir()
     os.mkfifo(Path(run, "lease"))
-    Path(home, "nsexec-guard/cgroup.procs").write_text("0")
+    Path(pod, "nsexec-guard/cgroup.procs").write_text("0")
     os.write(2, b"Authorized use only, says the banner.\n")
     os.write(1, f"\n{nonce} ready\n".encode())
     left = sum(map(int, sizes))
     while left:
         left -= len(os.read(0, min(left, 65536)) or sys.exit("the client has gone"))
     os.write(1, fake_agent.held(nonce))
-    script = f'echo $$ >{home}/nsexec-session/cgroup.procs; exec "$@"'
+    script = f'echo $$ >{pod}/nsexec-session/cgroup.procs; exec "$@"'
     session = [sys.executable, "-m", "tests.conformance.fake_agent", nonce]
     os.execv(  # noqa: S606 - it becomes the guard
-        link, [link, "guard", nonce, home, str(Path(home).parent), run, "/bin/sh", "-c", script, "sh", *session]
+        shim, [shim, "guard", nonce, pod, str(Path(pod).parent), run, "/bin/sh", "-c", script, "sh", *session]
     )
 
 

@@ -34,13 +34,13 @@ _FLAGS: Final = {
 class FakeStand:
     """See ``run.Stand``."""
 
-    def __init__(self, transport: Transport, link: Path, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, transport: Transport, shim: Path, folder: Path, stack: ExitStack) -> None:
         self.transport = transport
         self._cluster = stack.enter_context(fake_cluster())
         self._api = stack.enter_context(line(self._cluster.port))
         self._ssh = stack.enter_context(line(stack.enter_context(fake_ssh.server(_ROOT))))
-        self._home = _TOP / f"nsexec-test{secrets.token_hex(4)}"
-        login = [sys.executable, "-m", "tests.conformance.fake_login", str(link), str(self._home), str(folder / "run")]
+        self._pod = _TOP / f"nsexec-test{secrets.token_hex(4)}"
+        login = [sys.executable, "-m", "tests.conformance.fake_login", str(shim), str(self._pod), str(folder / "run")]
         ssh = [sys.executable, "-m", "tests.conformance.fake_ssh", str(self._ssh.port), *login]
         self._environment = {
             "KUBECONFIG": str(_kubeconfig(folder, self._api.port)),
@@ -65,7 +65,7 @@ class FakeStand:
 
     def cut(self) -> None:
         if self.transport is Transport.LOCAL:
-            guards = (self._home / "nsexec-guard/cgroup.procs").read_text().split()
+            guards = (self._pod / "nsexec-guard/cgroup.procs").read_text().split()
             os.kill(max(map(int, guards)), signal.SIGKILL)  # the younger serves, the older clears up
         else:
             (self._ssh if self.transport is Transport.SSH else self._api).cut()
@@ -80,7 +80,7 @@ class FakeStand:
     def left(self, *, records: bool) -> list[str]:
         running = [str(command.pid) for command in self._cluster.commands if command.poll() is None]
         pods = self._cluster.live() if records and self.transport is Transport.POD else []
-        return [*running, *pods, *([str(self._home)] if self._home.exists() else [])]
+        return [*running, *pods, *([str(self._pod)] if self._pod.exists() else [])]
 
 
 def _kubeconfig(folder: Path, port: int) -> Path:
@@ -96,7 +96,7 @@ def _kubeconfig(folder: Path, port: int) -> Path:
 
 
 @contextmanager
-def fake_stand(transport: Transport, link: Path, folder: Path) -> Iterator[FakeStand]:
+def fake_stand(transport: Transport, shim: Path, folder: Path) -> Iterator[FakeStand]:
     """One for the time of a test."""
     with ExitStack() as stack:
-        yield FakeStand(transport, link, folder, stack)
+        yield FakeStand(transport, shim, folder, stack)

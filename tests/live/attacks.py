@@ -35,7 +35,7 @@ _PROGRAMS: Final = (
         "mkdir",
         "mkfifo",
     ),
-    *("readlink", "grep", "sed", "tr", "id", "sha256sum", "taskset", "shim", "last-link", "nsexec"),
+    *("readlink", "grep", "sed", "tr", "id", "sha256sum", "taskset", "shim", "nsexec-shim", "nsexec"),
 )
 _FOLDERS: Final = (
     "/usr/bin",
@@ -106,7 +106,7 @@ def image(folder: Path) -> Image:
                 "BASH_ENV=/etc/profile",
                 "IFS=aeiou/",
                 f"NSEXEC_AGENT={evil}",
-                f"NSEXEC_LINK={evil}",
+                f"NSEXEC_SHIM={evil}",
                 "NSEXEC_HOST=/host",
                 "NSEXEC_RUN=/nsexec",
                 "NSEXEC_POD_UID=evil",

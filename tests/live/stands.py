@@ -32,7 +32,7 @@ _FLAGS: Final = {
     Transport.SSH: ("--via", "ssh", "--ssh-user", "root", "--ssh-option", "ServerAliveInterval=1"),
     Transport.LOCAL: ("--via", "local"),
 }
-_OF_A_KEPT_HELPER: Final = {"nsexec-keep"}
+_OF_A_KEPT_HELPER: Final = {"nsexec-cpus"}
 
 
 class LiveStand:

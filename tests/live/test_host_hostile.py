@@ -49,7 +49,7 @@ def test_devices_are_the_containers(nsexec: Program, kubectl: Program, hostile: 
     )
 
 
-def test_the_newborn_process_has_nothing_to_take(nsexec: Program, kubectl: Program, hostile: Pod) -> None:
+def test_the_started_process_has_nothing_to_take(nsexec: Program, kubectl: Program, hostile: Pod) -> None:
     """The container stops it at its birth and looks: pipes, a sealed program, no word of ours (CVE-2016-9962)."""
     inside = (hostile.name, "-n", hostile.namespace, "--", "sh", "-c")
     kubectl.ok("exec", *inside, "/tmp/hostile stalk >/tmp/report 2>&1 & echo $! >/tmp/stalker")
@@ -60,7 +60,7 @@ def test_the_newborn_process_has_nothing_to_take(nsexec: Program, kubectl: Progr
         kubectl.ok("exec", *inside, "kill -9 $(cat /tmp/stalker)")
     report = kubectl.ok("exec", *inside, "cat /tmp/report")
     for text in report.split("caught ")[1:]:
-        if "last-link enter" in text:
+        if "shim enter" in text:
             found = [line.partition(" ")[::2] for line in text.splitlines()[1:]]
             assert all(value.startswith(("pipe:", "No such file")) for what, value in found if what == "had"), text
     assert "ESCAPED" not in report

@@ -51,7 +51,7 @@ def helpers_in(kubectl: Program, helpers: str) -> list[Json]:
 
 def folders() -> set[str]:
     """The names of the sessions that have cgroup folders, on cgroup v1 in more than one hierarchy."""
-    return {Path(path).name for path in sessions.folders()} - {"nsexec-keep"}
+    return {Path(path).name for path in sessions.folders()} - {"nsexec-cpus"}
 
 
 def test_the_next_command_finds_the_helper_of_the_one_before(keeping: Program, kubectl: Program, helpers: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.node import agent_script, last_link
+from kubectl_nsexec.node import agent_script, shim
 from testbed import host_kubelet
 from testbed.paths import HOST_NODE
 from tests.live import vias, who
@@ -135,7 +135,7 @@ def test_a_killed_guard_is_no_success_and_leaves_nothing(session: Session, which
 @pytest.mark.usefixtures("nothing_stays")
 @pytest.mark.parametrize("stage", ["nothing sent", "deaf", "held"])
 def test_a_client_that_goes_before_the_command_leaves_nothing(nsexec: Program, target: Pod, stage: str) -> None:
-    """Before the last link is there, before it hears that it is, and before it says go."""
+    """Before the shim is there, before it hears that it is, and before it says go."""
     printed = _on(nsexec, _LOCAL, target)("--dry-run=client", "--", "true").text
     with subprocess.Popen(shlex.split(printed), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
         assert agent.stdin
@@ -147,7 +147,7 @@ def test_a_client_that_goes_before_the_command_leaves_nothing(nsexec: Program, t
         if stage == "deaf":
             agent.stdout.close()
         if stage != "nothing sent":
-            agent.stdin.write(last_link("amd64"))
+            agent.stdin.write(shim("amd64"))
             agent.stdin.flush()
         if stage == "held":
             assert b'"event":"held"' in agent.stdout.readline()

@@ -176,7 +176,7 @@ def test_a_killed_client_leaves_nothing(
 def _assert_reserved(sampler: rt.Sampler) -> None:
     """From the moment that a helper's agent has placed itself, every thread of its pod is on reserved CPUs, to the end.
 
-    The agent's first act is to place its pod, the sandbox included; head(1), which takes the last link, and folders of
+    The agent's first act is to place its pod, the sandbox included; head(1), which takes the shim, and folders of
     its own come after that.
     """
     by_pod: dict[str, list[rt.Sighting]] = {}

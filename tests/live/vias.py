@@ -136,5 +136,5 @@ class Session:
 
 
 def guards(inside: Inside) -> list[int]:
-    """The processes of ``last-link guard``: who clears up, and who serves."""
+    """The processes of ``shim guard``: who clears up, and who serves."""
     return processes_with(inside, "guard")

@@ -38,7 +38,7 @@ for session in /sessions/*; do
   name=${session##*/}
   (exec 9>&- && cd "/proc/$pid" &&
     { [ ! -e /profiles ] || echo "changeprofile ${name%%_*}" >/proc/self/attr/current; } &&
-    exec /last-link enter n0nce 0 "$(wc -c <"$session")" /lease - "$pid" - - - <"$session" >"/out/$name" 2>&1)
+    exec /shim enter n0nce 0 "$(wc -c <"$session")" /lease - "$pid" - - - <"$session" >"/out/$name" 2>&1)
   code=$?
   command=$(sed -n 's/.*"event":"start","pid":\([0-9]*\),.*/\1/p' "/out/$name")
   [ -z "$command" ] || [ -z "$(cat "/proc/$command/cmdline" 2>/dev/null)" ] || code="$code+"

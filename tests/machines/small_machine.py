@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec.node import last_link
-from kubectl_nsexec.protocol.exit_marker import LastWord
+from kubectl_nsexec.node import shim
+from kubectl_nsexec.protocol.exit_marker import ExitMarker
 from testbed import small_vm
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EVERYTHING = dict.fromkeys(("bounding", "permitted", "effective"), EVERY_CAPABIL
 
 
 class Answer(NamedTuple):
-    """What a session ended with; ``event`` is the last link's first line, ``told`` the status in its last word."""
+    """What a session ended with; ``event`` is the shim's first line, ``told`` the status in its exit marker."""
 
     code: int
     event: Mapping[str, object]
@@ -50,7 +50,7 @@ def ask(
     programs = {
         "init": INIT.read_bytes(),
         "bin/busybox": small_vm.ensure(architecture).busybox.read_bytes(),
-        "last-link": last_link(architecture),
+        "shim": shim(architecture),
     }
     others = {f"sessions/{name}": records for name, records in sessions.items()}
     if policy:
@@ -78,7 +78,7 @@ def _initrd(folder: Path, content: Mapping[str, bytes]) -> Path:
 
 def _answer(code: int, output: bytes, outlived: bool) -> Answer:  # noqa: FBT001 - a word of the machine's own
     first, _, rest = output.partition(b"\n")
-    event, word = json.loads(first.removeprefix(b"n0nce ")), LastWord("n0nce")
+    event, word = json.loads(first.removeprefix(b"n0nce ")), ExitMarker("n0nce")
     said = word.take(bytearray(rest), whole=True)
     assert word.status in {None, code}
     return Answer(code, event, said.decode(), word.status, outlived)

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from tests.machines.small_machine import EVERYTHING, Answer, ask
-from tests.node.link_lab import identity
+from tests.node.shim_lab import identity
 
 SIGNALS = "hup int quit kill usr1 usr2 pipe alrm term chld cont stop"
 FEATURES = f"""file {{mask {{create read write exec append mmap_exec link lock}}}}

@@ -1,4 +1,4 @@
-"""The last link and its seccomp filters on real kernels of the other architectures, each a machine under emulation.
+"""The shim and its seccomp filters on real kernels of the other architectures, each a machine under emulation.
 
 On s390x the bytes of a number stand the other way round.
 """
@@ -12,7 +12,7 @@ import pytest
 
 from kubectl_nsexec.identity.seccomp.compiler import compile_filter
 from tests.machines.small_machine import EVERY_CAPABILITY, EVERYTHING, ask
-from tests.node.link_lab import USER, identity, status
+from tests.node.shim_lab import USER, identity, status
 
 if TYPE_CHECKING:
     from tests.machines.small_machine import Answer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.machines.small_machine import EVERYTHING, Answer, ask
-from tests.node.link_lab import USER, identity
+from tests.node.shim_lab import USER, identity
 
 POLICY = Path(__file__).with_name("policy.cil")
 LABEL = "system_u:system_r:container_t:s0:c1,c2"

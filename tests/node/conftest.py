@@ -1,4 +1,4 @@
-"""The last link, compiled with sanitizers, and a container-like process to enter."""
+"""The shim, compiled with sanitizers, and a container-like process to enter."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kubectl_nsexec.node
-from tests.node.link_lab import Target
+from tests.node.shim_lab import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOURCES = sorted(Path(kubectl_nsexec.node.__file__).parent.glob("*.c"))
+SOURCES = sorted(Path(kubectl_nsexec.node.__file__).parent.glob("shim/*.c"))
 WARNINGS = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror"]
 
 
-def compile_link(program: Path, *flags: str) -> Path:
+def compile_shim(program: Path, *flags: str) -> Path:
     """With gcc's address and undefined-behaviour sanitizers, or with the package's own compiler where it is missing."""
     compilers = [[sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined"]]
     if shutil.which("gcc"):
@@ -30,19 +30,19 @@ def compile_link(program: Path, *flags: str) -> Path:
         done = subprocess.run([*compiler, *WARNINGS, *flags, "-o", program, *SOURCES], capture_output=True, check=False)
         if done.returncode == 0:
             return program
-    raise AssertionError(f"the last link does not compile:\n{done.stderr.decode()}")
+    raise AssertionError(f"the shim does not compile:\n{done.stderr.decode()}")
 
 
 @pytest.fixture(scope="session")
-def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The last link as nodes run it, but with sanitizers."""
-    return compile_link(tmp_path_factory.mktemp("link") / "last-link")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shim as nodes run it, but with sanitizers."""
+    return compile_shim(tmp_path_factory.mktemp("shim") / "nsexec-shim")
 
 
 @pytest.fixture(scope="session")
-def old_kernel_link(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def old_kernel_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same where the kernel has no close_range(2)."""
-    return compile_link(tmp_path_factory.mktemp("old-link") / "last-link", "-DCLOSE_RANGE_CALL=9999")
+    return compile_shim(tmp_path_factory.mktemp("old-shim") / "nsexec-shim", "-DCLOSE_RANGE_CALL=9999")
 
 
 @pytest.fixture(scope="module")

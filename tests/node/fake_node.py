@@ -211,10 +211,10 @@ class FakeNode:
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
 
-    def link(self, script: str) -> None:
-        """What the agent runs as the last link."""
-        (self.run / "last-link").write_text(f"#!/bin/sh\n{script}\n")
-        (self.run / "last-link").chmod(0o755)
+    def shim(self, script: str) -> None:
+        """What the agent runs as the shim."""
+        (self.run / "shim").write_text(f"#!/bin/sh\n{script}\n")
+        (self.run / "shim").chmod(0o755)
 
     def start(self, *words: str, shell: str = "sh", **variables: str) -> subprocess.Popen[bytes]:
         """The agent, as the helper container starts it."""
@@ -226,7 +226,7 @@ class FakeNode:
             "NSEXEC_CGROUP": str(self.cgroup),
             "NSEXEC_HOST": str(self.host),
             "NSEXEC_RUN": str(self.run),
-            "NSEXEC_LINK": str(self.run / "last-link"),
+            "NSEXEC_SHIM": str(self.run / "shim"),
             **variables,
         }
         command = [*self.within, *SHELLS[shell], "-c", 'eval "$NSEXEC_AGENT"', "nsexec-agent", *words]

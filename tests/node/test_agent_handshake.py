@@ -35,7 +35,7 @@ def after_look(agent: subprocess.Popen[bytes]) -> IO[bytes]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_go_hands_over_to_nsenter(node: FakeNode, shell: str) -> None:
-    """Every namespace that differs but mounts and PIDs, by file of the target, never its cgroup; then the link."""
+    """Every namespace that differs but mounts and PIDs, by file of the target, never its cgroup; then the shim."""
     if not installed(shell):
         pytest.skip(f"{shell} is not installed here")
     agent = node.enter(shell=shell)
@@ -46,7 +46,7 @@ def test_go_hands_over_to_nsenter(node: FakeNode, shell: str) -> None:
         "-F",
         *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "cgroup")),
         "--",
-        *(f"{node.run}/last-link", "enter", NONCE, "0-1", "5", f"{node.run}/lease", "-", "1234", "-"),
+        *(f"{node.run}/shim", "enter", NONCE, "0-1", "5", f"{node.run}/lease", "-", "1234", "-"),
         str(node.session_folder()),
         str(node.at(node.container)),
     ]
@@ -62,7 +62,7 @@ def test_shared_namespaces_are_not_entered(node: FakeNode) -> None:
     agent = node.enter()
     after_look(agent)
     output, _ = agent.communicate(b"go 5\n", timeout=20)
-    assert output.decode().split("--\n")[0].split() == ["-F", "--ipc=ns/ipc"]  # the last link joins pid and mnt
+    assert output.decode().split("--\n")[0].split() == ["-F", "--ipc=ns/ipc"]  # the shim joins pid and mnt
 
 
 def test_kill_file_is_named_where_there_is_one(node: FakeNode) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-LINK = 'printf "%s\\n" "$@" >"${0%/*}/words"\necho ready'
+SHIM = 'printf "%s\\n" "$@" >"${0%/*}/words"\necho ready'
 LAYOUTS = [
     Layout("v1", "cgroupfs", "cri-containerd"),
     Layout("v1", "systemd", "crio"),
@@ -29,9 +29,9 @@ LAYOUTS = [
 ]
 
 
-def hold(node: FakeNode, reserved: str = "0-1", *, link: str = LINK, **options: str) -> subprocess.Popen[bytes]:
+def hold(node: FakeNode, reserved: str = "0-1", *, shim: str = SHIM, **options: str) -> subprocess.Popen[bytes]:
     """The main process, with its client there."""
-    node.link(link)
+    node.shim(shim)
     agent = node.start("hold", NONCE, reserved, "60", **options)
     stdin = cast("IO[bytes]", agent.stdin)
     stdin.write(HOLD)
@@ -63,13 +63,13 @@ def test_held(tmp_path: Path, layout: Layout, shell: str) -> None:
     assert first(agent) == {"event": "held", "mask": "0-1", "cgroup": layout.version, "pin": "folder"}
     assert (cpus(node, HELPER_ID), cpus(node, SANDBOX_ID)) == ("0-1\n", "0-1\n")
     assert stat.S_ISFIFO((node.run / "lease").stat().st_mode)
-    keep = node.session_folder("keep")
-    assert ((keep / "cpuset.cpus").read_text(), (keep / "cgroup.procs").read_text()) == ("0-1\n", "0\n")
+    watch = node.session_folder("cpus")
+    assert ((watch / "cpuset.cpus").read_text(), (watch / "cgroup.procs").read_text()) == ("0-1\n", "0\n")
     own = node.at(f"{node.own}/cpuset.cpus")
     pod = node.at(f"{node.helper}/cpuset.cpus")
     # On v2 the pod's folder bounds what the kubelet can give the container; on v1 it could not be narrower than that.
     watched = [str(own)] if layout.version == "v1" else [str(own), str(pod)]
-    assert (node.run / "words").read_text().split() == ["keep", str(agent.pid), "0-1", *watched]
+    assert (node.run / "words").read_text().split() == ["watch", str(agent.pid), "0-1", *watched]
     assert layout.version == "v1" or pod.read_text() == "0-1\n"
     assert agent.communicate(timeout=20) == (b"", b"")
     assert agent.returncode == 0
@@ -137,15 +137,15 @@ def test_container_that_is_not_narrowed_is_an_error(tmp_path: Path, mask: str) -
 def test_who_does_not_greet_is_no_client(tmp_path: Path, words: bytes) -> None:
     """It was killed, or is of another version: nothing is held for it."""
     node = FakeNode(tmp_path)
-    node.link(LINK)
+    node.shim(SHIM)
     output, errors = (agent := node.start("hold", NONCE, "0-1", "60")).communicate(words, timeout=20)
     assert (output, errors, agent.returncode) == (b"", b"", 125)
     assert not (node.run / "lease").exists()
 
 
-def test_link_that_cannot_watch_is_an_error(tmp_path: Path) -> None:
+def test_shim_that_cannot_watch_is_an_error(tmp_path: Path) -> None:
     """The helper is not ready before its CPUs are watched over."""
-    output, _ = (agent := hold(FakeNode(tmp_path), link="exit 1")).communicate(timeout=20)
+    output, _ = (agent := hold(FakeNode(tmp_path), shim="exit 1")).communicate(timeout=20)
     assert (events(output)[0]["code"], agent.returncode) == ("node", 125)
 
 
@@ -175,13 +175,13 @@ def test_client_that_dies_ends_the_helper(tmp_path: Path) -> None:
     assert agent.returncode == 0
 
 
-def test_helper_that_is_kept_hands_over_to_the_door(tmp_path: Path) -> None:
-    """It tells the link what to say, where it stands and how long it waits; stdin is nothing to it any more."""
+def test_helper_that_is_kept_becomes_the_server(tmp_path: Path) -> None:
+    """It tells the shim what to say, where it stands and how long it waits; stdin is nothing to it any more."""
     node = FakeNode(tmp_path)
-    node.link('printf "%s\\n" "$@" >"${0%/*}/$1-words"\necho ready\ncat')
+    node.shim('printf "%s\\n" "$@" >"${0%/*}/$1-words"\necho ready\ncat')
     agent = node.start("hold", NONCE, "0-1", "60", "600", "86400")
     output, errors = agent.communicate(HOLD + b"more", timeout=20)
     assert (agent.returncode, output, errors) == (0, b"ready\n", b"")
-    words = (node.run / "door-words").read_text().splitlines()
-    assert words[:6] == ["door", str(node.run / "door"), str(node.at(node.helper)), "-", "600", "86400"]
+    words = (node.run / "serve-words").read_text().splitlines()
+    assert words[:6] == ["serve", str(node.run / "server"), str(node.at(node.helper)), "-", "600", "86400"]
     assert events(words[6].encode()) == [{"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}]

@@ -89,7 +89,7 @@ def test_a_helper_of_ours_owns_nothing(tmp_path: Path, layout: Layout) -> None:
     node.process(1234)
     container(node, "0-1", "besteffort", UIDS[0], HELPER_ID)
     container(node, "5", "besteffort", UIDS[1])
-    (node.at(layout.pod(UIDS[0], "besteffort")) / "nsexec-keep").mkdir()
+    (node.at(layout.pod(UIDS[0], "besteffort")) / "nsexec-cpus").mkdir()
     assert set(folders(node)) == {"2-3", "5"}
 
 

@@ -216,21 +216,21 @@ def told(node: FakeNode, **options: str) -> subprocess.Popen[bytes]:
     return agent
 
 
-def test_the_last_link_watches_the_containers_first_process(node: FakeNode) -> None:
+def test_the_shim_watches_the_containers_first_process(node: FakeNode) -> None:
     """It runs in the folder of the process that is entered, but the session ends with the container."""
     output, _ = told(node, process="pid:7").communicate(b"go 5\n", timeout=20)
     words = output.decode().split()
-    home = str(node.at(node.container))
-    assert words[-5:] == ["1234", "-", str(node.session_folder()), home, os.path.realpath(node.proc / "1300")]
+    cgroup = str(node.at(node.container))
+    assert words[-5:] == ["1234", "-", str(node.session_folder()), cgroup, os.path.realpath(node.proc / "1300")]
 
 
-def test_the_nodes_files_are_named_to_the_last_link(node: FakeNode) -> None:
+def test_the_nodes_files_are_named_to_the_shim(node: FakeNode) -> None:
     """Every namespace but the mounts is the container's then, as always."""
     output, _ = told(node, files="node").communicate(b"go 5\n", timeout=20)
     words = output.decode().split()
     assert words[:5] == ["-F", *(f"--{kind}=ns/{kind}" for kind in ("ipc", "uts", "net", "cgroup"))]
-    ours, home = str(node.session_folder()), str(node.at(node.container))
-    assert words[-5:] == ["1234", str(node.host), ours, home, os.path.realpath(node.proc / "1234")]
+    ours, cgroup = str(node.session_folder()), str(node.at(node.container))
+    assert words[-5:] == ["1234", str(node.host), ours, cgroup, os.path.realpath(node.proc / "1234")]
 
 
 @pytest.mark.parametrize("gone", ["1234", "1300"])

@@ -174,7 +174,7 @@ def test_not_everything_called_kubelet_is_the_nodes(node: FakeNode, who: str) ->
 
 
 def test_the_number_inside_is_the_targets_and_not_the_kubelets(node: FakeNode) -> None:
-    """A session that gathers, as one in a helper that is kept does, has looked at another process last."""
+    """A session that gathers, as one in a shared helper pod does, has looked at another process last."""
     running_kubelet(node, pid=900)
     assert look(node.enter(reserved="0-1,64-65"))["inner"] == 1
 
@@ -215,7 +215,7 @@ def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -
     if not installed(shell):
         pytest.skip(f"{shell} is not installed here")
     put(node, "/etc/kubernetes/openshift-workload-pinning", PINNING)
-    node.link("echo ready")
+    node.shim("echo ready")
     agent = node.start("hold", NONCE, "ask", "60", shell=shell)
     stdin, stdout = cast("IO[bytes]", agent.stdin), cast("IO[bytes]", agent.stdout)
     own = node.at(node.own) / "cpuset.cpus"

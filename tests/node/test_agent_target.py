@@ -98,10 +98,10 @@ def test_a_stray_container_is_found_without_a_pod_of_ours(tmp_path: Path, layout
     with_stray_decoys(node)
     node.process(1234)
     node.set_self("/user.slice/user-0.slice/session-1.scope")
-    home = node.folder("/nsexec-home", "0-1")
-    (home / "nsexec-guard").mkdir()
+    stand_in = node.folder("/nsexec-alone", "0-1")
+    (stand_in / "nsexec-guard").mkdir()
     (node.cgroup / "devices").mkdir(exist_ok=True)
-    assert look(node.enter(NSEXEC_HOME=str(home)))["pid"] == 1234
+    assert look(node.enter(NSEXEC_POD_CGROUP=str(stand_in)))["pid"] == 1234
 
 
 @pytest.mark.parametrize("layout", [STRAYS[0], STRAYS[5]], ids=str)
@@ -204,7 +204,7 @@ def test_foreign_namespaces_are_refused(tmp_path: Path, namespaces: dict[str, st
     assert look(node.enter())["code"] == code
 
 
-def test_a_user_namespace_of_its_own_is_for_the_last_link(tmp_path: Path) -> None:
+def test_a_user_namespace_of_its_own_is_for_the_shim(tmp_path: Path) -> None:
     """It joins it after all others, so nsenter is not told of it."""
     node = FakeNode(tmp_path)
     node.process(1234, user="own")
@@ -240,15 +240,15 @@ SPECS = [
 ]
 
 
-@pytest.mark.parametrize("shim", ["/run/k3s/bundles/sandbox", f"/run/k3s/bundles/{TARGET_ID}"])
+@pytest.mark.parametrize("bundle", ["/run/k3s/bundles/sandbox", f"/run/k3s/bundles/{TARGET_ID}"])
 @pytest.mark.parametrize("place", SPECS)
-def test_runtimes_spec_is_sent(tmp_path: Path, place: str, shim: str) -> None:
-    """The spec is found where containerd and CRI-O keep it, or beside the folder that the shim works in."""
+def test_runtimes_spec_is_sent(tmp_path: Path, place: str, bundle: str) -> None:
+    """The spec is found where containerd and CRI-O keep it, or beside the folder that containerd's shim works in."""
     node = FakeNode(tmp_path)
     node.process(1234, parent=77)
     (node.proc / "77").mkdir()
-    (node.proc / "77/cwd").symlink_to(shim)
-    (node.host / shim.lstrip("/")).mkdir(parents=True)
+    (node.proc / "77/cwd").symlink_to(bundle)
+    (node.host / bundle.lstrip("/")).mkdir(parents=True)
     spec = node.host / place.format(id=TARGET_ID)
     spec.parent.mkdir(parents=True, exist_ok=True)
     spec.write_bytes(b'{"process": "\n"}' * 999)
@@ -318,7 +318,7 @@ def test_what_the_containers_device_cgroup_allows_is_sent(
 
 
 @pytest.mark.parametrize("child", ["", "/container"])
-def test_the_last_link_is_told_where_the_containers_first_process_is(tmp_path: Path, child: str) -> None:
+def test_the_shim_is_told_where_the_containers_first_process_is(tmp_path: Path, child: str) -> None:
     """Whose programs decide about devices on cgroup v2: crun has its processes one folder further in."""
     node = FakeNode(tmp_path)
     node.process(1234, node.container + child)

@@ -18,10 +18,10 @@ CELLS = [(row, transport) for row in TABLE for transport in Transport]
 
 @pytest.mark.parametrize(("row", "transport"), CELLS, ids=[f"{row.name}-{way.value}" for row, way in CELLS])
 def test_a_behaviour_is_the_same_by_every_transport(
-    link: Path, tmp_path: Path, row: Behaviour, transport: Transport
+    shim: Path, tmp_path: Path, row: Behaviour, transport: Transport
 ) -> None:
     """Status, words, bytes, and what is left behind."""
-    with fake_stand(transport, link, tmp_path) as stand, Cell(row, stand) as started:
+    with fake_stand(transport, shim, tmp_path) as stand, Cell(row, stand) as started:
         started.shows()
 
 

@@ -42,13 +42,13 @@ def test_the_nodes_files_are_the_wheels(unpacked: Path, packages: Packages) -> N
     """Byte for byte: PyInstaller would have stripped the programs of this machine's architecture."""
     with zipfile.ZipFile(packages.wheel) as wheel:
         data = [name for name in wheel.namelist() if name.startswith("kubectl_nsexec/") and not name.endswith(".py")]
-        assert len(data) >= len(["syscalls.json", "NOTICES", *["agent"] * 3, *["last-link"] * 4])
+        assert len(data) >= len(["syscalls.json", "NOTICES", *["agent"] * 3, *["shim"] * 4])
         for name in data:
             assert (unpacked / "_internal" / name).read_bytes() == wheel.read(name), name
 
 
 def test_everybodys_licence_is_inside(unpacked: Path) -> None:
-    """Of every Python distribution, of Python, each shared library, what is linked into the last link; no readline."""
+    """Of every Python distribution, of Python, each shared library, what is linked into the shim; no readline."""
     licensed = {path.name for path in (unpacked / "licenses").iterdir() if any(path.iterdir())}
     names = {re.sub(r"-[\d.post]+$", "", name).lower() for name in licensed}
     assert {"python", "kubectl-nsexec", "kubernetes", "typer", "urllib3", "pyinstaller", "pysocks"} <= names

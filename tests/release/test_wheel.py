@@ -39,9 +39,9 @@ def test_the_wheel_has_what_runs_on_the_node(packages: Packages) -> None:
     """Every program and script, no source of a program; and the man pages where an installation looks for them."""
     with zipfile.ZipFile(packages.wheel) as content:
         names = {name for name in content.namelist() if not name.endswith(".py")}
-    scripts = {f"{NODE_FOLDER}/{path.name}" for path in (REPOSITORY / NODE_FOLDER).glob("*.sh")}
+    scripts = {f"{NODE_FOLDER}/agent/{path.name}" for path in (REPOSITORY / NODE_FOLDER / "agent").glob("*.sh")}
     assert scripts
-    assert {f"{NODE_FOLDER}/bin/last-link-{architecture}" for architecture in TARGETS} | scripts <= names
+    assert {f"{NODE_FOLDER}/bin/shim-{architecture}" for architecture in TARGETS} | scripts <= names
     assert [name for name in names if name.endswith((".c", ".h"))] == []
     pages = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert pages == {"share/man/man1/oc-nsexec.1", "share/man/man1/kubectl-nsexec.1"}

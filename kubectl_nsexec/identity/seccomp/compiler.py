@@ -61,7 +61,7 @@ class _Rule(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What the last link loads: instructions of 8 bytes (see bpf.Instruction.packed), SECCOMP_FILTER_FLAG_ bits."""
+    """What the shim loads: instructions of 8 bytes (see bpf.Instruction.packed), SECCOMP_FILTER_FLAG_ bits."""
 
     program: bytes = b""
     """Empty for none."""

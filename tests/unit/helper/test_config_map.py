@@ -30,7 +30,7 @@ def changed(**fields: Any) -> Json:  # noqa: ANN401 - any field
 def test_the_config_map_holds_both_files_and_can_never_change() -> None:
     """The program as bytes, the agent as text that people can read."""
     assert MADE["immutable"] is True
-    assert base64.b64decode(MADE["binaryData"]["shim"]) == PROGRAM.link
+    assert base64.b64decode(MADE["binaryData"]["shim"]) == PROGRAM.shim
     assert MADE["data"] == {"agent.sh": PROGRAM.agent}
 
 
@@ -38,11 +38,11 @@ def test_the_config_map_holds_both_files_and_can_never_change() -> None:
     "other",
     [
         lambda: PROGRAM._replace(architecture="arm64"),
-        lambda: PROGRAM._replace(link=b"other"),
+        lambda: PROGRAM._replace(shim=b"other"),
         lambda: PROGRAM._replace(agent="other"),
-        lambda: HelperProgram("amd64", PROGRAM.link + b"A", PROGRAM.agent[1:]),
+        lambda: HelperProgram("amd64", PROGRAM.shim + b"A", PROGRAM.agent[1:]),
     ],
-    ids=["architecture", "link", "agent", "another border between both"],
+    ids=["architecture", "shim", "agent", "another border between both"],
 )
 def test_programs_that_differ_have_different_names(other: Callable[[], HelperProgram]) -> None:
     """So two versions never meet in one object."""

@@ -104,7 +104,7 @@ def test_nothing_of_the_image_runs_in_the_pod() -> None:
     assert container["image"] == "registry.example/du:1"
     assert container["imagePullPolicy"] == "IfNotPresent"
     assert container["command"] == [
-        *("/nsexec-r/program/shim", "start", "/nsexec-r", "node", "$(NSEXEC_POD_UID)"),
+        *("/nsexec-r/program/shim", "init", "/nsexec-r", "node", "$(NSEXEC_POD_UID)"),
         *("hold", "nonce"),
     ]
     assert {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]} == {
@@ -154,7 +154,7 @@ def test_an_exec_begins_as_the_main_process_does() -> None:
     """By the pod's own shim and folder, and with its UID, which the kubelet puts into the main process's words only."""
     made = manifest(spec())
     made["metadata"]["uid"] = "u-7"
-    assert entrance(made) == ["/nsexec-r/program/shim", "start", "/nsexec-r", "node", "u-7"]
+    assert entrance(made) == ["/nsexec-r/program/shim", "init", "/nsexec-r", "node", "u-7"]
 
 
 def test_a_helper_of_another_version_is_not_entered() -> None:

@@ -116,7 +116,7 @@ def last_rule_says(rules: list[dict[str, Any]], device: tuple[str, int, int], ac
 
 
 def words_say(words: bytes, device: tuple[str, int, int], access: str) -> bool:
-    """The same by the last link's words."""
+    """The same by the shim's words."""
     answer = False
     for word in words.decode().split(","):
         if word == "a":

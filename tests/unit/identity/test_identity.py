@@ -1,4 +1,4 @@
-"""Who the command will be, by the runtime's config.json, and how that is told to the last link."""
+"""Who the command will be, by the runtime's config.json, and how that is told to the shim."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ def test_a_spec_that_is_not_understood_stops_the_run(spec: Any) -> None:  # noqa
     assert caught.value.code == "identity"
 
 
-def test_the_records_of_the_last_link() -> None:
-    """Every record ends in NUL; numbers are in the bases that the last link reads."""
+def test_the_records_of_the_shim() -> None:
+    """Every record ends in NUL; numbers are in the bases that the shim reads."""
     profile = {"defaultAction": "SCMP_ACT_LOG", "flags": ["SECCOMP_FILTER_FLAG_LOG"]}
     filtered = compile_filter(profile, "amd64")
     label = "system_u:system_r:container_t:s0:c1,c2"

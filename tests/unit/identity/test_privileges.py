@@ -85,7 +85,7 @@ def test_another_user_has_the_containers_sets(asked: User, gid: int | None) -> N
     assert differing(CONTAINER, who) == {"uid": 0, "gid": gid, "groups": (3000, 4000)}
 
 
-def test_a_group_that_is_not_known_yet_is_left_to_the_last_link() -> None:
+def test_a_group_that_is_not_known_yet_is_left_to_the_shim() -> None:
     """It reads the container's /etc/passwd."""
     who = grant(CONTAINER, Powers(user=User(7)), FACTS, ())
     assert b"\0gid=passwd\0" in encode(who, [b"id"], stdin=False, verify=False)

@@ -79,7 +79,7 @@ def test_values_outside_the_protocol_are_refused() -> None:
     with pytest.raises(ValueError, match="reserved set is empty"):
         hold_words(NONCE, CpuSet(), 60)
     with pytest.raises(ValueError, match="size"):
-        alone_command(NONCE, RESERVED, "k3x9a", target(), Powers(), agent_bytes=1, link=b"")
+        alone_command(NONCE, RESERVED, "k3x9a", target(), Powers(), agent_bytes=1, shim=b"")
 
 
 def test_the_line_that_lets_the_agent_go_on() -> None:
@@ -96,7 +96,7 @@ def test_the_line_that_lets_the_agent_go_on() -> None:
         ("process", AgentError, 125, "--process PID"),
         ("host-namespace", TargetError, 1, "oc debug node/n1"),
         ("user-namespace", TargetError, 1, "use oc exec"),
-        ("last-link", AgentError, 125, "node n1"),
+        ("shim", AgentError, 125, "node n1"),
         ("identity", AgentError, 125, "use oc exec"),
         ("node", AgentError, 125, "--image"),
         ("from-the-future", AgentError, 125, "nothing was started"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_nsexec.protocol.exit_marker import LastWord
+from kubectl_nsexec.protocol.exit_marker import ExitMarker
 
 WORD = b'\0n0nce {"event":"ended","status":37}\n'
 
 
 def taken(*pieces: bytes) -> tuple[bytes, int | None]:
     """What the user sees, and what was told."""
-    word, data, shown = LastWord("n0nce"), bytearray(), b""
+    word, data, shown = ExitMarker("n0nce"), bytearray(), b""
     for piece in pieces:
         data += piece
         shown += word.take(data, whole=False)
@@ -42,5 +42,5 @@ def test_what_a_process_in_the_background_says_after_it_is_shown() -> None:
 def test_what_is_surely_not_it_is_not_held_back() -> None:
     """A prompt is seen at once."""
     data = bytearray(b"Password: ")
-    assert LastWord("n0nce").take(data, whole=False) == b"Password: "
+    assert ExitMarker("n0nce").take(data, whole=False) == b"Password: "
     assert data == b""

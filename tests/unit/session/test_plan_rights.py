@@ -46,7 +46,7 @@ _ANSWERS: dict[str, Answer] = {
     "GET /api/v1/nodes/n/proxy/configz": forbidden("no"),
     "POST /apis/authentication.k8s.io/v1/selfsubjectreviews": {"status": {"userInfo": {"username": "joe"}}},
     "GET /api/v1/namespaces/nsexec": {},
-    _PROGRAM: config_map(HelperProgram("amd64", node.last_link("amd64"), node.agent_script()), "nsexec"),
+    _PROGRAM: config_map(HelperProgram("amd64", node.shim("amd64"), node.agent_script()), "nsexec"),
 }
 
 

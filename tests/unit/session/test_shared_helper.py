@@ -85,11 +85,11 @@ def test_runs_that_are_alike_share_a_helper() -> None:
         lambda: same_name(spec(node="m")),
         lambda: same_name(spec(namespace="team")),
         lambda: same_name(spec(program=PROGRAM._replace(agent="AGENT 2"))),
-        lambda: same_name(spec(program=PROGRAM._replace(link=b"link 2"))),
+        lambda: same_name(spec(program=PROGRAM._replace(shim=b"shim 2"))),
         lambda: same_name(spec(), comparable=["hold", sharing.ANY_NONCE, "0-2"]),
         lambda: same_name(spec(node_tools=False)),
     ],
-    ids=["user", "node", "namespace", "agent", "link", "CPUs", "tools"],
+    ids=["user", "node", "namespace", "agent", "shim", "CPUs", "tools"],
 )
 def test_runs_that_differ_do_not(different: Callable[[], bool]) -> None:
     """Never a wrong pin, never another's helper: what differs has another name."""
@@ -105,7 +105,7 @@ def test_an_image_of_ones_own_counts() -> None:
 
 
 def test_its_manifest_says_whose_it_is_and_has_no_end_of_its_own() -> None:
-    """activeDeadlineSeconds would end sessions that have just begun; the door has a clock for each."""
+    """activeDeadlineSeconds would end sessions that have just begun; the server has a clock for each."""
     made = manifest(KEPT)
     assert made["metadata"]["labels"]["nsexec.io/keeper"] == sharing.keeper("joe") != "joe"
     assert "activeDeadlineSeconds" not in made["spec"]

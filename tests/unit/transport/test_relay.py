@@ -11,7 +11,7 @@ import pytest
 from kubectl_nsexec.errors import ConnectionLostError
 from kubectl_nsexec.model.background import Background
 from kubectl_nsexec.model.deadline import Deadline
-from kubectl_nsexec.protocol.exit_marker import LastWord
+from kubectl_nsexec.protocol.exit_marker import ExitMarker
 from kubectl_nsexec.transport import channels
 from kubectl_nsexec.transport.channels import RemoteStream
 from kubectl_nsexec.transport.relay import relay
@@ -76,7 +76,7 @@ def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> Non
 
 def test_a_success_that_only_the_server_speaks_of_is_none(pipes: tuple[Console, int, int, int]) -> None:
     """A container runtime that is told to end calls the end of its streams a success (seen with containerd 2.2)."""
-    session = RemoteStream(FakeConnection(b"\1half", status(status="Success")), last_word=LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(b"\1half", status(status="Success")), exit_marker=ExitMarker("n0nce"))
     links, lease = linked(session)
     with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
         relay(links, session, lease, pipes[0])
@@ -103,7 +103,7 @@ def test_the_supervisors_word_is_what_counts(
 
     With 137 as well, of a command that was killed alone: by itself, or by the kernel where memory was short.
     """
-    session = RemoteStream(FakeConnection(b"\2oops", ended_word(code), server_says(server)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(b"\2oops", ended_word(code), server_says(server)), ExitMarker("n0nce"))
     links, lease = linked(session)
     assert relay(links, session, lease if apart else None, pipes[0]).exit_code == code
     assert os.read(pipes[3], 100) == b"oops"
@@ -115,7 +115,7 @@ def test_no_status_counts_that_only_the_server_speaks_of(
     pipes: tuple[Console, int, int, int], server: int, *, apart: bool
 ) -> None:
     """A supervisor that was killed itself saw no end, whatever its own status."""
-    session = RemoteStream(FakeConnection(server_says(server)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(server_says(server)), ExitMarker("n0nce"))
     links, lease = linked(session)
     with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
         relay(links, session, lease if apart else None, pipes[0])
@@ -152,7 +152,7 @@ def test_a_lost_helper_is_told_also_after_the_commands_end(
     pipes: tuple[Console, int, int, int], word: tuple[bytes, ...]
 ) -> None:
     """The node kills all of a helper in some order, and may tell of it in another."""
-    session = RemoteStream(FakeConnection(*word, exit_code(137)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(*word, exit_code(137)), ExitMarker("n0nce"))
     links, lease = linked(session, FakeConnection(*[b"\1"] * 4, status(status="Success")))
     with pytest.raises(ConnectionLostError, match="the helper pod ended"):
         relay(links, session, lease, pipes[0])
@@ -160,7 +160,7 @@ def test_a_lost_helper_is_told_also_after_the_commands_end(
 
 def test_a_lease_that_breaks_makes_no_kill_the_helpers_end(pipes: tuple[Console, int, int, int]) -> None:
     """What the supervisor has told holds; only a status of the lease's says that the helper pod has ended."""
-    session = RemoteStream(FakeConnection(ended_word(137), exit_code(137)), LastWord("n0nce"))
+    session = RemoteStream(FakeConnection(ended_word(137), exit_code(137)), ExitMarker("n0nce"))
     links, lease = linked(session, FakeConnection(*[b"\1"] * 4, then_closed=True))
     assert relay(links, session, lease, pipes[0]).exit_code == 137
     session = RemoteStream(FakeConnection(*[b"\1x"] * 4))

@@ -44,7 +44,7 @@ WORDS = ["printf", "<%s>", "a b", "it's", "$(id)", "", "line\nline", "*", "`x`",
 def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN401 - no helper pod is looked at
     """A plan for a target on the node worker-0."""
     policy = CpuPolicy(CpuSet.of(0, 1), "--cpus")
-    program = HelperProgram("amd64", b"link", "agent")
+    program = HelperProgram("amd64", b"shim", "agent")
     return Plan(TARGET, policy, helper, None, (), "n0nce0123456789", address, program, False, {})  # noqa: FBT003
 
 
@@ -124,7 +124,7 @@ def test_the_internal_address_comes_before_the_name(addresses: list[tuple[str, s
 
 
 def test_the_agent_gets_both_halves_of_its_protocol() -> None:
-    """hold's size and sum of the link, then enter's words."""
+    """hold's size and sum of the shim, then enter's words."""
     words = commands.alone_command(
         "n0nce0123",
         CpuSet.of(0),
@@ -132,7 +132,7 @@ def test_the_agent_gets_both_halves_of_its_protocol() -> None:
         TARGET,
         Request("p", ()).powers,
         agent_bytes=9,
-        link=b"x",
+        shim=b"x",
     )
     assert words[3:8] == ["nsexec-agent", "alone", "n0nce0123", "0", "1"]
     assert words[9:] == ["sess1", TARGET.cgroup_uid, TARGET.container_id, "0", "first", "container"]

@@ -180,7 +180,7 @@ def test_raw_mode_survives_a_stop(pty: Pty) -> None:
         assert modes(inner) == before
 
 
-def test_frames_are_what_the_last_link_reads() -> None:
+def test_frames_are_what_the_shim_reads() -> None:
     """Letter, size of two bytes, content; long typing in several frames."""
     assert commands.typed(b"ls\n") == b"d\0\3ls\n"
     assert commands.typed(b"x" * 65536) == b"d\xff\xff" + b"x" * 65535 + b"d\0\1x"
