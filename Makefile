@@ -9,6 +9,7 @@ PYTHON ?= python3
 NODE ?= rt
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
 BIN := .venv/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 TESTBED := $(PYTHON) -m testbed
 
 .PHONY: help
@@ -100,13 +101,18 @@ clean: cluster-down ## forgets everything that was built, also the cache
 format: .venv ## lets ruff put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
+.PHONY: lock
+lock: .release ## the newest versions of the tools and of what is bundled, into both requirements.txt
+	@.release/bin/python -m release lock
+
 .release: release/requirements.txt
 	@$(TESTBED) packages base packaging
 	@ln -sfn "$$($(PYTHON) -m release.env)" .release && touch -h .release
 
-.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/*.[ch])
+.venv: pyproject.toml tools/requirements.txt hatch_build.py $(wildcard kubectl_nsexec/node/*.[ch])
 	@$(TESTBED) packages base
 	@echo "installing the project and its tools into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --require-hashes -r tools/requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch .venv

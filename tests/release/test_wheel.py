@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+from email import message_from_bytes
 from typing import TYPE_CHECKING
 
 from hatch_build import NODE_FOLDER, TARGETS
 from release import env
+from release.names import HOMEPAGE
 from testbed.paths import REPOSITORY
 from tests.checkout import Checkout
 
@@ -45,3 +47,14 @@ def test_the_wheel_has_what_runs_on_the_node(packages: Packages) -> None:
     assert [name for name in names if name.endswith((".c", ".h"))] == []
     pages = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert pages == {"share/man/man1/oc-nsexec.1", "share/man/man1/kubectl-nsexec.1"}
+
+
+def test_the_metadata_is_for_users(packages: Packages) -> None:
+    """It links to the project's own pages, and offers none of what only a checkout needs."""
+    with zipfile.ZipFile(packages.wheel) as content:
+        (name,) = [name for name in content.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = message_from_bytes(content.read(name))
+    links = dict(link.split(", ") for link in metadata.get_all("Project-URL", []))
+    assert links.keys() >= {"Homepage", "Issues", "Changelog", "Security"}
+    assert all(link.startswith(HOMEPAGE) for link in links.values())
+    assert metadata.get_all("Provides-Extra") is None
