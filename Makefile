@@ -25,13 +25,22 @@ test: ## everything: checks, hermetic tests, live tests on both nodes
 	@tools/test-all
 
 .PHONY: check
-check: .venv ## style, types, layers, shell scripts
+check: .venv ## style, types, layers, shell scripts, spelling
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(MAKE) check-shell
+	@git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/codespell
+	@echo "checks: style, types, layers, shell scripts and spelling are clean"
+
+.PHONY: check-shell
+check-shell: ## the shell scripts alone
 	@cat $(addprefix kubectl_nsexec/node/,agent-base.sh agent-find.sh agent-sources.sh agent-alone.sh agent.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
-	@echo "checks: style, types, layers and shell scripts are clean"
+
+.PHONY: hooks
+hooks: .venv ## what make check says of a commit's files, from now on before each commit (pre-commit)
+	@$(BIN)/pre-commit install
 
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests, about five minutes, no cluster
