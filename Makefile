@@ -10,6 +10,7 @@ NODE ?= rt
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
 BIN := .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+HERMETIC := $(BIN)/pytest tests/unit tests/node
 TESTBED := $(PYTHON) -m testbed
 
 .PHONY: help
@@ -44,7 +45,13 @@ hooks: .venv ## what make check says of a commit's files, from now on before eac
 
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests, about five minutes, no cluster
-	@$(BIN)/pytest tests/unit tests/node
+	@$(HERMETIC)
+
+.PHONY: coverage
+coverage: .venv ## the same, measured: which branches they take, and whether the floor of that holds
+	@$(BIN)/coverage erase
+	@$(HERMETIC) --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/python -m tools.floor
 
 .PHONY: test-machines
 test-machines: .venv ## the last link on small emulated machines: other architectures, SELinux, AppArmor
