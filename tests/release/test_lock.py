@@ -12,12 +12,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from testbed.paths import REPOSITORY
+from tests import workflow
+from tests.release.test_install import pythons, run, tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 PROJECT: dict[str, Any] = tomli.loads((REPOSITORY / "pyproject.toml").read_text())
-PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+PYTHONS = [row["matrix.python"] for row in workflow.matrix(workflow.jobs(workflow.CI)["hermetic"])]
+"""Those that the hermetic tests are run on."""
 LOCKS = ("release/requirements.txt", "tools/requirements.txt")
 _SYSTEMS = {
     "linux": {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux"},
@@ -131,3 +135,21 @@ def test_what_runs_these_tests_is_locked() -> None:
     """``make .venv`` has installed exactly these versions."""
     installed = {each.name: metadata.version(each.name) for each in locked("tools/requirements.txt")}
     assert installed == {each.name: each.version for each in locked("tools/requirements.txt")}
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_tools_can_be_had_on_every_python(python: str, tmp_path: Path) -> None:
+    """All of them as wheels, which have the hashes of the lock. On a Python that is here they are together complete."""
+    lock = ("--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(REPOSITORY / "tools/requirements.txt"))
+    here = pythons().get(python)
+    if here is None:
+        target = ("--dry-run", "--python-version", python, "--target", str(tmp_path))
+        run(tool("uv"), "pip", "install", *target, *lock)
+        return
+    run(tool("uv"), "venv", "--quiet", "--python", here, str(tmp_path / "venv"))
+    made = tmp_path / "venv/bin"
+    run(tool("uv"), "pip", "install", "--python", str(made / "python"), "--no-deps", *lock)
+    run(tool("uv"), "pip", "check", "--python", str(made / "python"))
+    for program in ("ruff", "codespell", "pre-commit", "pytest"):
+        run(str(made / program), "--version")
