@@ -12,6 +12,8 @@ SEED ?= 1
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
 BIN := .venv/bin
 DOCS_BIN := .docs-venv/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+HERMETIC := $(BIN)/pytest tests/unit tests/node
 TESTBED := $(PYTHON) -m testbed
 
 .PHONY: help
@@ -27,20 +29,38 @@ test: ## everything: checks, hermetic tests, live tests on both nodes
 	@tools/test-all
 
 .PHONY: check
-check: .venv ## style, types, layers, shell scripts, C
+check: .venv ## style, types, layers, shell scripts, C, spelling
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(MAKE) check-shell check-c
+	@git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/codespell
+	@echo "checks: style, types, layers, shell scripts, C and spelling are clean"
+
+.PHONY: check-shell
+check-shell: ## the shell scripts alone
 	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck tools/test-all .ci/run
-	@$(BIN)/clang-format --dry-run --Werror $(wildcard kubectl_nsexec/node/shim/*.[ch] tests/fuzz/*.[ch])
+
+.PHONY: check-c
+check-c: .venv ## the C alone: its format, and what gcc's analyzer says of it
+	@$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.[ch]')
 	@$(TESTBED) packages c
 	@printf '%s\n' $(wildcard kubectl_nsexec/node/shim/*.c) | xargs -P2 -n1 gcc -std=c11 -O2 -D_FORTIFY_SOURCE=2 -Wall -Wextra -Werror -fanalyzer -c -o /dev/null
-	@echo "checks: style, types, layers, shell scripts and C are clean"
+
+.PHONY: hooks
+hooks: .venv ## what make check says of a commit's files, from now on before each commit (pre-commit)
+	@$(BIN)/pre-commit install
 
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests, about five minutes, no cluster
-	@$(BIN)/pytest tests/unit tests/node
+	@$(HERMETIC)
+
+.PHONY: coverage
+coverage: .venv ## the same, measured: which branches they take, and whether the floor of that holds
+	@$(BIN)/coverage erase
+	@$(HERMETIC) --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/python -m tools.floor
 
 .PHONY: fuzz
 fuzz: .venv ## odd inputs for every parser between client and node: SECONDS=15 of each, SEED=1
@@ -123,7 +143,7 @@ clean: cluster-down ## forgets everything that was built, also the cache
 .PHONY: format
 format: .venv ## lets ruff and clang-format put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
-	@$(BIN)/clang-format -i $(wildcard kubectl_nsexec/node/shim/*.[ch] tests/fuzz/*.[ch])
+	@$(BIN)/clang-format -i $$(git ls-files '*.[ch]')
 
 .docs-venv: pyproject.toml
 	@$(TESTBED) packages base
@@ -133,13 +153,18 @@ format: .venv ## lets ruff and clang-format put the sources in order
 	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check --group docs
 	@touch .docs-venv
 
+.PHONY: lock
+lock: .release ## the newest versions of the tools and of what is bundled, into both requirements.txt
+	@.release/bin/python -m release lock
+
 .release: release/requirements.txt
 	@$(TESTBED) packages base packaging
 	@ln -sfn "$$($(PYTHON) -m release.env)" .release && touch -h .release
 
-.venv: pyproject.toml hatch_build.py $(wildcard kubectl_nsexec/node/shim/*.[ch])
+.venv: pyproject.toml tools/requirements.txt hatch_build.py $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages base
 	@echo "installing the project and its tools into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --require-hashes -r tools/requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch .venv

@@ -81,7 +81,7 @@ def _manifest(_: argparse.Namespace) -> None:
 
 
 def _lock(_: argparse.Namespace) -> None:
-    """Write requirements.txt: the newest versions that pyproject.toml and requirements.in allow."""
+    """Write both requirements.txt: the newest versions that pyproject.toml and release/requirements.in allow."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     words = [
         "--universal",
@@ -92,8 +92,14 @@ def _lock(_: argparse.Namespace) -> None:
         "--no-header",
         "--upgrade",
     ]
-    files = ["pyproject.toml", "release/requirements.in", "--output-file", "release/requirements.txt"]
-    subprocess.run([uv, "pip", "compile", "--quiet", *words, *files], cwd=ROOT, check=True)
+    of = {
+        "release/requirements.txt": ["release/requirements.in"],
+        # What both have is the same version: the tests run with what the archive bundles.
+        "tools/requirements.txt": ["--group", "dev", "--constraint", "release/requirements.txt"],
+    }
+    for written, more in of.items():
+        argv = [uv, "pip", "compile", "--quiet", *words, "pyproject.toml", *more, "--output-file", written]
+        subprocess.run(argv, cwd=ROOT, check=True)
 
 
 def _check(arguments: argparse.Namespace) -> None:

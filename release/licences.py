@@ -23,6 +23,8 @@ from release.errors import ReleaseError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_OF_THE_SYSTEM: Final = {Path("/"), Path("/usr")}
+"""Where a Python is that is itself a package of the system: what lies there is other packages' as well."""
 _LICENCE: Final = re.compile(r"licen[cs]e|copying|notice|authors|copyright", re.IGNORECASE)
 
 
@@ -85,11 +87,11 @@ def _of_python(version: str) -> list[Path]:
 
 def _packages(libraries: Sequence[Path]) -> dict[str, list[Path]]:
     """System package → its licences, of the LIBRARIES that are not Python's own."""
-    own = (Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve())
+    own = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve()} - _OF_THE_SYSTEM
     found: dict[str, list[Path]] = {}
     for library in libraries:
         real = library.resolve()
-        if str(own[0]) not in {"/usr", "/"} and any(real.is_relative_to(folder) for folder in own):
+        if any(real.is_relative_to(folder) for folder in own):
             continue  # Python's installer and a wheel say for themselves what they bundle
         package = _owner(real)
         found[package] = _documents(package)

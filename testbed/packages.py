@@ -26,18 +26,19 @@ HOST: Final = (
     *ON_TERMINALS,
 )
 DOCS: Final = ("chromium", "chromium-driver", "fonts-dejavu-core")
-PACKAGING: Final = ("binutils", "git", "mmdebstrap")
-RT: Final = ("e2fsprogs", "fakeroot", "mmdebstrap", "openssh-client", "qemu-system-x86", "uidmap", *COMPILES_RUNC)
+TREES: Final = ("debian-archive-keyring", "mmdebstrap")
+PACKAGING: Final = ("binutils", "git", *TREES)
+RT: Final = ("e2fsprogs", "fakeroot", "openssh-client", "qemu-system-x86", "uidmap", *COMPILES_RUNC, *TREES)
 SMALL_VM: Final = (
     "apparmor",
     "busybox-static",
-    "mmdebstrap",
     "qemu-system-arm",
     "qemu-system-misc",
     "qemu-system-ppc",
     "qemu-system-x86",
     "secilc",
     "uidmap",
+    *TREES,
 )
 
 BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {

@@ -158,7 +158,7 @@ static _Noreturn void fork_all(void)
         count++;
     if (count > 0 || errno) {
         printf("forked %d: %s\n", count, strerror(errno));
-        }
+    }
     for (;;)
         pause();
 }
@@ -197,7 +197,8 @@ static void tell_cpus(const char *what)
 
 static int pin(int cpu)
 {
-    struct io_uring_params parameters = {.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF, .sq_thread_cpu = (unsigned)cpu};
+    struct io_uring_params parameters = {.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF,
+                                         .sq_thread_cpu = (unsigned)cpu};
     cpu_set_t wanted;
     int error;
 

@@ -23,7 +23,8 @@ int main(void)
     ASK(keyctl, -1, 0, 0, 0, 0), ASK(add_key, BAD, BAD, 0, 0, 0), ASK(request_key, BAD, 0, 0, 0);
     ASK(bpf, -1, 0, 0), ASK(perf_event_open, BAD, 0, -1, -1, 0), ASK(userfaultfd, -1);
     ASK(ptrace, -1, 0, 0, 0), ASK(process_vm_readv, -1, 0, 0, 0, 0, 0), ASK(process_vm_writev, -1, 0, 0, 0, 0, 0);
-    ASK(kcmp, -1, -1, 0, 0, 0), ASK(pidfd_open, -1, 0), ASK(pidfd_getfd, -1, 0, 0), ASK(process_madvise, -1, 0, 0, 0, 0);
+    ASK(kcmp, -1, -1, 0, 0, 0), ASK(pidfd_open, -1, 0), ASK(pidfd_getfd, -1, 0, 0),
+        ASK(process_madvise, -1, 0, 0, 0, 0);
     ASK(name_to_handle_at, -1, BAD, 0, 0, 0), ASK(open_by_handle_at, -1, BAD, 0);
     ASK(init_module, BAD, 0, BAD), ASK(finit_module, -1, BAD, 0), ASK(delete_module, BAD, 0);
     ASK(kexec_load, 0, 9999, 0, 0), ASK(syslog, -1, 0, 0), ASK(quotactl, -1, 0, 0, 0);
@@ -36,8 +37,10 @@ int main(void)
     ASK(openat2, -1, BAD, 0, 0), ASK(faccessat2, -1, BAD, 0, -1), ASK(close_range, 1, 0, 0);
     ASK(mount_setattr, -1, BAD, 0, 0, 0), ASK(move_mount, -1, BAD, -1, BAD, -1), ASK(open_tree, -1, BAD, -1);
     ASK(fsopen, BAD, -1), ASK(fsconfig, -1, -1, 0, 0, 0), ASK(fsmount, -1, -1, 0), ASK(fspick, -1, BAD, -1);
-    ASK(landlock_create_ruleset, 0, 0, -1), ASK(memfd_create, BAD, -1), ASK(memfd_secret, -1), ASK(vmsplice, -1, 0, 0, 0);
-    ASK(sched_setattr, -1, 0, 0), ASK(sched_setscheduler, -1, 0, BAD), ASK(setpriority, -1, 0, 0), ASK(ioprio_set, -1, 0, 0);
+    ASK(landlock_create_ruleset, 0, 0, -1), ASK(memfd_create, BAD, -1), ASK(memfd_secret, -1),
+        ASK(vmsplice, -1, 0, 0, 0);
+    ASK(sched_setattr, -1, 0, 0), ASK(sched_setscheduler, -1, 0, BAD), ASK(setpriority, -1, 0, 0),
+        ASK(ioprio_set, -1, 0, 0);
     ASK(mkdir, BAD, 0), ASK(mkdirat, -1, BAD, 0), ASK(iopl, -1), ASK(ioperm, 0, 0, 0), ASK(modify_ldt, -1, 0, 0);
     ask("number 900", syscall(900));
     return 0;

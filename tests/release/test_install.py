@@ -35,9 +35,7 @@ OF_THE_LIBRARIES = (
     "model/test_resource_reference",
 )
 """The hermetic tests of what uses a library: run with the oldest and the newest."""
-OF_THE_TESTS = tuple(
-    tomli.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]["tests"]
-)
+OF_THE_TESTS = tuple(tomli.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]["tests"])
 """What they need beside."""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+from email import message_from_bytes
 from typing import TYPE_CHECKING
 
 from hatch_build import NODE_FOLDER, TARGETS
 from release import env
+from release.names import HOMEPAGE
 from testbed.paths import REPOSITORY
 from tests.checkout import Checkout
 
@@ -55,3 +57,14 @@ def test_the_readme_on_pypi_has_no_link_to_a_file(packages: Packages) -> None:
     assert "Description-Content-Type: text/markdown" in text
     assert "/blob/v" in text
     assert "](docs/" not in text
+
+
+def test_the_metadata_is_for_users(packages: Packages) -> None:
+    """It links to the project's own pages, and offers none of what only a checkout needs."""
+    with zipfile.ZipFile(packages.wheel) as content:
+        (name,) = [name for name in content.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = message_from_bytes(content.read(name))
+    links = dict(link.split(", ") for link in metadata.get_all("Project-URL", []))
+    assert links.keys() >= {"Homepage", "Issues", "Changelog", "Security"}
+    assert all(link.startswith(HOMEPAGE) for link in links.values())
+    assert metadata.get_all("Provides-Extra") is None

@@ -1,4 +1,4 @@
-"""The release workflow: read by actionlint, and run here as far as one machine can."""
+"""The workflows: read by actionlint; and the release's, run here as far as one machine can."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ def lint(file: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
-def test_actionlint_finds_nothing() -> None:
+@pytest.mark.parametrize("file", workflow.FILES, ids=lambda file: file.stem)
+def test_actionlint_finds_nothing(file: Path) -> None:
     """Neither in the workflow nor in its shell scripts."""
-    done = lint(workflow.FILE)
+    done = lint(file)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -53,7 +54,7 @@ def test_actionlint_finds_nothing() -> None:
 )
 def test_actionlint_sees_what_is_wrong(right: str, wrong: str, words: str, tmp_path: Path) -> None:
     """The check above can fail."""
-    text = workflow.FILE.read_text()
+    text = workflow.RELEASE.read_text()
     assert right in text
     (tmp_path / "release.yml").write_text(text.replace(right, wrong, 1))
     done = lint(tmp_path / "release.yml")

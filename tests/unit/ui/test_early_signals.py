@@ -63,7 +63,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSes
 
 def run(words: tuple[str, ...], at: int, number: int = signal.SIGINT) -> subprocess.CompletedProcess[bytes]:
     """The program, sent the signal at that import."""
-    argv = ["sh", "-c", 'exec "$@" 9>&2', "sh", sys.executable, "-c", _COUNTED, str(at), str(number), *words]
+    argv = ["sh", "-c", 'exec "$@" 9>&2', "sh", sys.executable, "-c", _COUNTED, str(at), str(int(number)), *words]
     return subprocess.run(argv, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
 
 
