@@ -109,7 +109,7 @@ class HelperPodError(NsexecError):
 
 
 class NodeAccessError(NsexecError):
-    """There is no way onto the node by ssh or a shell, or no root there."""
+    """The node cannot be reached by ssh or a shell, or there is no root on it."""
 
     code = "node-access"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_nsexec import errors
 from kubectl_nsexec.cli import help_text, parser
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import CrossCheck, LookedAt, Proof
+from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
 from kubectl_nsexec.ui.output import in_form, proof_document
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from kubectl_nsexec.ui.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.ui.interrupts import Interrupts, SignalReceived
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.cli.options import Given
+    from kubectl_nsexec.cli.options import Options
     from kubectl_nsexec.kube import Cluster
 
 _EXIT_BROKEN_PIPE = 141
@@ -47,12 +47,12 @@ def _program_name(called: str) -> str:
 
 
 def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
-    given = parser.read(before, program)
-    if given is None or _shown(given, program, console):
+    options = parser.read(before, program)
+    if options is None or _shown(options, program, console):
         return 0
     user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)
     on_terminal = user_terminal is not None
-    asked = validate.request(given, after, program, stdin_fd=console.stdin_fd, on_terminal=on_terminal)
+    asked = validate.request(options, after, program, stdin_fd=console.stdin_fd, on_terminal=on_terminal)
     console = with_quiet(console, asked.quiet)
     if isinstance(asked, requests.CleanupRequest):
         from kubectl_nsexec.session import cleanup  # noqa: PLC0415 - as below
@@ -62,29 +62,29 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
 
     request = requests.settle_tty(asked, console.notice, terminal=on_terminal)
     cluster = _cluster(request, console, interrupts)
-    from kubectl_nsexec.helper.reaper import Caretaker  # noqa: PLC0415 - as below
+    from kubectl_nsexec.helper.reaper import Reaper  # noqa: PLC0415 - as below
 
     needed = request.via.kind == via.POD and not request.dry_run
     with interrupts.deferred():  # what a handler raises in the middle of os.fork is swallowed there
-        caretaker = Caretaker.forked(cluster, needed=needed)
-    with closing(caretaker):
+        reaper = Reaper.forked(cluster, needed=needed)
+    with closing(reaper):
         import_ahead("kubectl_nsexec.session.run")  # while the API server is at work
         planned = plan.make(request, cluster)
         from kubectl_nsexec.session import run  # noqa: PLC0415 - half of the tool
 
         tty = user_terminal if request.tty else None
-        return run.run(request, cluster, planned, console, interrupts, tty, caretaker)
+        return run.run(request, cluster, planned, console, interrupts, tty, reaper)
 
 
-def _shown(given: Given, program: str, console: Console) -> bool:
+def _shown(options: Options, program: str, console: Console) -> bool:
     """Whether nothing is to be run: --options and --version."""
-    if given.options:
+    if options.options:
         console.print(parser.options())
-    elif given.version:
+    elif options.version:
         from kubectl_nsexec.cli import version  # noqa: PLC0415 - only for --version
 
         console.print(version.shown(program))
-    return given.options or given.version
+    return options.options or options.version
 
 
 def _cluster(request: requests.Request, console: Console, interrupts: Interrupts) -> Cluster:

@@ -1,4 +1,4 @@
-"""The flags of the command line by what they are about: for each field of ``Given`` what --options says of it.
+"""The flags of the command line by what they are about: for each field of ``Options`` what --options says of it.
 
 The group in which a flag stands is the one under which --options and the man page list it; ``help_text`` names the few
 that stand in --help as well.
@@ -37,9 +37,9 @@ GROUPS = {
             "profile|node|kubelet",
         ),
     },
-    "The way onto the node": {
+    "How the node is reached": {
         "via": Flag(
-            "The way onto the node: a helper pod, your own ssh, or local: this machine is the node, and you its root.",
+            "How the node is reached: by a helper pod, your own ssh, or local: this machine is the node, and you its root.",
             "pod|ssh|local",
         ),
         "ssh_user": Flag(

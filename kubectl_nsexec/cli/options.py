@@ -18,7 +18,7 @@ DEFAULT_POD_RUNNING_TIMEOUT = "1m0s"
 DEFAULT_SHELL = "/bin/sh"
 
 
-class Given:
+class Options:
     """Texts as they were typed, None or a default where nothing was.
 
     The default says what a flag is: False a switch, () what may be given several times, all else takes a value.
@@ -80,7 +80,7 @@ class Given:
         vars(self).update(known | {field: tuple(value) for field, value in known.items() if isinstance(value, list)})
 
 
-FIELDS = tuple(Given.__annotations__)
+FIELDS = tuple(Options.__annotations__)
 SHORT = {
     "-n": "namespace",
     "-c": "container",
@@ -111,5 +111,5 @@ def long_flag(field: str) -> str:
 
 WORDS = SHORT | {long_flag(field): field for field in FIELDS if field != "pod"}
 """Every flag, as it is typed, and its field."""
-SWITCHES = {word: field for word, field in WORDS.items() if getattr(Given, field) is False}
+SWITCHES = {word: field for word, field in WORDS.items() if getattr(Options, field) is False}
 """Those of them that take no value."""

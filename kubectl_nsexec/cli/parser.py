@@ -11,7 +11,7 @@ from kubectl_nsexec.cli import argv as arguments
 from kubectl_nsexec.cli import help_text
 from kubectl_nsexec.cli.command import Command
 from kubectl_nsexec.cli.flags import FLAGS
-from kubectl_nsexec.cli.options import FIELDS, SWITCHES, VARIABLES, WORDS, Given
+from kubectl_nsexec.cli.options import FIELDS, SWITCHES, VARIABLES, WORDS, Options
 from kubectl_nsexec.errors import UsageError
 
 _POD = typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False)
@@ -27,9 +27,9 @@ def options() -> str:
     return help_text.full(parser().parameters())
 
 
-def read(words: list[str], program: str) -> Given | None:
+def read(words: list[str], program: str) -> Options | None:
     """The ``words`` before ``--``; None where they asked for --help, which was printed. Raises UsageError."""
-    made: list[Given] = []
+    made: list[Options] = []
     command = _command(made)
     try:
         command.main(args=arguments.plain(words, SWITCHES), prog_name=program, standalone_mode=False)
@@ -38,11 +38,11 @@ def read(words: list[str], program: str) -> Given | None:
     return made[0] if made else None
 
 
-def _command(made: list[Given]) -> Any:  # noqa: ANN401 - as above
+def _command(made: list[Options]) -> Any:  # noqa: ANN401 - as above
     """The parser of the words, which puts what they give into ``made``."""
 
     def nsexec(**values: Any) -> None:  # noqa: ANN401 - as the parameters below have it
-        made.append(Given(values))
+        made.append(Options(values))
 
     # What typer reads from a function that declares them one by one.
     nsexec.__signature__ = inspect.Signature([_parameter(field) for field in FIELDS])  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ def _command(made: list[Given]) -> Any:  # noqa: ANN401 - as above
 
 
 def _parameter(field: str) -> inspect.Parameter:
-    default = getattr(Given, field)
+    default = getattr(Options, field)
     several = default == ()
     kind: Any = bool if default is False else list[str] if several else str
     return inspect.Parameter(

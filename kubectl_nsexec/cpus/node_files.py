@@ -17,7 +17,7 @@ from kubectl_nsexec.model.cpuset import CpuSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kubectl_nsexec.model.results import NodeFile, NodeFiles
+    from kubectl_nsexec.model.messages import NodeFile, NodeFiles
 
 MAX_FILE_BYTES = 65536
 """As in node/agent/sources.sh."""

@@ -17,15 +17,15 @@ from kubectl_nsexec.cpus.policy import (
 )
 from kubectl_nsexec.cpus.profiles import ProfilesApiMissing, ProfilesForbidden, next_step, why_none
 from kubectl_nsexec.errors import CpuPolicyError, PlacementError
-from kubectl_nsexec.model.asked import BY_KUBELET, BY_NODE
+from kubectl_nsexec.model.cpu_choice import BY_KUBELET, BY_NODE
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import CrossCheck
+from kubectl_nsexec.model.proof import CrossCheck
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cpus.kubelet import KubeletCpus
     from kubectl_nsexec.cpus.node_files import NodeCpus
     from kubectl_nsexec.cpus.policy import Undecided
-    from kubectl_nsexec.model.results import NodeLook
+    from kubectl_nsexec.model.messages import NodeLook
 
 _FILES = "CRI-O's infra_ctr_cpuset, workload pinning"
 

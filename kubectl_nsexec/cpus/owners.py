@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpus.kubelet import POLICY_STATIC
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import LookedAt
+from kubectl_nsexec.model.proof import LookedAt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubectl_nsexec.cpus.kubelet import CpuManagerState
-    from kubectl_nsexec.model.results import Claims, FolderCpus
+    from kubectl_nsexec.model.messages import Claims, FolderCpus
 
 ISOLATED = "/sys/devices/system/cpu/isolated"
 NOHZ_FULL = "/sys/devices/system/cpu/nohz_full"

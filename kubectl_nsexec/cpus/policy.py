@@ -17,16 +17,16 @@ from kubectl_nsexec.cpus.profiles import (
     why_none,
 )
 from kubectl_nsexec.errors import ApiError, CpuPolicyError, UsageError
-from kubectl_nsexec.model.asked import BY_HAND, BY_KUBELET, BY_NODE, BY_PROFILE
+from kubectl_nsexec.model.cpu_choice import BY_HAND, BY_KUBELET, BY_NODE, BY_PROFILE
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import CrossCheck
+from kubectl_nsexec.model.proof import CrossCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubectl_nsexec.cpus.kubelet import KubeletCpus
     from kubectl_nsexec.cpus.profiles import ProfilesResult
-    from kubectl_nsexec.model.asked import CpuChoice
+    from kubectl_nsexec.model.cpu_choice import CpuChoice
 
 OPTION = "--cpus"
 NAME_THEM = "name the CPUs with --cpus LIST"

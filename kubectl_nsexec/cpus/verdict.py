@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.cpus.node_files import NodeCpus
     from kubectl_nsexec.cpus.owners import Owners
     from kubectl_nsexec.cpus.policy import CpuPolicy
-    from kubectl_nsexec.model.results import Started, TargetFacts
+    from kubectl_nsexec.model.messages import Started, TargetFacts
 
 
 class Verdict(NamedTuple):

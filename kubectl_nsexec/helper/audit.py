@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.helper.manifest import OWNER, TARGET_ANNOTATION, USER_ANNOTATION
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kubectl_nsexec.kube import Cluster
-    from kubectl_nsexec.model.asked import Powers
+    from kubectl_nsexec.model.http import Json
+    from kubectl_nsexec.model.privileges import Privileges
     from kubectl_nsexec.target.container_choice import Target
-
-Json = dict[str, Any]
 
 REASON = "NsexecStarted"
 
@@ -33,7 +32,7 @@ _POD_NAME_CHARACTERS = 230
 
 
 def of_run(
-    target: Target, user: str | None, powers: Powers, command: Sequence[bytes], *, record_arguments: bool
+    target: Target, user: str | None, privileges: Privileges, command: Sequence[bytes], *, record_arguments: bool
 ) -> dict[str, str]:
     """What the helper pod says about the run. ``user``: by the API server; None: this machine's word is taken.
 
@@ -44,8 +43,8 @@ def of_run(
         USER_ANNOTATION: _named(user),
         "nsexec.io/started": _now(),
     }
-    if more := _more(powers):
-        made["nsexec.io/powers"] = more
+    if more := _more(privileges):
+        made["nsexec.io/privileges"] = more
     if record_arguments and command:
         made["nsexec.io/command"] = _shortened(_shown(command), _COMMAND_BYTES)
     return made
@@ -53,9 +52,9 @@ def of_run(
 
 def event(target: Target, run: Mapping[str, str], where: str) -> Json:
     """A v1 Event on the pod of ``target``; ``run``: the annotations of it, ``where``: the CPUs, and by what way."""
-    powers, now = run.get("nsexec.io/powers"), _now()
+    privileges, now = run.get("nsexec.io/privileges"), _now()
     what = f"runs {run.get('nsexec.io/command', 'a command')} in container {target.container}"
-    message = f"{run[USER_ANNOTATION]} {what}{f' with {powers}' if powers else ''} {where}"
+    message = f"{run[USER_ANNOTATION]} {what}{f' with {privileges}' if privileges else ''} {where}"
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -97,13 +96,15 @@ def _named(user: str | None) -> str:
     return f"{login} on {socket.gethostname() or 'an unknown host'} (the client's own word)"
 
 
-def _more(powers: Powers) -> str:
-    words = [flag for flag, on in (("--privileged", powers.privileged), ("--host-tools", powers.host_tools)) if on]
-    if powers.user is not None:
-        gid = "" if powers.user.gid is None else f":{powers.user.gid}"
-        words.append(f"--user {powers.user.uid}{gid}")
-    if powers.process is not None:
-        words.append(f"--process {powers.process}")
+def _more(privileges: Privileges) -> str:
+    words = [
+        flag for flag, on in (("--privileged", privileges.privileged), ("--host-tools", privileges.host_tools)) if on
+    ]
+    if privileges.user is not None:
+        gid = "" if privileges.user.gid is None else f":{privileges.user.gid}"
+        words.append(f"--user {privileges.user.uid}{gid}")
+    if privileges.process is not None:
+        words.append(f"--process {privileges.process}")
     return " ".join(words)
 
 

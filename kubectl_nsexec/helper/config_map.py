@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import ApiError, HelperPodError
 from kubectl_nsexec.helper import rbac
 from kubectl_nsexec.helper.manifest import NAME_PREFIX, OWNER, OWNER_LABEL, manifest, namespace_manifest
+from kubectl_nsexec.model.http import CONFLICT, FORBIDDEN, NOT_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
     from kubectl_nsexec.helper.manifest import HelperSpec
     from kubectl_nsexec.helper.preflight import Preflight
     from kubectl_nsexec.kube import Cluster
-
-Json = dict[str, Any]
+    from kubectl_nsexec.model.http import Json
 
 SHIM_KEY, AGENT_KEY = "shim", "agent.sh"
 """The files of the volume, as node/shim/init.c names them."""
 _HASH_CHARACTERS = 32
-_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 
 
 class HelperProgram(NamedTuple):
@@ -70,7 +69,7 @@ def is_there(cluster: Cluster, namespace: str, program: HelperProgram) -> bool:
     try:
         found = cluster.request("GET", path(namespace, program.name))
     except ApiError as error:
-        if error.status == _NOT_FOUND:
+        if error.status == NOT_FOUND:
             return False
         raise
     wanted = config_map(program, namespace)
@@ -94,7 +93,7 @@ def ask_unless_there(look: Callable[[], bool], preflight: Preflight, namespace: 
     try:
         found = look()
     except ApiError as error:
-        if error.status != _FORBIDDEN:
+        if error.status != FORBIDDEN:
             raise
         found = False
     if not found:
@@ -107,7 +106,7 @@ def ensure(cluster: Cluster, namespace: str, program: HelperProgram) -> None:
     try:
         cluster.request("POST", path(namespace), body=config_map(program, namespace))
     except ApiError as error:
-        if error.status != _CONFLICT:
+        if error.status != CONFLICT:
             raise
         if not is_there(cluster, namespace, program):
             raise
@@ -126,5 +125,5 @@ def _namespace_is_there(cluster: Cluster, name: str) -> bool:
     try:
         cluster.request("GET", f"/api/v1/namespaces/{name}")
     except ApiError as error:
-        return error.status != _NOT_FOUND
+        return error.status != NOT_FOUND
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kubectl_nsexec.errors import ApiError, NsexecError
 from kubectl_nsexec.helper import config_map, rbac
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.helper.manifest import HelperSpec
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.deadline import Deadline
-
-Json = dict[str, Any]
+    from kubectl_nsexec.model.http import Json
 
 _Made = TypeVar("_Made")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper import config_map, creation
-from kubectl_nsexec.helper.reaper import Caretaker
+from kubectl_nsexec.helper.reaper import Reaper
 from kubectl_nsexec.helper.status import ANOTHER_IMAGE_MAY_DO, is_running, start_failure
 from kubectl_nsexec.kube.api import delete_pod, pod_path
+from kubectl_nsexec.model.http import CONFLICT, NOT_FOUND, SERVER_ERROR, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,15 +19,12 @@ if TYPE_CHECKING:
     from kubectl_nsexec.helper.manifest import HelperSpec
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.deadline import Deadline
-    from kubectl_nsexec.session.context import Run
+    from kubectl_nsexec.session.context import Context
     from kubectl_nsexec.ui.interrupts import Interrupts
-
-Json = dict[str, Any]
 
 _DELETE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 3.0
 """A pod that does not run by then may wait for its program, which somebody else deleted."""
-_NOT_FOUND, _CONFLICT, _BROKEN = 404, 409, 500
 
 
 class HelperImageError(HelperPodError):
@@ -39,24 +37,24 @@ def running(
     spec: HelperSpec,
     deadline: Deadline,
     interrupts: Interrupts,
-    caretaker: Caretaker | None = None,
+    reaper: Reaper | None = None,
 ) -> Iterator[Json]:
     """The pod, created and running; deleted on every way out. Yields it as the API server shows it.
 
-    One that is kept has no ``caretaker`` and is deleted only when something goes wrong within.
+    One that is kept has no ``reaper`` and is deleted only when something goes wrong within.
 
     Raises ApiError when it is refused, HelperPodError when it does not start or could harm a workload.
     """
-    caretaker = caretaker or Caretaker()
+    reaper = reaper or Reaper()
     may_exist, uid = False, None
 
     def remove() -> None:
         delete(cluster, spec.namespace, spec.name, uid)
-        caretaker.gone(spec.namespace, spec.name)
+        reaper.gone(spec.namespace, spec.name)
 
     try:
         with interrupts.deferred():  # a signal between the request and its answer would leave the pod behind
-            caretaker.expect(spec.namespace, spec.name)
+            reaper.expect(spec.namespace, spec.name)
             try:
                 pod = creation.create(cluster, spec, deadline)
             except BaseException as error:
@@ -66,7 +64,7 @@ def running(
                     own = creation.found_again(cluster, spec)
                     may_exist, uid = own is not None, own and own["metadata"].get("uid")
                 if not may_exist:
-                    caretaker.gone(spec.namespace, spec.name)
+                    reaper.gone(spec.namespace, spec.name)
                 raise
             may_exist, uid = True, pod["metadata"].get("uid")
         _check_resources(cluster, pod)
@@ -88,31 +86,31 @@ def running(
 
 def run_one_of(
     stack: ExitStack,
-    run: Run,
+    context: Context,
     spec: HelperSpec,
     *,
     program_is_there: bool,
-    caretaker: Caretaker | None = None,
+    reaper: Reaper | None = None,
 ) -> Json:
     """The helper pod, ``running`` the first of the plan's images that the node can use; ``stack`` ends that."""
     if not program_is_there:
-        creation.provide_program(run.cluster, spec, run.deadline)
-    for attempt, image in enumerate(run.plan.images, start=1):
+        creation.provide_program(context.cluster, spec, context.deadline)
+    for attempt, image in enumerate(context.plan.images, start=1):
         name = spec.name if spec.keeper else f"{spec.name}-{attempt}"
         tried = spec._replace(image=image, name=name)
         try:
-            return stack.enter_context(running(run.cluster, tried, run.deadline, run.interrupts, caretaker))
+            return stack.enter_context(running(context.cluster, tried, context.deadline, context.interrupts, reaper))
         except HelperImageError as error:
-            if attempt == len(run.plan.images):
+            if attempt == len(context.plan.images):
                 error.message += "; name an image that the node can run: --image"
                 raise
-            run.console.notice(f"{error.message}; trying another image of the node")
+            context.console.notice(f"{error.message}; trying another image of the node")
     raise AssertionError("a plan has at least one image")
 
 
 def _is_uncertain(error: ApiError) -> bool:
     """Whether what was asked for may have been done."""
-    return error.status == 0 or error.status >= _BROKEN
+    return error.status == 0 or error.status >= SERVER_ERROR
 
 
 def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) -> None:
@@ -123,7 +121,7 @@ def delete(cluster: Cluster, namespace: str, name: str, uid: str | None = None) 
     try:
         delete_pod(cluster, namespace, name, uid, timeout_seconds=_DELETE_SECONDS)
     except ApiError as error:
-        if error.status in (_NOT_FOUND, _CONFLICT):
+        if error.status in (NOT_FOUND, CONFLICT):
             return
         raise HelperPodError(
             f"the helper pod could not be deleted: {error.message}; it ends by itself now that we are gone; "

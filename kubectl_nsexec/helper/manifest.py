@@ -1,9 +1,9 @@
-"""What the helper pod, its namespace and the way into it look like: values, no I/O."""
+"""The manifests of the helper pod and its namespace, and the command line of an exec into it: values, no I/O."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import HelperPodError
 
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubectl_nsexec.helper.config_map import HelperProgram
-
-Json = dict[str, Any]
+    from kubectl_nsexec.model.http import Json
 
 CONTAINER = "nsexec"
 OWNER_LABEL = "app.kubernetes.io/managed-by"

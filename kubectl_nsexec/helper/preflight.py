@@ -8,12 +8,13 @@ from __future__ import annotations
 import shlex
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import ApiError, NsexecError
 from kubectl_nsexec.helper import rbac
 from kubectl_nsexec.helper.manifest import namespace_manifest
 from kubectl_nsexec.model.background import Background
+from kubectl_nsexec.model.http import FORBIDDEN, NOT_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.helper.rbac import Right
     from kubectl_nsexec.kube import Cluster
 
-Json = dict[str, Any]
-
-_FORBIDDEN = 403
-_NOT_FOUND = 404
 _LANES = 2
 """Connections that questions asked together share. Each costs a TLS handshake, which is several times a question's own
 cost on both sides; each question waits for a round trip of the ones before it."""
@@ -72,7 +69,7 @@ class Preflight:
         """Raises ApiError (403) in the server's words when any right is missing, and then names all that are."""
         if missing := self._missing():
             words = missing[0].refusal(self._name())
-            raise ApiError(words + self._told(missing), reason="Forbidden", status=_FORBIDDEN)
+            raise ApiError(words + self._told(missing), reason="Forbidden", status=FORBIDDEN)
 
     def explain(self, error: NsexecError, others: Iterable[Right]) -> None:
         """Adds to an error that came of a 403 all that is missing, of ``others`` too; nothing when nothing is."""
@@ -127,7 +124,7 @@ class Preflight:
         try:
             self._cluster.request("GET", f"/api/v1/namespaces/{name}")
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == NOT_FOUND:
                 return [line]
             return [f"{line}  # unless it is there"] if all(right in missing for right in in_it) else []
         return []
@@ -147,7 +144,7 @@ def _marking(namespace: str, program: str) -> list[str]:
 def _is_forbidden(error: BaseException | None) -> bool:
     """Whether it is a 403, or came of one."""
     return error is not None and (
-        (isinstance(error, ApiError) and error.status == _FORBIDDEN) or _is_forbidden(error.__cause__)
+        (isinstance(error, ApiError) and error.status == FORBIDDEN) or _is_forbidden(error.__cause__)
     )
 
 

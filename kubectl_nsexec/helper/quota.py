@@ -10,14 +10,13 @@ from __future__ import annotations
 import copy
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 
 if TYPE_CHECKING:
     from kubectl_nsexec.kube import Cluster
-
-Json = dict[str, Any]
+    from kubectl_nsexec.model.http import Json
 
 REQUESTS = {"cpu": "10m", "memory": "32Mi"}
 """Where a quota wants requests: little, for what runs there is not the workload."""

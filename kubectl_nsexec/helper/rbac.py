@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.kube.api import PERFORMANCE_GROUP
 from kubectl_nsexec.model.resource_reference import POD
@@ -12,9 +12,8 @@ from kubectl_nsexec.model.resource_reference import POD
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.resource_reference import Named
-
-Json = dict[str, Any]
 
 _SERVICE_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
 _NOT_IN_A_NAME = re.compile(r"[/%]")

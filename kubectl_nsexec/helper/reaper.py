@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.kube.api import delete_pod
+from kubectl_nsexec.model.http import NOT_FOUND, SERVER_ERROR, TOO_MANY_REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +26,11 @@ _TRY_FOR_SECONDS = 60.0
 _MAY_COME_SECONDS = 10.0
 """How long a pod that is not there may yet be created by a request that was under way."""
 _PAUSE_SECONDS = 0.5
-_NOT_FOUND, _BUSY, _BROKEN = 404, 429, 500
 _NAME = b"nsexec-cleanup"
 """Of its process (15 bytes at most, proc_pid_comm(5))."""
 
 
-class Caretaker:
+class Reaper:
     """The other process. On a system without fork(2) there is none, and nothing else changes."""
 
     def __init__(self, pipe: int | None = None, pid: int = 0) -> None:
@@ -39,7 +39,7 @@ class Caretaker:
         self._expected: set[tuple[str, str]] = set()
 
     @classmethod
-    def forked(cls, cluster: Cluster, *, needed: bool = True) -> Caretaker:
+    def forked(cls, cluster: Cluster, *, needed: bool = True) -> Reaper:
         """The other process, begun where it is ``needed``.
 
         It makes connections of its own: to be called before ``cluster`` has any. Nor may there be another thread, whose
@@ -139,7 +139,7 @@ def _patience_seconds(cluster: Cluster, namespace: str, name: str) -> float:
     try:
         delete_pod(cluster, namespace, name, patience_seconds=_TRY_FOR_SECONDS)
     except ApiError as error:
-        if error.status == _NOT_FOUND:
+        if error.status == NOT_FOUND:
             return _MAY_COME_SECONDS
-        return _TRY_FOR_SECONDS if error.status in (0, _BUSY) or error.status >= _BROKEN else 0.0
+        return _TRY_FOR_SECONDS if error.status in (0, TOO_MANY_REQUESTS) or error.status >= SERVER_ERROR else 0.0
     return 0.0

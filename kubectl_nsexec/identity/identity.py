@@ -17,7 +17,7 @@ from kubectl_nsexec.identity.proc import RLIMIT_NUMBERS, parse_environ, parse_li
 from kubectl_nsexec.identity.seccomp.compiler import UNFILTERED, Filter, compile_filter, compiled_by_crun
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.model.results import TargetFacts
+    from kubectl_nsexec.model.messages import TargetFacts
 
 DEFAULT_UMASK = 0o022
 """What runc and crun set where the spec has no user.umask."""

@@ -12,22 +12,22 @@ from kubectl_nsexec.identity.proc import CAPABILITY_NUMBERS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubectl_nsexec.model.asked import Powers, User
-    from kubectl_nsexec.model.results import TargetFacts
+    from kubectl_nsexec.model.messages import TargetFacts
+    from kubectl_nsexec.model.privileges import Privileges, User
 
 ROOT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PTRACE = 1 << CAPABILITY_NUMBERS["CAP_SYS_PTRACE"]
 
 
-def grant(who: Identity, powers: Powers, facts: TargetFacts, pod_groups: Iterable[int]) -> Identity:
-    """The container's identity ``who`` with the powers asked for; ``pod_groups`` are those of the pod's spec."""
-    if powers.host_tools:
+def grant(who: Identity, privileges: Privileges, facts: TargetFacts, pod_groups: Iterable[int]) -> Identity:
+    """The container's identity ``who`` with the privileges asked for; ``pod_groups`` are those of the pod's spec."""
+    if privileges.host_tools:
         return host_tools(facts)
-    if powers.process is not None:
+    if privileges.process is not None:
         who = who._replace(cwd=directory(facts))
-    if powers.privileged:
+    if privileges.privileged:
         return privileged(who, facts.capabilities)
-    return as_user(who, powers.user, pod_groups) if powers.user else who
+    return as_user(who, privileges.user, pod_groups) if privileges.user else who
 
 
 def privileged(who: Identity, capabilities: int) -> Identity:
@@ -95,10 +95,10 @@ def directory(facts: TargetFacts) -> bytes:
     return facts.cwd.removeprefix(above)
 
 
-def granted(who: Identity, powers: Powers, facts: TargetFacts) -> tuple[str, ...]:
-    """A line for each power on what the command got; ``who`` is the container's own identity."""
+def granted(who: Identity, privileges: Privileges, facts: TargetFacts) -> tuple[str, ...]:
+    """A line for each privilege on what the command got; ``who`` is the container's own identity."""
     lines = []
-    if powers.privileged:
+    if privileges.privileged:
         whose, where = "every capability of the helper pod", "root on the node in effect"
         if who.user_namespace:
             whose += ", but only in the container's own user namespace"
@@ -107,7 +107,7 @@ def granted(who: Identity, powers: Powers, facts: TargetFacts) -> tuple[str, ...
             f"--privileged: the command is root with {whose}, without seccomp filter, labels and no_new_privs: "
             f"{where}{_taken_over(who, facts)}"
         )
-    if powers.host_tools:
+    if privileges.host_tools:
         apart, danger = "", _taken_over(who, facts)
         if who.user_namespace:
             apart, danger = " but its users", ""
@@ -115,14 +115,18 @@ def granted(who: Identity, powers: Powers, facts: TargetFacts) -> tuple[str, ...
             f"--host-tools: the command is the node's own and root there; only its namespaces{apart} are the "
             f"container's, whose root is {_root_of(facts)} ($NSEXEC_ROOT){danger}"
         )
-    if powers.user:
-        gid = "the gid of the container's /etc/passwd, else 0" if powers.user.gid is None else f"gid {powers.user.gid}"
+    if privileges.user:
+        gid = (
+            "the gid of the container's /etc/passwd, else 0"
+            if privileges.user.gid is None
+            else f"gid {privileges.user.gid}"
+        )
         lines.append(
-            f"--user: the command is uid {powers.user.uid} with {gid}, the groups of the pod and the container's "
+            f"--user: the command is uid {privileges.user.uid} with {gid}, the groups of the pod and the container's "
             "capability sets"
         )
-    if powers.process is not None:
-        what = "namespaces" if powers.host_tools else "namespaces, root and directory"
+    if privileges.process is not None:
+        what = "namespaces" if privileges.host_tools else "namespaces, root and directory"
         lines.append(f"--process: the command has the {what} of the container's process {facts.inner_pid}")
     return tuple(lines)
 

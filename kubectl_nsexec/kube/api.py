@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.model.http import FORBIDDEN, NOT_FOUND, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_nsexec.kube.connection import Connection
 
-Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
 JSON = "application/json"
@@ -104,7 +104,7 @@ def list_performance_profiles(cluster: Cluster) -> list[Json] | None:
         try:
             answer = cluster.request("GET", f"/apis/{PERFORMANCE_GROUP}/{version}/performanceprofiles")
         except ApiError as error:
-            if error.status == 404:  # noqa: PLR2004 - HTTP
+            if error.status == NOT_FOUND:
                 continue
             raise
         return list(answer.get("items") or [])
@@ -119,9 +119,9 @@ def serves_performance_profiles(cluster: Cluster) -> bool:
     try:
         cluster.request("GET", f"/apis/{PERFORMANCE_GROUP}")
     except ApiError as error:
-        if error.status == 404:  # noqa: PLR2004 - HTTP
+        if error.status == NOT_FOUND:
             return False
-        if error.status != 403:  # noqa: PLR2004 - HTTP
+        if error.status != FORBIDDEN:
             raise
     return True
 
@@ -133,7 +133,7 @@ def runtime_handler(cluster: Cluster, runtime_class: str) -> str:
     try:
         found = cluster.request("GET", f"/apis/node.k8s.io/v1/runtimeclasses/{quote(runtime_class, safe='')}")
     except ApiError as error:
-        if error.status in (403, 404):
+        if error.status in (FORBIDDEN, NOT_FOUND):
             return ""
         raise
     return str(found.get("handler") or "")

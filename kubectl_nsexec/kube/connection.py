@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from kubectl_nsexec.errors import ConnectionLostError
-from kubectl_nsexec.kube.send_buffer import Outbox
+from kubectl_nsexec.kube.send_buffer import SendBuffer
 
 if TYPE_CHECKING:
     import socket
@@ -190,7 +190,7 @@ class WebSocketConnection:
         self._socket = link
         self._reader = FrameReader()
         self._received = received
-        self._out = Outbox(link)
+        self._out = SendBuffer(link)
         self.protocol = protocol
         self.closed = self.active = False
         self.unanswered_pings = 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.kube.api import NOT_COUNTED
+from kubectl_nsexec.model.http import CONFLICT, SERVER_ERROR, TOO_MANY_REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TWICE = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
-_CONFLICT, _BUSY, _INTERNAL = 409, 429, 500
 _MOMENTS = frozenset((502, 503, 504))
 _ETCD = ("etcdserver: leader changed", "etcdserver: no leader", "etcdserver: request timed out", "etcdserver: too many")
 """What the API server answers with 500 while its etcd is at odds with itself (go.etcd.io/etcd, rpctypes)."""
@@ -82,13 +82,13 @@ def repeated(attempt: Callable[[], T], error: ApiError, *, twice: bool, patience
 
 def may_pass(error: ApiError, *, twice: bool) -> bool:
     """Whether the request that ``error`` is the answer to may be made again, with hope."""
-    if error.http_status == _BUSY or NOT_COUNTED in error.message:
+    if error.http_status == TOO_MANY_REQUESTS or NOT_COUNTED in error.message:
         return True
-    if error.http_status == _CONFLICT:  # another pod was counted at the same moment; nothing was created
+    if error.http_status == CONFLICT:  # another pod was counted at the same moment; nothing was created
         return error.reason == "Conflict" and "resourcequotas" in error.message
     if not twice:
         return False
-    if error.http_status == _INTERNAL:
+    if error.http_status == SERVER_ERROR:
         return bool(error.retry_after) or any(words in error.message for words in _ETCD)
     return error.http_status in _MOMENTS
 

@@ -12,7 +12,7 @@ _PIECE_BYTES = 64 * 1024
 """More is never taken at once by a pipe, and TLS takes 16 KiB of it."""
 
 
-class Outbox:
+class SendBuffer:
     """What was put in goes out as the socket takes it, in order."""
 
     def __init__(self, link: socket.socket | ssl.SSLSocket, first: bytes = b"") -> None:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
     from urllib3 import BaseHTTPResponse
 
-    from kubectl_nsexec.kube.api import Json, Query
+    from kubectl_nsexec.kube.api import Query
     from kubectl_nsexec.kube.client import Headers
     from kubectl_nsexec.kube.connection import WebSocketConnection
     from kubectl_nsexec.kube.trace import Trace
+    from kubectl_nsexec.model.http import Json
 
 T = TypeVar("T")
 

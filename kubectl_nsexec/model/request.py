@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.model import asked, resource_reference
+from kubectl_nsexec.model import cpu_choice, privileges, resource_reference
+from kubectl_nsexec.model.cpu_choice import BY_WHO_KNOWS, CpuChoice
+from kubectl_nsexec.model.privileges import AS_EXEC, Privileges
 from kubectl_nsexec.model.via import THROUGH_POD, Via
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Request(NamedTuple):
     namespace: str | None = None
     container: str | None = None
     connection: ClusterOptions = ClusterOptions()
-    powers: asked.Powers = asked.AS_EXEC
+    privileges: Privileges = AS_EXEC
     via: Via = THROUGH_POD
     pod_running_timeout_seconds: float = 60.0
     stdin: bool = False
@@ -63,7 +65,7 @@ class Request(NamedTuple):
     term: str | None = None
     """CMD's TERM; None: what the runtime's own exec would set."""
     quiet: bool = False
-    cpus: asked.CpuChoice = asked.BY_WHO_KNOWS
+    cpus: CpuChoice = BY_WHO_KNOWS
     image: str | None = None
     helper_namespace: str = DEFAULT_HELPER_NAMESPACE
     timeout_seconds: float = 60.0
@@ -166,5 +168,5 @@ def check(request: Request) -> None:
         raise UsageError("you must specify at least one command for the container")
     if any(b"\0" in word for word in request.command):
         raise UsageError("an argument cannot contain a NUL byte")
-    asked.check(request.powers)
-    asked.check_cpus(request.cpus)
+    privileges.check(request.privileges)
+    cpu_choice.check(request.cpus)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec.errors import UsageError
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from kubectl_nsexec.model.http import Json
 
 NOTHING_NAMED = "pod, type/name or --filename must be specified"
 

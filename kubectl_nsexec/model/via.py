@@ -1,4 +1,4 @@
-"""Which way onto the node the user wants, as one value."""
+"""Which transport to the node the user wants (--via), as one value."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Via(NamedTuple):
 THROUGH_POD = Via()
 
 
-def asked(kind: str, ssh_user: str, ssh_options: tuple[str, ...]) -> Via:
+def of_flags(kind: str, ssh_user: str, ssh_options: tuple[str, ...]) -> Via:
     """The flags' words as one value. Raises UsageError."""
     if kind not in (POD, SSH, LOCAL):
         raise UsageError(f'--via: "{kind}" is neither pod, ssh nor local')
     if kind != POD and sys.platform == "win32":  # a program's stdin cannot be a socket there (process_link)
-        raise UsageError(f"--via {kind} does not work on Windows; without it a helper pod is the way onto the node")
+        raise UsageError(f"--via {kind} does not work on Windows; without it the node is reached by a helper pod")
     if ssh_options and kind != SSH:
         raise UsageError("--ssh-option goes with --via ssh")
     if "\0" in ssh_user or any("\0" in option for option in ssh_options):

@@ -8,13 +8,13 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
-from kubectl_nsexec.model.asked import AS_EXEC, Powers
+from kubectl_nsexec.model.privileges import AS_EXEC, Privileges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubectl_nsexec.model.cpuset import CpuSet
-    from kubectl_nsexec.model.results import AgentFailure
+    from kubectl_nsexec.model.messages import AgentFailure
     from kubectl_nsexec.target.container_choice import Target
 
 _AGENT_VARIABLE = "NSEXEC_AGENT"
@@ -52,17 +52,19 @@ def _shim_words(size_bytes: int, sha256: str) -> list[str]:
     return [str(size_bytes), sha256]
 
 
-def enter_words(nonce: str, reserved: CpuSet, session_id: str, target: Target, powers: Powers = AS_EXEC) -> list[str]:
+def enter_words(
+    nonce: str, reserved: CpuSet, session_id: str, target: Target, privileges: Privileges = AS_EXEC
+) -> list[str]:
     """What the shim starts as a session (exec subresource). Raises ValueError as ``hold_words``."""
-    return _words("enter", nonce, reserved, *_place(session_id, target, powers))
+    return _words("enter", nonce, reserved, *_place(session_id, target, privileges))
 
 
-def _place(session_id: str, target: Target, powers: Powers) -> list[str]:
+def _place(session_id: str, target: Target, privileges: Privileges) -> list[str]:
     if not _SESSION_ID.fullmatch(session_id):
         raise ValueError("a session's ID is 5 to 20 lower-case letters and digits")
     wanted = "1" if target.shares_host_pid else "0"
-    files = "node" if powers.host_tools else "container"
-    return [session_id, target.cgroup_uid, target.container_id, wanted, _process_word(powers.process), files]
+    files = "node" if privileges.host_tools else "container"
+    return [session_id, target.cgroup_uid, target.container_id, wanted, _process_word(privileges.process), files]
 
 
 def alone_command(
@@ -70,7 +72,7 @@ def alone_command(
     reserved: CpuSet | None,
     session_id: str,
     target: Target,
-    powers: Powers,
+    privileges: Privileges,
     *,
     agent_bytes: int,
     shim: bytes,
@@ -80,7 +82,7 @@ def alone_command(
     It reads the agent's text, of ``agent_bytes``, from its stdin. ``reserved`` as for ``hold_words``.
     Raises ValueError as the others do.
     """
-    words = [*_shim_words(len(shim), hashlib.sha256(shim).hexdigest()), *_place(session_id, target, powers)]
+    words = [*_shim_words(len(shim), hashlib.sha256(shim).hexdigest()), *_place(session_id, target, privileges)]
     return ["/bin/sh", "-c", _ALONE.format(agent_bytes), "nsexec-agent", *_words("alone", nonce, reserved, *words)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import (
+from kubectl_nsexec.model.messages import (
     AgentFailure,
     Claims,
     FolderCpus,

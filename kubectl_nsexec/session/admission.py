@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpus import node_files, node_policy, verdict
 from kubectl_nsexec.identity import identity, privileges
-from kubectl_nsexec.model.results import Proof
+from kubectl_nsexec.model.proof import Proof
 from kubectl_nsexec.protocol import records
 
 if TYPE_CHECKING:
     from kubectl_nsexec.cpus.policy import CpuPolicy, Undecided
     from kubectl_nsexec.model.cpuset import CpuSet
-    from kubectl_nsexec.model.results import NodeLook, Started, TargetFacts
-    from kubectl_nsexec.session.context import Run
+    from kubectl_nsexec.model.messages import NodeLook, Started, TargetFacts
+    from kubectl_nsexec.session.context import Context
     from kubectl_nsexec.target.container_choice import Target
 
 
@@ -42,23 +42,23 @@ def outside_target(policy: CpuPolicy, facts: TargetFacts) -> CpuSet | None:
     return verdict.outside_target(policy, facts, verdict.owners_of(policy, facts, node_files.read(facts.sources)))
 
 
-def checked(run: Run, policy: CpuPolicy, facts: TargetFacts) -> Checked:
+def checked(context: Context, policy: CpuPolicy, facts: TargetFacts) -> Checked:
     """Raises the NsexecError family for what must not start."""
-    request, plan = run.request, run.plan
+    request, plan = context.request, context.plan
     said = node_files.read(facts.sources)
     compared = node_policy.compare(policy, said, plan.target.node)
     found = verdict.check_on_node(policy, facts, verdict.owners_of(policy, facts, said))
     own = identity.of_target(facts, plan.helper.architecture)
-    who = privileges.grant(own, request.powers, facts, plan.target.groups)
-    granted = privileges.granted(own, request.powers, facts)
-    if run.window is not None or request.term is not None:
+    who = privileges.grant(own, request.privileges, facts, plan.target.groups)
+    granted = privileges.granted(own, request.privileges, facts)
+    if context.window is not None or request.term is not None:
         who = identity.with_term(who, request.term, plan.target.runtime)
     record = records.encode(
         who,
         request.command,
         stdin=request.stdin,
         verify=not request.command,
-        window=run.window,
+        window=context.window,
         limit_seconds=request.max_duration_seconds,
     )
     return Checked(record, facts, found, compared, granted, who.lacks)

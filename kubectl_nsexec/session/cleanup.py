@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import EXIT_USAGE, ApiError, NsexecError
 from kubectl_nsexec.helper import preflight, sharing
@@ -20,6 +20,7 @@ from kubectl_nsexec.helper.manifest import (
 )
 from kubectl_nsexec.kube import load
 from kubectl_nsexec.kube.api import JSON, delete, pod_path
+from kubectl_nsexec.model.http import CONFLICT, FORBIDDEN, NOT_FOUND, Json
 from kubectl_nsexec.model.request import DEFAULT_HELPER_NAMESPACE
 from kubectl_nsexec.session import shared_helper
 from kubectl_nsexec.ui import output
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.request import CleanupRequest
     from kubectl_nsexec.ui.console import Console
 
-Json = dict[str, Any]
-
-_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 _FINISHED, _KEPT = "finished", "kept"
 _STATES = {"Succeeded": _FINISHED, "Failed": _FINISHED, "Running": "running", "Pending": "starting"}
 _DELETED, _WOULD_BE_DELETED = "deleted", "would be deleted"
@@ -114,7 +112,7 @@ def _listed(cluster: Cluster, request: CleanupRequest, resource: str, accept: st
         try:
             return cluster.request("GET", f"/api/v1/{resource}", query, accept=accept)["items"] or [], False
         except ApiError as error:
-            if error.status != _FORBIDDEN:
+            if error.status != FORBIDDEN:
                 raise
     path = f"/api/v1/namespaces/{namespace or DEFAULT_HELPER_NAMESPACE}/{resource}"
     return cluster.request("GET", path, query, accept=accept)["items"] or [], namespace is None
@@ -132,7 +130,7 @@ def _programs(cluster: Cluster, request: CleanupRequest, console: Console, now: 
     try:
         found, _ = _listed(cluster, request, "configmaps", _METADATA)
     except ApiError as error:
-        if error.status != _FORBIDDEN:
+        if error.status != FORBIDDEN:
             raise
         console.notice("the programs of helper pods that are gone were not looked for: you may not list ConfigMaps")
         return []
@@ -213,7 +211,7 @@ def _deleted(cluster: Cluster, path: str, helper: Helper, request: CleanupReques
         # The uid: an object of the same name that is not the one looked at is not touched.
         delete(cluster, path, helper.uid)
     except ApiError as error:
-        if error.status not in (_NOT_FOUND, _CONFLICT):  # somebody else was faster
+        if error.status not in (NOT_FOUND, CONFLICT):  # somebody else was faster
             return _failed(helper, error, console)
     return helper._replace(result=_DELETED)
 

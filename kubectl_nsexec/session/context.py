@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.helper.reaper import Caretaker
+    from kubectl_nsexec.helper.reaper import Reaper
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.deadline import Deadline
     from kubectl_nsexec.model.request import Request
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.ui.interrupts import Interrupts
 
 
-class Run(NamedTuple):
+class Context(NamedTuple):
     """What is asked, what is planned, and by what it is done."""
 
     request: Request
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     """By when the command has to have started."""
     console: Console
     interrupts: Interrupts
-    caretaker: Caretaker | None = None
+    reaper: Reaper | None = None
     """Who clears up should we be killed."""
     window: tuple[int, int] | None = None
     """Rows and columns of the user's terminal, when the command is to have one too."""

@@ -1,4 +1,4 @@
-"""The way into the target through a running helper pod: the lease, the checks, the command's start."""
+"""The handshake with the node: the lease, what the node says of the target, the checks, the command's start."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from kubectl_nsexec.errors import AgentError, HelperPodError, NsexecError
 from kubectl_nsexec.model.background import import_ahead
 from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.deadline import Deadline
-from kubectl_nsexec.model.results import AgentFailure, Held, NodeLook, Started, TargetFacts
+from kubectl_nsexec.model.messages import AgentFailure, Held, NodeLook, Started, TargetFacts
 from kubectl_nsexec.model.via import POD
 from kubectl_nsexec.protocol import commands, events
 from kubectl_nsexec.protocol.exit_marker import ExitMarker
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.model.results import Proof
-    from kubectl_nsexec.session.context import Run
-    from kubectl_nsexec.transport.base import Way
+    from kubectl_nsexec.model.proof import Proof
+    from kubectl_nsexec.session.context import Context
+    from kubectl_nsexec.transport.base import Transport
     from kubectl_nsexec.transport.channels import RemoteStream
 
 _SHOWN_CHARACTERS = 2000
@@ -37,13 +37,13 @@ class StartedCommand(NamedTuple):
     """When the node tells it that its time is over (``--max-duration``); never later than the node's own clock."""
 
 
-class Entry:
-    """One way onto the node and one target. Every method raises the NsexecError family."""
+class Handshake:
+    """Over one transport, for one target. Every method raises the NsexecError family."""
 
-    def __init__(self, run: Run, way: Way) -> None:
-        self.run = run
-        self.way = way
-        self._plan = plan = run.plan
+    def __init__(self, context: Context, transport: Transport) -> None:
+        self.context = context
+        self.transport = transport
+        self._plan = plan = context.plan
         self._policy = plan.policy if isinstance(plan.policy, CpuPolicy) else CpuPolicy(CpuSet(), "not known yet")
 
     def hold_lease(self) -> CpuPolicy:
@@ -52,12 +52,12 @@ class Entry:
         Tells the node's side its CPUs where only the node itself says which, opens the talk, and waits until it stands
         on them. Returns the policy that holds from here on.
         """
-        self.lease = self.way.hold()
+        self.lease = self.transport.hold()
         import_ahead("kubectl_nsexec.session.admission")  # while the node is at work: it takes a tenth of a warm run
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy)
-        if self.way.opening:
-            self.lease.send_stdin(self.way.opening)
+        if self.transport.opening:
+            self.lease.send_stdin(self.transport.opening)
         event = self._next_event(self.lease)
         if not isinstance(event, Held):
             raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")
@@ -66,7 +66,7 @@ class Entry:
     @property
     def lease_apart(self) -> RemoteStream | None:
         """The lease, where it is a stream of its own."""
-        return None if self.way.lease_is_session else self.lease
+        return None if self.transport.lease_is_session else self.lease
 
     def _by_node(self, undecided: Undecided) -> CpuPolicy:
         """Until it is told its CPUs, a helper pod waits in the shared pool, on CPUs that nobody owns."""
@@ -76,21 +76,21 @@ class Entry:
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
         from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold_lease
 
-        policy = admission.by_node(undecided, look, in_pool=self.run.request.via.kind == POD)
+        policy = admission.by_node(undecided, look, in_pool=self.context.request.via.kind == POD)
         self.lease.send_stdin(commands.place_line(policy.reserved))
         return policy
 
     def start_command(self) -> StartedCommand:
         """Enters the target and stops just after CMD has been started."""
-        stream = self.way.enter(self._policy.reserved)
+        stream = self.transport.enter(self._policy.reserved)
         facts = self._facts(stream)
         from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold_lease
 
         if outside := admission.outside_target(self._policy, facts):
             stream.send_stdin(commands.narrow_line(outside))
             facts = self._facts(stream)
-        checked = admission.checked(self.run, self._policy, facts)
-        seconds = self.run.request.max_duration_seconds
+        checked = admission.checked(self.context, self._policy, facts)
+        seconds = self.context.request.max_duration_seconds
         limit = None if seconds is None else Deadline.after(seconds)
         stream.send_stdin(commands.go_line(len(checked.record)) + checked.record)
         started = self._next_event(stream)
@@ -110,10 +110,10 @@ class Entry:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
         stray_bytes = 0
-        while (line := self.way.links.wait_for_line(stream, self.run.deadline)) is not None:
+        while (line := self.transport.links.wait_for_line(stream, self.context.deadline)) is not None:
             event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
-                raise commands.to_error(event, self._context())
+                raise commands.to_error(event, self._failure_context())
             if event is not None:
                 return event
             strays.append(line)
@@ -123,12 +123,12 @@ class Entry:
         raise self._silence(stream, strays)
 
     def _silence(self, stream: RemoteStream, strays: list[bytes]) -> NsexecError:
-        if self.run.deadline.expired():
+        if self.context.deadline.expired():
             return HelperPodError(
-                f"the node did not start the command within {self.run.deadline.allowed_seconds:g}s; "
+                f"the node did not start the command within {self.context.deadline.allowed_seconds:g}s; "
                 f"nothing was started; give it longer by --timeout{self._heard()}"
             )
-        self.way.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
+        self.transport.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
         words = b"\n".join([*strays, bytes(stream.stdout), bytes(stream.stderr)]).decode(errors="backslashreplace")
         status = stream.status.message if stream.status else "the connection was closed"
         found = "; ".join(part for part in (status, words.strip()[-_SHOWN_CHARACTERS:]) if part)
@@ -137,9 +137,9 @@ class Entry:
 
     def _heard(self) -> str:
         """What else was said, as the end of an error."""
-        words = self.way.heard().strip()[-_SHOWN_CHARACTERS:]
+        words = self.transport.stray_output().strip()[-_SHOWN_CHARACTERS:]
         return f"\nSaid on the way:\n{words}" if words else ""
 
-    def _context(self) -> commands.FailureContext:
+    def _failure_context(self) -> commands.FailureContext:
         target, policy = self._plan.target, self._policy
         return commands.FailureContext(target.pod, target.container, target.node, policy.reserved, policy.source)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _STOPS_BY_CALL: Final = "stops the process that it follows at each"
 _LOCKS: Final = "reads /proc/PID/%s under the memory lock of the process: it waits there when it maps, unmaps or faults"
 
-DISTURBING: Final = {
+OBSERVERS: Final = {
     "gdb": "stops the process that it attaches to, and it stands still until you continue or detach",
     "ltrace": f"{_STOPS_BY_CALL} library call, by breakpoints in its code",
     "lsof": _LOCKS % "maps",
@@ -30,5 +30,5 @@ def warning(command: Sequence[bytes]) -> str | None:
     if not command:
         return None
     name = posixpath.basename(command[0]).decode(errors="replace")
-    does = DISTURBING.get(name)
+    does = OBSERVERS.get(name)
     return f"warning: {name} {does} (docs/explanation/limits.md)" if does else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import node
 from kubectl_nsexec.cpus import policy as cpu_policy
@@ -22,8 +22,9 @@ from kubectl_nsexec.helper.manifest import (
 from kubectl_nsexec.helper.preflight import Preflight
 from kubectl_nsexec.kube.api import list_performance_profiles, runtime_handler, serves_performance_profiles
 from kubectl_nsexec.model import via
-from kubectl_nsexec.model.asked import BY_NODE
 from kubectl_nsexec.model.background import Background
+from kubectl_nsexec.model.cpu_choice import BY_NODE
+from kubectl_nsexec.model.http import FORBIDDEN, Json
 from kubectl_nsexec.model.resource_reference import POD, parse
 from kubectl_nsexec.protocol import commands
 from kubectl_nsexec.target import container_choice, find_pod
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.request import Request
     from kubectl_nsexec.target.container_choice import Target
 
-Json = dict[str, Any]
-
-_FORBIDDEN = 403
 _FALLBACK_IMAGES = 3
 _PLATFORM_IMAGES = (
     "registry.k8s.io/",
@@ -58,7 +56,7 @@ class Plan(NamedTuple):
     target: Target
     policy: Policy
     helper: HelperSpec
-    kept: HelperSpec | None
+    shared: HelperSpec | None
     """The helper that is shared with other runs, where one is wanted."""
     images: tuple[str, ...]
     nonce: str
@@ -67,8 +65,8 @@ class Plan(NamedTuple):
     program: HelperProgram
     program_is_there: bool
     """Known to be in the helper's namespace; False also where nobody has looked."""
-    trail: Mapping[str, str]
-    """Who runs what: see trail.of_run."""
+    audit: Mapping[str, str]
+    """Who runs what: see audit.of_run."""
 
 
 def make(request: Request, cluster: Cluster) -> Plan:
@@ -89,7 +87,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
             read += rbac.for_new_program(request.helper_namespace)
         preflight.explain(error, [*read, rbac.exec_into(namespace, named.name if named.kind is POD else "")])
         raise
-    if request.keep_seconds and made.kept is None and request.via.kind == via.POD:
+    if request.keep_seconds and made.shared is None and request.via.kind == via.POD:
         preflight.ask(*rbac.for_helper(request.helper_namespace))
     if request.dry_run:
         return made
@@ -136,7 +134,7 @@ def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
     try:
         found = list_performance_profiles(cluster)
     except ApiError as error:
-        if error.status != _FORBIDDEN:
+        if error.status != FORBIDDEN:
             raise
         return ProfilesForbidden(error.message) if serves_performance_profiles(cluster) else ProfilesApiMissing()
     return ProfilesApiMissing() if found is None else ProfilesFound(tuple(found))
@@ -169,7 +167,7 @@ def _plan(
 ) -> Plan:
     nonce = new_id() + new_id()
     images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
-    run = audit.of_run(chosen, user, request.powers, request.command, record_arguments=request.record_arguments)
+    run = audit.of_run(chosen, user, request.privileges, request.command, record_arguments=request.record_arguments)
     known = policy.reserved if isinstance(policy, cpu_policy.CpuPolicy) else None
     helper = HelperSpec(
         name=f"{NAME_PREFIX}{new_id()}",
@@ -184,22 +182,22 @@ def _plan(
         folder=new_folder(),
         life_seconds=_life_seconds(request),
     )
-    kept = None
+    shared = None
     if request.keep_seconds is not None and known and request.via.kind == via.POD:
         words = sharing.hold_words(request.keep_seconds)
         comparable = commands.hold_words(sharing.ANY_NONCE, known, sharing.ANY_PATIENCE_SECONDS)
-        kept = sharing.shared(helper, user, comparable=comparable, command=[*helper.command, *words])
+        shared = sharing.shared(helper, user, comparable=comparable, command=[*helper.command, *words])
     return Plan(
         target=chosen,
         policy=policy,
         helper=helper,
-        kept=kept,
+        shared=shared,
         images=images,
         nonce=nonce,
         address=_address(node_object),
         program=program,
         program_is_there=False,
-        trail=run,
+        audit=run,
     )
 
 

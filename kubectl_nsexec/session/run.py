@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
@@ -14,27 +14,26 @@ from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.via import POD
 from kubectl_nsexec.protocol import commands
 from kubectl_nsexec.session import observer_warnings, shared_helper
-from kubectl_nsexec.session.context import Run
-from kubectl_nsexec.session.handshake import Entry
+from kubectl_nsexec.session.context import Context
+from kubectl_nsexec.session.handshake import Handshake
 from kubectl_nsexec.transport.channels import ExitStatus, Links
-from kubectl_nsexec.transport.helper_pod import ByPod
+from kubectl_nsexec.transport.helper_pod import HelperPod
 from kubectl_nsexec.transport.relay import relay
 from kubectl_nsexec.ui.sources import Source, of_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubectl_nsexec.helper.reaper import Caretaker
+    from kubectl_nsexec.helper.reaper import Reaper
     from kubectl_nsexec.kube import Cluster
+    from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.request import Request
     from kubectl_nsexec.session.handshake import StartedCommand
     from kubectl_nsexec.session.plan import Plan
-    from kubectl_nsexec.transport.base import Way
+    from kubectl_nsexec.transport.base import Transport
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.interrupts import Interrupts
     from kubectl_nsexec.ui.terminal import Terminal
-
-Json = dict[str, Any]
 
 _EVENT_SECONDS = 5.0
 """How long the end of a run may wait for the answer to its Event."""
@@ -49,11 +48,11 @@ def run(
     console: Console,
     interrupts: Interrupts,
     terminal: Terminal | None = None,
-    caretaker: Caretaker | None = None,
+    reaper: Reaper | None = None,
 ) -> int:
     """Does what ``request`` says, as planned, and returns the exit status. Raises the NsexecError family.
 
-    ``terminal``: the user's, when the command is to have one too. ``caretaker``: who clears up should we be killed.
+    ``terminal``: the user's, when the command is to have one too. ``reaper``: who clears up should we be killed.
     """
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
     if made.target.notice:
@@ -68,14 +67,14 @@ def run(
     if warning := observer_warnings.warning(request.command):
         console.notice(warning)
     window = terminal.size() if terminal else None
-    this = Run(request, cluster, made, deadline, console, interrupts, caretaker, window)
+    context = Context(request, cluster, made, deadline, console, interrupts, reaper, window)
     with ExitStack() as stack:
-        entry, policy, started = _start(stack, this)
+        handshake, policy, started = _start(stack, context)
         _tell(request, started, console)
         if request.command:
-            event = _event(made, policy, entry.way)
+            event = _event(made, policy, handshake.transport)
             stack.enter_context(_published(cluster, event, console, request.connection.verbosity))
-        return _relay(entry, started, console, terminal)
+        return _relay(handshake, started, console, terminal)
 
 
 def _say_all(notes: tuple[str, ...], console: Console) -> None:
@@ -83,9 +82,9 @@ def _say_all(notes: tuple[str, ...], console: Console) -> None:
         console.notice(note)
 
 
-def _event(made: Plan, policy: CpuPolicy, way: Way) -> Json:
-    where = f"on CPUs {policy.reserved} of node {made.target.node}, by {way.name}"
-    return audit.event(made.target, made.trail, where)
+def _event(made: Plan, policy: CpuPolicy, transport: Transport) -> Json:
+    where = f"on CPUs {policy.reserved} of node {made.target.node}, by {transport.name}"
+    return audit.event(made.target, made.audit, where)
 
 
 @contextmanager
@@ -105,7 +104,7 @@ def _dry_run(request: Request, cluster: Cluster, made: Plan) -> str:
     from kubectl_nsexec.ui import output  # noqa: PLC0415 - not for a command
 
     if request.via.kind == POD:
-        objects = config_map.would_be_made(cluster, made.kept or made.helper)
+        objects = config_map.would_be_made(cluster, made.shared or made.helper)
         several = {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": objects}
         return output.in_form(several if len(objects) > 1 else objects[0], request.output or "yaml")
     from kubectl_nsexec.transport import shell  # noqa: PLC0415 - not for a helper pod
@@ -113,34 +112,34 @@ def _dry_run(request: Request, cluster: Cluster, made: Plan) -> str:
     return shlex.join(shell.command(request, made))
 
 
-def _start(stack: ExitStack, run: Run) -> tuple[Entry, CpuPolicy, StartedCommand]:
+def _start(stack: ExitStack, context: Context) -> tuple[Handshake, CpuPolicy, StartedCommand]:
     """The command, started on the CPUs of that policy; ``stack`` ends what it needs."""
-    request, plan, notice = run.request, run.plan, run.console.notice
-    if plan.kept is not None:
-        found = shared_helper.started(run, plan.kept)
+    request, plan, notice = context.request, context.plan, context.console.notice
+    if plan.shared is not None:
+        found = shared_helper.started(context, plan.shared)
         if found:
             if not request.keep_seconds:
-                stack.callback(shared_helper.remove, run.cluster, plan.kept)
-            stack.callback(found[0].way.links.close)
+                stack.callback(shared_helper.remove, context.cluster, plan.shared)
+            stack.callback(found[0].transport.links.close)
             return found
     elif request.keep_seconds and request.via.kind == POD:
         notice("the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them")
     links = Links()
     if request.via.kind == POD:
         helper = life.run_one_of(
-            stack, run, plan.helper, program_is_there=plan.program_is_there, caretaker=run.caretaker
+            stack, context, plan.helper, program_is_there=plan.program_is_there, reaper=context.reaper
         )
-        way: Way = ByPod(run, helper, links)
+        transport: Transport = HelperPod(context, helper, links)
     else:
-        from kubectl_nsexec.transport.shell import ByShell  # noqa: PLC0415 - as above
+        from kubectl_nsexec.transport.shell import Shell  # noqa: PLC0415 - as above
 
-        way = ByShell(request, plan, links)
+        transport = Shell(request, plan, links)
     stack.callback(links.close)
-    entry = Entry(run, way)
-    policy = entry.hold_lease()
+    handshake = Handshake(context, transport)
+    policy = handshake.hold_lease()
     if policy is not plan.policy:
-        _say_all(policy.notes, run.console)
-    return entry, policy, entry.start_command()
+        _say_all(policy.notes, context.console)
+    return handshake, policy, handshake.start_command()
 
 
 def _tell(request: Request, started: StartedCommand, console: Console) -> None:
@@ -165,18 +164,20 @@ def _tell(request: Request, started: StartedCommand, console: Console) -> None:
         console.notice("the container has no /dev/pts of its own, so the terminal has no name inside it")
 
 
-def _relay(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal | None) -> int:
+def _relay(handshake: Handshake, started: StartedCommand, console: Console, terminal: Terminal | None) -> int:
     """The command's streams, until it ends; the exit status."""
     if terminal:
-        ended = _relay_terminal(entry, started, console, terminal)
+        ended = _relay_terminal(handshake, started, console, terminal)
     else:
-        request = entry.run.request
+        request = handshake.context.request
         sources = [of_descriptor(console.stdin_fd)] if request.stdin and request.command else []
-        ended = relay(entry.way.links, started.stream, entry.lease_apart, console, sources, _latest_end(started))
+        ended = relay(
+            handshake.transport.links, started.stream, handshake.lease_apart, console, sources, _latest_end(started)
+        )
     return _exit_status(ended, started, console)
 
 
-def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, terminal: Terminal) -> ExitStatus:
+def _relay_terminal(handshake: Handshake, started: StartedCommand, console: Console, terminal: Terminal) -> ExitStatus:
     """The user's terminal in raw mode, tied to the command's."""
     stream = started.stream
     with terminal.resizes() as resized:
@@ -196,7 +197,9 @@ def _relay_terminal(entry: Entry, started: StartedCommand, console: Console, ter
                 return commands.typed(data) if data else data
 
             sources = [Source(typed.fd, keys), Source(resized.fd, window)]
-            return relay(entry.way.links, stream, entry.lease_apart, console, sources, _latest_end(started))
+            return relay(
+                handshake.transport.links, stream, handshake.lease_apart, console, sources, _latest_end(started)
+            )
 
 
 def _latest_end(started: StartedCommand) -> Deadline | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
 from kubectl_nsexec.errors import AgentError, ApiError, HelperPodError, NsexecError
@@ -14,10 +14,11 @@ from kubectl_nsexec.helper.preflight import Preflight
 from kubectl_nsexec.helper.status import is_over
 from kubectl_nsexec.kube.api import pod_path
 from kubectl_nsexec.model.deadline import Deadline
+from kubectl_nsexec.model.http import NOT_FOUND, Json
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.session.handshake import Entry
+from kubectl_nsexec.session.handshake import Handshake
 from kubectl_nsexec.transport.channels import Links
-from kubectl_nsexec.transport.helper_pod import ByPod, exec_query, open_stream
+from kubectl_nsexec.transport.helper_pod import HelperPod, exec_query, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,36 +26,33 @@ if TYPE_CHECKING:
     from kubectl_nsexec.helper.manifest import HelperSpec
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.cpuset import CpuSet
-    from kubectl_nsexec.session.context import Run
+    from kubectl_nsexec.session.context import Context
     from kubectl_nsexec.session.handshake import StartedCommand
     from kubectl_nsexec.transport.channels import RemoteStream
 
-Json = dict[str, Any]
-
-_NOT_FOUND = 404
 _PAUSE_SECONDS = 0.5
 """Between two looks at what another client has to bring about."""
 _END_SECONDS = 10.0
 _NEWS_SECONDS = 3.0
 
 
-class ByKept(ByPod):
-    """A Way through a helper pod that outlives the session, which has a lease of its own.
+class SharedHelperPod(HelperPod):
+    """A Transport through a helper pod that outlives the session, which has a lease of its own.
 
     That is the session's own stream, whose stdin ends when the client does; where that stdin is the command's, what the
     command does not read would hide its end, so another stream is the lease.
     """
 
-    def __init__(self, run: Run, helper: Json, links: Links) -> None:
-        super().__init__(run, helper, links)
+    def __init__(self, context: Context, helper: Json, links: Links) -> None:
+        super().__init__(context, helper, links)
         self.opening = b""
-        self.lease_is_session = not run.request.stdin
+        self.lease_is_session = not context.request.stdin
         self._session_id = new_id()
         self._lease: RemoteStream | None = None
 
     def hold(self) -> RemoteStream:
-        """See Way."""
-        plan = self._run.plan
+        """See Transport."""
+        plan = self._context.plan
         if not self.lease_is_session:
             lease = self._exec(sharing.lease_words(plan.nonce, self._session_id))
             self._refuse_v4(lease)
@@ -65,12 +63,12 @@ class ByKept(ByPod):
         return self._lease
 
     def enter(self, cpus: CpuSet) -> RemoteStream:
-        """See Way."""
+        """See Transport."""
         return self._lease or self._session(cpus, leased=True)
 
     def _session(self, cpus: CpuSet, *, leased: bool) -> RemoteStream:
-        plan, request, session_id = self._run.plan, self._run.request, self._session_id
-        enter = commands.enter_words(plan.nonce, cpus, session_id, plan.target, request.powers)
+        plan, request, session_id = self._context.plan, self._context.request, self._session_id
+        enter = commands.enter_words(plan.nonce, cpus, session_id, plan.target, request.privileges)
         keep_seconds = request.keep_seconds or 0.0
         return self._exec(sharing.session_words(plan.nonce, session_id, keep_seconds, enter, leased=leased))
 
@@ -84,34 +82,41 @@ class _Helper(NamedTuple):
         return str(self.pod["metadata"]["uid"])
 
 
-def started(run: Run, spec: HelperSpec) -> tuple[Entry, CpuPolicy, StartedCommand] | None:
+def started(context: Context, spec: HelperSpec) -> tuple[Handshake, CpuPolicy, StartedCommand] | None:
     """The command, started in the helper that is kept; the caller closes its links.
 
     The helper is made where there is none, but not only to be ended (``--keep 0``): then None. One whose time ran out
     as we came is replaced, once. Raises the NsexecError family.
     """
     gone = ""
-    while helper := _find(run, spec, gone):
+    while helper := _find(context, spec, gone):
         links = Links()
-        entry = Entry(run, ByKept(run, helper.pod, links))
+        handshake = Handshake(context, SharedHelperPod(context, helper.pod, links))
         try:
-            policy = entry.hold_lease()
-            command = entry.start_command()
+            policy = handshake.hold_lease()
+            command = handshake.start_command()
         except BaseException as error:
             links.close()
-            if gone or helper.new or not isinstance(error, NsexecError) or not _is_over(run.cluster, helper.pod, error):
+            if (
+                gone
+                or helper.new
+                or not isinstance(error, NsexecError)
+                or not _is_over(context.cluster, helper.pod, error)
+            ):
                 raise
         else:
-            if run.caretaker:
-                run.caretaker.dismiss()
-            return entry, policy, command
+            if context.reaper:
+                context.reaper.dismiss()
+            return handshake, policy, command
         gone = helper.uid
     return None
 
 
-def _find(run: Run, spec: HelperSpec, gone: str, *, sleep: Callable[[float], None] = time.sleep) -> _Helper | None:
+def _find(
+    context: Context, spec: HelperSpec, gone: str, *, sleep: Callable[[float], None] = time.sleep
+) -> _Helper | None:
     """The helper of that name, running; ``gone``: the uid of one that is to be replaced."""
-    cluster, deadline = run.cluster, run.deadline
+    cluster, deadline = context.cluster, context.deadline
     ended: Json | None = None
 
     def pause() -> None:
@@ -120,9 +125,9 @@ def _find(run: Run, spec: HelperSpec, gone: str, *, sleep: Callable[[float], Non
     while not deadline.expired():
         pod = _get(cluster, spec.namespace, spec.name)
         if pod is None:
-            if not run.request.keep_seconds:
+            if not context.request.keep_seconds:
                 return None
-            if made := _make_unless_there(run, spec):
+            if made := _make_unless_there(context, spec):
                 return made
             pause()
             continue
@@ -186,30 +191,30 @@ def _refuse_strangers(pod: Json, spec: HelperSpec) -> None:
         )
 
 
-def _make_unless_there(run: Run, spec: HelperSpec) -> _Helper | None:
+def _make_unless_there(context: Context, spec: HelperSpec) -> _Helper | None:
     """None where another client of the same user was faster."""
     try:
-        return _make(run, spec)
+        return _make(context, spec)
     except ApiError as error:
         if error.reason != "AlreadyExists":
             raise
     return None
 
 
-def _make(run: Run, spec: HelperSpec) -> _Helper:
+def _make(context: Context, spec: HelperSpec) -> _Helper:
     """A new helper that has all that it needs, and goes on without us; nothing of it stays when that fails."""
-    request = run.request
-    preflight = Preflight(run.cluster, request.helper_namespace, request.program.split()[0])
+    request = context.request
+    preflight = Preflight(context.cluster, request.helper_namespace, request.program.split()[0])
     preflight.ask(*rbac.for_helper(request.helper_namespace))
     is_there = config_map.ask_unless_there(
-        lambda: config_map.is_there(run.cluster, spec.namespace, spec.program), preflight, spec.namespace
+        lambda: config_map.is_there(context.cluster, spec.namespace, spec.program), preflight, spec.namespace
     )
     preflight.require()
     with ExitStack() as stack:
-        pod = life.run_one_of(stack, run, spec, program_is_there=is_there)
+        pod = life.run_one_of(stack, context, spec, program_is_there=is_there)
         links = Links()
         stack.callback(links.close)
-        Entry(run, ByPod(run, pod, links)).hold_lease()
+        Handshake(context, HelperPod(context, pod, links)).hold_lease()
         return _Helper(pod, new=True)
 
 
@@ -217,7 +222,7 @@ def _get(cluster: Cluster, namespace: str, name: str) -> Json | None:
     try:
         return cluster.request("GET", pod_path(namespace, name))
     except ApiError as error:
-        if error.status == _NOT_FOUND:
+        if error.status == NOT_FOUND:
             return None
         raise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kubectl_nsexec.errors import TargetError
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_nsexec.kube import Cluster
+    from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.resource_reference import Named
-
-Json = dict[str, Any]
 
 
 def find(cluster: Cluster, namespace: str, word: str, running_timeout_seconds: float) -> Json:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import TargetError
 
 if TYPE_CHECKING:
+    from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.resource_reference import Kind
-
-Json = dict[str, Any]
 
 _OPERATORS = {
     "In": "{key} in ({values})",

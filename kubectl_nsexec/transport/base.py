@@ -1,4 +1,4 @@
-"""What the entry into a target needs of a way onto its node, whichever it is: ``by_pod`` and ``by_shell`` are two."""
+"""What a session needs of the transport to its node: ``helper_pod`` and ``shell`` are two."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from kubectl_nsexec.transport.channels import Links, RemoteStream
 
 
-class Way(Protocol):
-    """A way onto one node, for one session. Its methods raise the NsexecError family."""
+class Transport(Protocol):
+    """The transport to one node, for one session. Its methods raise the NsexecError family."""
 
     name: str
     """What it is, after the word "by"."""
     links: Links
-    """Every stream of this way."""
+    """Every stream of it."""
     opening: bytes
     """What the lease's holder waits for before it says that it holds."""
     lease_is_session: bool
@@ -29,6 +29,6 @@ class Way(Protocol):
         """The session, on ``cpus``, once the lease is held: ``TargetFacts`` comes next, then CMD's bytes and status."""
         ...
 
-    def heard(self) -> str:
-        """What others said on the way (banners, sudo, ssh), for an error; empty when nobody did."""
+    def stray_output(self) -> str:
+        """What others said on the wire (banners, sudo, ssh), for an error; empty when nobody did."""
         ...

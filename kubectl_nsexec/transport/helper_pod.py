@@ -1,8 +1,8 @@
-"""The way onto the node through a helper pod: its main process holds the lease, the exec subresource is the session."""
+"""The transport by a helper pod: its main process holds the lease, the exec subresource is the session."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import HelperPodError
 from kubectl_nsexec.helper.manifest import CONTAINER, entrance, new_id
@@ -17,22 +17,20 @@ if TYPE_CHECKING:
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.cpuset import CpuSet
     from kubectl_nsexec.model.deadline import Deadline
-    from kubectl_nsexec.session.context import Run
+    from kubectl_nsexec.model.http import Json
+    from kubectl_nsexec.session.context import Context
 
 
-Json = dict[str, Any]
+class HelperPod:
+    """The Transport by a helper pod that runs; ``helper`` is what the API server shows of it."""
 
-
-class ByPod:
-    """A Way through a helper pod that runs; ``helper`` is what the API server shows of it."""
-
-    def __init__(self, run: Run, helper: Json, links: Links) -> None:
+    def __init__(self, context: Context, helper: Json, links: Links) -> None:
         metadata = helper["metadata"]
         self.name = f"helper pod {metadata['namespace']}/{metadata['name']}"
         self.links = links
         self.opening = commands.HOLD
         self.lease_is_session = False
-        self._run = run
+        self._context = context
         self._helper = helper
 
     def hold(self) -> RemoteStream:
@@ -42,7 +40,7 @@ class ByPod:
         return lease
 
     def _refuse_v4(self, stream: RemoteStream) -> None:
-        request = self._run.request
+        request = self._context.request
         if request.stdin and not request.tty and stream.connection.protocol != V5_PROTOCOL:
             raise HelperPodError(
                 "the server speaks only the v4 exec protocol, which cannot pass on the end of stdin: "
@@ -50,19 +48,19 @@ class ByPod:
             )
 
     def enter(self, cpus: CpuSet) -> RemoteStream:
-        """See Way."""
-        plan, powers = self._run.plan, self._run.request.powers
-        return self._exec(commands.enter_words(plan.nonce, cpus, new_id(), plan.target, powers))
+        """See Transport."""
+        plan, privileges = self._context.plan, self._context.request.privileges
+        return self._exec(commands.enter_words(plan.nonce, cpus, new_id(), plan.target, privileges))
 
     def _exec(self, words: Sequence[str]) -> RemoteStream:
         return self._open("exec", exec_query(self._helper, words))
 
-    def heard(self) -> str:
-        """See Way: the API server passes nothing on that is not the agent's."""
+    def stray_output(self) -> str:
+        """See Transport: the API server passes nothing on that is not the agent's."""
         return ""
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
-        stream = open_stream(self._run.cluster, self._helper, subresource, query, self._run.deadline)
+        stream = open_stream(self._context.cluster, self._helper, subresource, query, self._context.deadline)
         self.links.add(stream)
         return stream
 

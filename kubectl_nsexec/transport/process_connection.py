@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import AgentError, ConnectionLostError, NsexecError
 from kubectl_nsexec.kube.connection import V5_PROTOCOL
-from kubectl_nsexec.kube.send_buffer import Outbox
+from kubectl_nsexec.kube.send_buffer import SendBuffer
 from kubectl_nsexec.model.background import Background
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ProcessConnection:
                 raise refused(None, f"{argv[0]}: {error.strerror}") from error
         ours.setblocking(False)  # noqa: FBT003 - its name says what is set
         self._socket = ours
-        self._out = Outbox(ours, first)
+        self._out = SendBuffer(ours, first)
         # A connection that ssh keeps open for others (ControlPersist) may hold its stderr: nobody waits for its end.
         self._listener = Background(self._listen)
 
@@ -89,7 +89,7 @@ class ProcessConnection:
         self._noise += data
         del self._noise[:-_NOISE_LIMIT_BYTES]
 
-    def heard(self) -> str:
+    def stray_output(self) -> str:
         """What the program said that is not the agent's, the latest of it."""
         return bytes(self._noise).decode(errors="backslashreplace").replace("\r\n", "\n").strip()
 
@@ -171,8 +171,8 @@ class ProcessConnection:
             self._listener.result(_LAST_WORDS_SECONDS)
         if not self._framed:
             self._hear(self._in)
-            return self._refused(status, self.heard())
-        words = f"\n{self.heard()}" if self.heard() else ""
+            return self._refused(status, self.stray_output())
+        words = f"\n{self.stray_output()}" if self.stray_output() else ""
         return ConnectionLostError(
             f"the connection to the command broke; whether it ended, and how, is not known{words}"
         )

@@ -1,4 +1,4 @@
-"""The way onto the node without a helper pod: one program, ssh or a shell here, that carries lease and session."""
+"""The transport without a helper pod: one program, ssh or a shell here, that carries lease and session."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Three without an answer (ServerAliveCountMax, ssh_config(5)), and the host is go
 _NO_PASSWORD = "sudo:"  # noqa: S105 - how sudo begins what it says
 
 
-class ByShell:
-    """A Way by the user's own ssh, or by a shell on this machine."""
+class Shell:
+    """The Transport by the user's own ssh, or by a shell on this machine."""
 
     def __init__(self, request: Request, plan: Plan, links: Links) -> None:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
@@ -49,7 +49,7 @@ class ByShell:
         self._connection: ProcessConnection | None = None
 
     def hold(self) -> RemoteStream:
-        """See Way. Raises NodeAccessError when there is no way onto the node, or no root there."""
+        """See Transport. Raises NodeAccessError when the node cannot be reached, or there is no root on it."""
         if not self._ssh:
             if os.geteuid() != 0:
                 raise NodeAccessError(
@@ -70,13 +70,13 @@ class ByShell:
         return self._stream
 
     def enter(self, cpus: CpuSet) -> RemoteStream:
-        """See Way: the agent was told at the start, and goes on by itself once it holds."""
+        """See Transport: the agent was told at the start, and goes on by itself once it holds."""
         del cpus
         return self._stream
 
-    def heard(self) -> str:
-        """See Way."""
-        return self._connection.heard() if self._connection else ""
+    def stray_output(self) -> str:
+        """See Transport."""
+        return self._connection.stray_output() if self._connection else ""
 
     def _refused(self, status: int | None, words: str) -> NsexecError:
         node_name = self._plan.target.node
@@ -102,7 +102,7 @@ def command(request: Request, plan: Plan) -> list[str]:
         plan.policy.reserved if isinstance(plan.policy, CpuPolicy) else None,
         new_id(),
         plan.target,
-        request.powers,
+        request.privileges,
         agent_bytes=len(plan.program.agent.encode()),
         shim=plan.program.shim,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubectl_nsexec.model.results import CrossCheck, LookedAt, Proof
+    from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
 
 _MIN_VALUE_WIDTH = 16
 

@@ -16,7 +16,7 @@ MEGABYTE: Final = 1_000_000
 
 
 class Transport(Enum):
-    """A way onto the node."""
+    """The transport to the node."""
 
     POD = "helper pod"
     KEPT = "shared helper"

@@ -39,7 +39,7 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def caretakers() -> dict[int, int]:
+def reapers() -> dict[int, int]:
     """The processes that outlive a client, each with the pid of its parent, which is the client while that lives.
 
     One that is over may not have been waited for: it has no command line any more.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.live.pods import pod
-from tests.live.processes import caretakers, running, unique_seconds, within
+from tests.live.processes import reapers, running, unique_seconds, within
 from tests.live.sessions import folders
 
 if TYPE_CHECKING:
@@ -50,4 +50,4 @@ def test_a_hundred_clients_killed_at_any_moment_leave_nothing(
     assert within(_GONE_WITHIN_SECONDS, lambda: not running("sleep", seconds))
     assert within(_GONE_WITHIN_SECONDS, lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"))
     assert within(_GONE_WITHIN_SECONDS, lambda: not folders())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not caretakers())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not reapers())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.live.pods import pod
-from tests.live.processes import caretakers, running, unique_seconds, within
+from tests.live.processes import reapers, running, unique_seconds, within
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -59,8 +59,8 @@ def test_cleanup_deletes_what_a_killed_client_left_and_nothing_in_use(
     dead, alive = nsexec.start(*run, seconds[0]), nsexec.start(*run, seconds[1])
     try:
         assert within(60, lambda: bool(running("sleep", seconds[0]) and running("sleep", seconds[1])))
-        (caretaker,) = (pid for pid, parent in caretakers().items() if parent == dead.pid)
-        os.kill(caretaker, signal.SIGKILL)  # as when a laptop's power goes: both at once
+        (reaper,) = (pid for pid, parent in reapers().items() if parent == dead.pid)
+        os.kill(reaper, signal.SIGKILL)  # as when a laptop's power goes: both at once
         dead.kill()
         finished = ("get", "pods", "-n", helpers, "--field-selector=status.phase=Succeeded", "-o", "name")
         assert within(30, lambda: len(kubectl.ok(*finished).split()) == 1)

@@ -137,7 +137,7 @@ def test_arguments_are_recorded_when_asked_for(nsexec: Program, kubectl: Program
     said = helper["metadata"]["annotations"]
     assert said["nsexec.io/target"] == f"{target.namespace}/{target.name}/main"
     assert said["nsexec.io/user"] == "admin"
-    assert said["nsexec.io/powers"] == "--user 7"
+    assert said["nsexec.io/privileges"] == "--user 7"
     assert json.loads(said["nsexec.io/command"]) == ["sh", "-c", "echo on; cat"]
     assert said["nsexec.io/started"].startswith("20")
     assert (

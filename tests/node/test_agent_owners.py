@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import pytest
 
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import Claims, NodeLook, TargetFacts
+from kubectl_nsexec.model.messages import Claims, NodeLook, TargetFacts
 from kubectl_nsexec.node import agent_script
 from kubectl_nsexec.protocol.events import parse_event
 from tests.node.fake_node import HELPER_ID, NONCE, SHELLS, TARGET_ID, FakeNode, Layout, events, installed, look

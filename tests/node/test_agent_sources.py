@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_nsexec.cpus.node_files import MAX_FILE_BYTES, read
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import TargetFacts
+from kubectl_nsexec.model.messages import TargetFacts
 from kubectl_nsexec.protocol.events import parse_event
 from tests.node.fake_node import NONCE, SHELLS, FakeNode, events, installed, look
 

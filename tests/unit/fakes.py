@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import TargetFacts
+from kubectl_nsexec.model.messages import TargetFacts
 
 if TYPE_CHECKING:
     from kubectl_nsexec.kube.api import Query

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from kubectl_nsexec.cli import validate
-from kubectl_nsexec.cli.options import Given
+from kubectl_nsexec.cli.options import Options
 from kubectl_nsexec.cpus.profiles import profile_name
 from kubectl_nsexec.kube.api import list_performance_profiles
 from kubectl_nsexec.model import resource_reference
@@ -49,7 +49,7 @@ class Flag(NamedTuple):
     repeatable: bool
 
 
-class Typed(NamedTuple):
+class UnfinishedLine(NamedTuple):
     """An unfinished command line. ``word`` is what has been typed of the word, or of the value after ``=``."""
 
     word: str
@@ -72,26 +72,28 @@ class Candidates(NamedTuple):
 
 
 def candidates(
-    typed: Typed, connect: Callable[[ClusterOptions], Cluster], kubeconfig: Callable[[ClusterOptions], Kubeconfig]
+    line: UnfinishedLine,
+    connect: Callable[[ClusterOptions], Cluster],
+    kubeconfig: Callable[[ClusterOptions], Kubeconfig],
 ) -> Candidates:
     """What ``typed.word`` can become. Asks the cluster, or reads the kubeconfig, only where the answer is in there.
 
     Raises ApiError, TargetError and UsageError.
     """
-    options = connection(typed.values)
-    if typed.of_command:
+    options = connection(line.values)
+    if line.of_command:
         return Candidates()  # files of this machine are not those of the container
-    if typed.of_switch:
-        return Candidates(_matching(typed.word, ("true", "false")))
-    if typed.awaited is not None:
-        return _values(typed, typed.awaited, options, connect, kubeconfig)
-    if typed.word.startswith("-"):
-        return Candidates(_flags(typed))
-    if typed.values.get("pod") or typed.values.get("filename"):
+    if line.of_switch:
+        return Candidates(_matching(line.word, ("true", "false")))
+    if line.awaited is not None:
+        return _values(line, line.awaited, options, connect, kubeconfig)
+    if line.word.startswith("-"):
+        return Candidates(_flags(line))
+    if line.values.get("pod") or line.values.get("filename"):
         return Candidates()
     cluster = connect(options)
-    namespace = typed.values.get("namespace") or cluster.namespace
-    return _objects(typed.word, cluster, namespace)
+    namespace = line.values.get("namespace") or cluster.namespace
+    return _objects(line.word, cluster, namespace)
 
 
 def connection(values: Mapping[str, Any]) -> ClusterOptions:
@@ -99,22 +101,22 @@ def connection(values: Mapping[str, Any]) -> ClusterOptions:
 
     Raises UsageError for a time-out that is none.
     """
-    options = validate.connection(Given({**values, "v": None}))  # nothing is shown to who only pressed TAB
+    options = validate.connection(Options({**values, "v": None}))  # nothing is shown to who only pressed TAB
     seconds = min(options.request_timeout_seconds or REQUEST_SECONDS, REQUEST_SECONDS)
     return options._replace(request_timeout_seconds=seconds)
 
 
 def _values(
-    typed: Typed,
+    line: UnfinishedLine,
     flag: Flag,
     options: ClusterOptions,
     connect: Callable[[ClusterOptions], Cluster],
     kubeconfig: Callable[[ClusterOptions], Kubeconfig],
 ) -> Candidates:
     """What can follow ``flag``."""
-    word, metavar = typed.word, flag.metavar or ""
+    word, metavar = line.word, flag.metavar or ""
     if flag.name == "container":
-        return Candidates(_matching(word, _containers(typed, connect(options))))
+        return Candidates(_matching(word, _containers(line, connect(options))))
     if flag.name in ("namespace", "helper_namespace", "profile"):
         known_to = connect(options)
         profiles = flag.name == "profile"
@@ -130,14 +132,11 @@ def _values(
     return Candidates(_matching(word, metavar.split("|") if metavar.islower() else ()))
 
 
-def _flags(typed: Typed) -> list[str]:
+def _flags(line: UnfinishedLine) -> list[str]:
     """As cobra's getFlagNameCompletions: not those that are there already, unless they may be repeated."""
-    wanted = [flag for flag in typed.flags if flag.repeatable or flag.name not in typed.values]
+    wanted = [flag for flag in line.flags if flag.repeatable or flag.name not in line.values]
     lines = [
-        f"{word}\t{' '.join(flag.text.split())}"
-        for flag in wanted
-        for word in flag.words
-        if word.startswith(typed.word)
+        f"{word}\t{' '.join(flag.text.split())}" for flag in wanted for word in flag.words if word.startswith(line.word)
     ]
     return sorted(lines)
 
@@ -175,12 +174,12 @@ def _profiles(cluster: Cluster) -> list[str]:
     return [profile_name(profile) for profile in list_performance_profiles(cluster) or ()]
 
 
-def _containers(typed: Typed, cluster: Cluster) -> list[str]:
+def _containers(line: UnfinishedLine, cluster: Cluster) -> list[str]:
     """Those of the pod that the run would enter, by the tool's own rules."""
-    words: list[str] = list(typed.values.get("pod") or ())
+    words: list[str] = list(line.values.get("pod") or ())
     if len(words) != 1:
         return []
-    pod = find_pod.find(cluster, typed.values.get("namespace") or cluster.namespace, words[0], RUNNING_SECONDS)
+    pod = find_pod.find(cluster, line.values.get("namespace") or cluster.namespace, words[0], RUNNING_SECONDS)
     return [name for name, _, _ in container_choice.containers(pod.get("spec") or {})]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import typer
 
 from kubectl_nsexec.cli import argv as arguments
-from kubectl_nsexec.cli.completion.candidates import Flag, Typed
+from kubectl_nsexec.cli.completion.candidates import Flag, UnfinishedLine
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model.request import split_at_dashes
 
 
-def read(command: Any, words: list[str]) -> Typed:  # noqa: ANN401 - typer's copy of click is private
+def read(command: Any, words: list[str]) -> UnfinishedLine:  # noqa: ANN401 - typer's copy of click is private
     """``words`` are those after ``nsexec``; the last, which may be empty, is the one to be completed.
 
     ``command`` is ``command_line.parser()``. Raises UsageError when what stands before cannot be understood.
@@ -24,7 +24,7 @@ def read(command: Any, words: list[str]) -> Typed:  # noqa: ANN401 - typer's cop
     flags = tuple(_flag(option) for option in options)
     before, dashes = split_at_dashes(before)
     if dashes is not None:
-        return Typed(last, {}, flags, of_command=True)
+        return UnfinishedLine(last, {}, flags, of_command=True)
     flag, equals, value = last.partition("=")
     if last.startswith("-") and equals:
         before, last = [*before, flag], value
@@ -39,8 +39,8 @@ def read(command: Any, words: list[str]) -> Typed:  # noqa: ANN401 - typer's cop
         if awaited is None or awaited.is_switch:
             raise UsageError(str(error)) from error
         values = parser.parse_args(_without_last_option(plain))[0]
-        return Typed(last, values, flags, awaited=awaited)
-    return Typed(last, values, flags, of_switch=bool(flag.startswith("-") and equals))
+        return UnfinishedLine(last, values, flags, awaited=awaited)
+    return UnfinishedLine(last, values, flags, of_switch=bool(flag.startswith("-") and equals))
 
 
 def _flag(option: Any) -> Flag:  # noqa: ANN401 - as above

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity.seccomp import bpf
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kubectl_nsexec.identity.seccomp.bpf import Code, Step, Word
-
-Json = dict[str, Any]
+    from kubectl_nsexec.model.http import Json
 
 _EPERM, _ENOSYS = 1, 38
 _ACTIONS = {

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from kubectl_nsexec.cli import validate
-from kubectl_nsexec.cli.options import Given
+from kubectl_nsexec.cli.options import Options
 from kubectl_nsexec.errors import UsageError
 
 
 def ask(**values: Any) -> None:  # noqa: ANN401 - as a flag has it
     """A request for a command, by these flags."""
-    validate.request(Given({"pod": ["p"], **values}), ["true"], "oc nsexec", stdin_fd=0, on_terminal=False)
+    validate.request(Options({"pod": ["p"], **values}), ["true"], "oc nsexec", stdin_fd=0, on_terminal=False)
 
 
 @pytest.mark.parametrize("output", [None, "json", "yaml"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_nsexec.cli import parser
-from kubectl_nsexec.cli.options import FIELDS, SHORT, VARIABLES, Given, long_flag
+from kubectl_nsexec.cli.options import FIELDS, SHORT, VARIABLES, Options, long_flag
 from kubectl_nsexec.errors import UsageError
 
 OPTIONS = {option.name: option for option in parser.parser().params if option.param_type_name == "option"}
@@ -15,7 +15,7 @@ def read(*words: str) -> dict[str, object]:
     """What WORDS give beyond the defaults."""
     found = parser.read([*words], "oc nsexec")
     assert found is not None
-    defaults = {field: getattr(Given, field) for field in FIELDS}
+    defaults = {field: getattr(Options, field) for field in FIELDS}
     return {field: value for field in FIELDS if (value := getattr(found, field)) != defaults[field]}
 
 
@@ -63,7 +63,7 @@ def test_every_flag_is_what_the_table_says() -> None:
     """Its words, its variable, whether it takes a value, and whether it may be given several times."""
     assert {*OPTIONS} == {*FIELDS} - {"pod"}
     for field, option in OPTIONS.items():
-        default = getattr(Given, field)
+        default = getattr(Options, field)
         assert {*option.opts} == {long_flag(field), *(short for short, named in SHORT.items() if named == field)}
         assert (option.is_flag, option.multiple) == (default is False, default == ())
         assert option.envvar == VARIABLES.get(field)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubectl_nsexec.cli import app
-from kubectl_nsexec.model.asked import AS_EXEC, Powers, User
+from kubectl_nsexec.model.privileges import AS_EXEC, Privileges, User
 from kubectl_nsexec.session import plan, run
 from kubectl_nsexec.ui.console import Console
 
@@ -43,27 +43,27 @@ def call(folder: Path, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("flags", "powers"),
+    ("flags", "privileges"),
     [
         ([], AS_EXEC),
-        (["--privileged"], Powers(privileged=True)),
-        (["--host-tools=true"], Powers(host_tools=True)),
-        (["--user", "1000:5"], Powers(user=User(1000, 5))),
-        (["--user=0"], Powers(user=User(0))),
-        (["--process", "7", "--privileged"], Powers(privileged=True, process=7)),
-        (["--process=du one"], Powers(process="du one")),
+        (["--privileged"], Privileges(privileged=True)),
+        (["--host-tools=true"], Privileges(host_tools=True)),
+        (["--user", "1000:5"], Privileges(user=User(1000, 5))),
+        (["--user=0"], Privileges(user=User(0))),
+        (["--process", "7", "--privileged"], Privileges(privileged=True, process=7)),
+        (["--process=du one"], Privileges(process="du one")),
     ],
 )
-def test_flags_become_powers(tmp_path: Path, asked: list[Request], flags: list[str], powers: Powers) -> None:
+def test_flags_become_powers(tmp_path: Path, asked: list[Request], flags: list[str], privileges: Privileges) -> None:
     """The parser's words, and nothing else, decide; the connection stays as it is."""
     assert call(tmp_path, "p", *flags, "--", "id") == (0, "")
-    assert (asked[0].powers, asked[0].connection.user) == (powers, None)
+    assert (asked[0].privileges, asked[0].connection.user) == (privileges, None)
 
 
 def test_user_may_be_given_for_each(tmp_path: Path, asked: list[Request]) -> None:
     """A name for the connection, digits for the command, and the digits are looked for in the kubeconfig."""
     assert call(tmp_path, "p", "--user", "admin", "--user", "1000", "--", "id") == (0, "")
-    assert asked[0].powers == Powers(user=User(1000))
+    assert asked[0].privileges == Privileges(user=User(1000))
     assert (asked[0].connection.user, asked[0].connection.not_a_user) == ("admin", "1000")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.model.asked import Powers
+from kubectl_nsexec.model.privileges import Privileges
 from kubectl_nsexec.model.request import (
     NO_TERMINAL,
     ClusterOptions,
@@ -81,7 +81,7 @@ def test_a_command_that_cannot_run_is_refused(command: tuple[bytes, ...]) -> Non
 def test_powers_that_contradict_each_other_are_refused() -> None:
     """Before the cluster is asked."""
     with pytest.raises(UsageError, match="--privileged and --host-tools"):
-        check(Request(pod="p", command=(b"id",), powers=Powers(privileged=True, host_tools=True)))
+        check(Request(pod="p", command=(b"id",), privileges=Privileges(privileged=True, host_tools=True)))
 
 
 def test_verify_needs_no_command() -> None:

@@ -7,7 +7,7 @@ import pytest
 from kubectl_nsexec.cpus.kubelet import KubeletCpus
 from kubectl_nsexec.cpus.node_files import MAX_FILE_BYTES, Claim, read
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import NodeFile, NodeFiles
+from kubectl_nsexec.model.messages import NodeFile, NodeFiles
 
 DROP_INS = "/etc/crio/crio.conf.d"
 PINNING = "/etc/kubernetes/openshift-workload-pinning"

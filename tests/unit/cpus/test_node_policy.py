@@ -12,9 +12,10 @@ from kubectl_nsexec.cpus.node_policy import compare, decide
 from kubectl_nsexec.cpus.policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpus.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, CpuPolicyError, PlacementError
-from kubectl_nsexec.model.asked import BY_HAND, BY_KUBELET, BY_NODE, BY_PROFILE
+from kubectl_nsexec.model.cpu_choice import BY_HAND, BY_KUBELET, BY_NODE, BY_PROFILE
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import Claims, CrossCheck, FolderCpus, NodeFiles, NodeLook
+from kubectl_nsexec.model.messages import Claims, FolderCpus, NodeFiles, NodeLook
+from kubectl_nsexec.model.proof import CrossCheck
 
 NODE = {"metadata": {"name": "n1"}, "status": {"capacity": {"cpu": "8"}}}
 PERF = {"metadata": {"name": "perf"}}

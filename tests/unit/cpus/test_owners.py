@@ -16,9 +16,10 @@ from kubectl_nsexec.cpus.policy import CpuPolicy, Undecided
 from kubectl_nsexec.cpus.profiles import ProfilesApiMissing
 from kubectl_nsexec.cpus.verdict import check_on_node, outside_target, owners_of
 from kubectl_nsexec.errors import CpuPolicyError, NsexecError
-from kubectl_nsexec.model.asked import BY_HAND, BY_KUBELET, BY_PROFILE
+from kubectl_nsexec.model.cpu_choice import BY_HAND, BY_KUBELET, BY_PROFILE
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import Claims, FolderCpus, LookedAt, NodeFiles, NodeLook
+from kubectl_nsexec.model.messages import Claims, FolderCpus, NodeFiles, NodeLook
+from kubectl_nsexec.model.proof import LookedAt
 from tests.unit.fakes import FACTS
 
 ONLINE = CpuSet.parse("0-7")

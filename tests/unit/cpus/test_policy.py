@@ -10,9 +10,9 @@ from kubectl_nsexec.cpus.kubelet import KubeletCpus
 from kubectl_nsexec.cpus.policy import CpuPolicy, Undecided, decide, from_option, from_profile
 from kubectl_nsexec.cpus.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_USAGE, ApiError, CpuPolicyError, UsageError
-from kubectl_nsexec.model.asked import BY_KUBELET, BY_NODE, BY_PROFILE, BY_WHO_KNOWS, CpuChoice
+from kubectl_nsexec.model.cpu_choice import BY_KUBELET, BY_NODE, BY_PROFILE, BY_WHO_KNOWS, CpuChoice
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import CrossCheck
+from kubectl_nsexec.model.proof import CrossCheck
 
 FORBIDDEN = ProfilesForbidden('performanceprofiles is forbidden: User "dev" cannot list')
 

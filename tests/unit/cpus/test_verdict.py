@@ -8,9 +8,9 @@ from kubectl_nsexec.cpus.node_files import Claim, NodeCpus
 from kubectl_nsexec.cpus.policy import CpuPolicy
 from kubectl_nsexec.cpus.verdict import Verdict, check_on_node, check_started, outside_target, owners_of
 from kubectl_nsexec.errors import CpuPolicyError, PlacementError
-from kubectl_nsexec.model.asked import BY_HAND, BY_PROFILE
+from kubectl_nsexec.model.cpu_choice import BY_HAND, BY_PROFILE
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import Claims, FolderCpus, Started, TargetFacts
+from kubectl_nsexec.model.messages import Claims, FolderCpus, Started, TargetFacts
 from tests.unit.fakes import FACTS
 
 POLICY = CpuPolicy(CpuSet.parse("0-1"), 'PerformanceProfile "perf", spec.cpu.reserved')

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kubectl_nsexec.helper import audit
-from kubectl_nsexec.model.asked import AS_EXEC, Powers, User
+from kubectl_nsexec.model.privileges import AS_EXEC, Privileges, User
 from kubectl_nsexec.target.container_choice import Target
 from tests.unit.fakes import FakeCluster
 
@@ -29,8 +29,8 @@ _TARGET = Target(
 )
 
 
-def _run(powers: Powers = AS_EXEC, user: str | None = "joe", *, record: bool = False) -> dict[str, str]:
-    return audit.of_run(_TARGET, user, powers, _SECRET, record_arguments=record)
+def _run(privileges: Privileges = AS_EXEC, user: str | None = "joe", *, record: bool = False) -> dict[str, str]:
+    return audit.of_run(_TARGET, user, privileges, _SECRET, record_arguments=record)
 
 
 def test_who_where_and_when_are_said_but_not_what() -> None:
@@ -60,18 +60,18 @@ def test_a_long_command_is_shortened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("powers", "words"),
+    ("privileges", "words"),
     [
-        (Powers(privileged=True), "--privileged"),
-        (Powers(host_tools=True, process="dpdk"), "--host-tools --process dpdk"),
-        (Powers(user=User(0)), "--user 0"),
-        (Powers(user=User(7, 8), process=12), "--user 7:8 --process 12"),
+        (Privileges(privileged=True), "--privileged"),
+        (Privileges(host_tools=True, process="dpdk"), "--host-tools --process dpdk"),
+        (Privileges(user=User(0)), "--user 0"),
+        (Privileges(user=User(7, 8), process=12), "--user 7:8 --process 12"),
     ],
 )
-def test_more_power_is_recorded(powers: Powers, words: str) -> None:
+def test_more_power_is_recorded(privileges: Privileges, words: str) -> None:
     """It is what a colleague would want to know first."""
-    run = _run(powers)
-    assert run["nsexec.io/powers"] == words
+    run = _run(privileges)
+    assert run["nsexec.io/privileges"] == words
     assert f"a command in container main with {words} on" in audit.event(_TARGET, run, "on CPUs 0")["message"]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from kubectl_nsexec.errors import ApiError, HelperPodError
 from kubectl_nsexec.helper.life import running
-from kubectl_nsexec.helper.reaper import Caretaker, delete, outstanding
+from kubectl_nsexec.helper.reaper import Reaper, delete, outstanding
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.ui.interrupts import Interrupts
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DELETE = "DELETE /api/v1/namespaces/ns/pods/p"
 
 
-class Note(Caretaker):
+class Note(Reaper):
     """Only notes what it is told."""
 
     def __init__(self) -> None:
@@ -104,10 +104,10 @@ def test_the_other_process_outlives_a_kill(
     client = os.fork()
     if not client:
         os.close(reads)
-        caretaker = Caretaker.forked(fake)  # it holds `writes` too, until it ends
-        caretaker.expect("ns", "p")
+        reaper = Reaper.forked(fake)  # it holds `writes` too, until it ends
+        reaper.expect("ns", "p")
         if known_to_be_gone:
-            caretaker.gone("ns", "p")
+            reaper.gone("ns", "p")
         os.kill(os.getpid(), signal.SIGKILL)
     os.close(writes)
     assert os.waitstatus_to_exitcode(os.waitpid(client, 0)[1]) == -signal.SIGKILL
@@ -118,13 +118,13 @@ def test_the_other_process_outlives_a_kill(
 
 def test_a_client_that_ends_in_order_leaves_no_process() -> None:
     """It waits for the other one, which has nothing to do."""
-    caretaker = Caretaker.forked(FakeCluster({}))
-    caretaker.expect("ns", "p")
-    caretaker.gone("ns", "p")
-    caretaker.close()
+    reaper = Reaper.forked(FakeCluster({}))
+    reaper.expect("ns", "p")
+    reaper.gone("ns", "p")
+    reaper.close()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-    caretaker.close()
+    reaper.close()
 
 
 SIGNALLED_WHILE_FORKING = """
@@ -143,9 +143,9 @@ def test_a_signal_while_it_is_forked_is_not_lost() -> None:
 
 def test_without_need_there_is_none() -> None:
     """Then nobody is told anything, and nothing fails."""
-    caretaker = Caretaker.forked(FakeCluster({}), needed=False)
-    caretaker.expect("ns", "p")
-    caretaker.close()
+    reaper = Reaper.forked(FakeCluster({}), needed=False)
+    reaper.expect("ns", "p")
+    reaper.close()
 
 
 @pytest.mark.parametrize(

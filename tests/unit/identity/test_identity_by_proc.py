@@ -14,7 +14,7 @@ from kubectl_nsexec.identity.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
 from tests.unit.fakes import FACTS
 
 if TYPE_CHECKING:
-    from kubectl_nsexec.model.results import TargetFacts
+    from kubectl_nsexec.model.messages import TargetFacts
 
 SPEC: dict[str, Any] = {
     "process": {

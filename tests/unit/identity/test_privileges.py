@@ -8,7 +8,7 @@ from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity.identity import Identity
 from kubectl_nsexec.identity.privileges import directory, grant, granted
 from kubectl_nsexec.identity.seccomp.compiler import UNFILTERED, Filter
-from kubectl_nsexec.model.asked import AS_EXEC, Powers, User
+from kubectl_nsexec.model.privileges import AS_EXEC, Privileges, User
 from kubectl_nsexec.protocol.records import encode
 from tests.unit.fakes import FACTS
 
@@ -49,7 +49,7 @@ def test_nothing_asked_is_nothing_changed() -> None:
 
 def test_privileged_is_root_with_all_that_the_helper_has() -> None:
     """No groups, nothing inheritable, nothing that holds it in; limits, umask, directory and environment stay."""
-    assert differing(CONTAINER, grant(CONTAINER, Powers(privileged=True), FACTS, (3000,))) == {
+    assert differing(CONTAINER, grant(CONTAINER, Privileges(privileged=True), FACTS, (3000,))) == {
         "uid": 0,
         "gid": 0,
         "groups": (),
@@ -71,8 +71,12 @@ def test_privileged_is_root_with_all_that_the_helper_has() -> None:
 def test_root_of_a_user_namespace_is_root_there() -> None:
     """--privileged joins it, as ``nsenter -a`` does, and says so; --host-tools does not; another user stays in it."""
     own = CONTAINER._replace(user_namespace=True)
-    root, tools, user = Powers(privileged=True), Powers(host_tools=True), Powers(user=User(7))
-    assert [grant(own, powers, FACTS, ()).user_namespace for powers in (root, tools, user)] == [True, False, True]
+    root, tools, user = Privileges(privileged=True), Privileges(host_tools=True), Privileges(user=User(7))
+    assert [grant(own, privileges, FACTS, ()).user_namespace for privileges in (root, tools, user)] == [
+        True,
+        False,
+        True,
+    ]
     assert "only in the container's own user namespace" in granted(own, root, FACTS)[0]
     assert "root on the node in effect" not in granted(own, root, FACTS)[0]
     assert "its namespaces but its users are the container's" in granted(own, tools, FACTS)[0]
@@ -81,19 +85,19 @@ def test_root_of_a_user_namespace_is_root_there() -> None:
 @pytest.mark.parametrize(("asked", "gid"), [(User(0), None), (User(0, 5), 5)])
 def test_another_user_has_the_containers_sets(asked: User, gid: int | None) -> None:
     """Ids change and the image's own groups go; capability sets, no_new_privs, filter and labels stay, root or not."""
-    who = grant(CONTAINER, Powers(user=asked), FACTS, (4000, 3000, 5000))
+    who = grant(CONTAINER, Privileges(user=asked), FACTS, (4000, 3000, 5000))
     assert differing(CONTAINER, who) == {"uid": 0, "gid": gid, "groups": (3000, 4000)}
 
 
 def test_a_group_that_is_not_known_yet_is_left_to_the_shim() -> None:
     """It reads the container's /etc/passwd."""
-    who = grant(CONTAINER, Powers(user=User(7)), FACTS, ())
+    who = grant(CONTAINER, Privileges(user=User(7)), FACTS, ())
     assert b"\0gid=passwd\0" in encode(who, [b"id"], stdin=False, verify=False)
 
 
 def test_host_tools_take_nothing_of_the_container() -> None:
     """The node's root, a plain PATH, no limits of the container; and where to find the container."""
-    who = grant(CONTAINER, Powers(host_tools=True), FACTS._replace(inner_pid=7), (3000,))
+    who = grant(CONTAINER, Privileges(host_tools=True), FACTS._replace(inner_pid=7), (3000,))
     assert (who.uid, who.gid, who.groups, who.cwd, who.umask, who.rlimits) == (0, 0, (), b"/", 0o022, ())
     assert {who.bounding, who.permitted, who.effective} == {ALL}
     assert (who.inheritable, who.ambient, who.no_new_privs) == (0, 0, False)
@@ -106,13 +110,13 @@ def test_host_tools_take_nothing_of_the_container() -> None:
     )
 
 
-@pytest.mark.parametrize("powers", [Powers(), Powers(privileged=True), Powers(user=User(7, 7))])
-def test_a_process_gives_its_directory(powers: Powers) -> None:
+@pytest.mark.parametrize("privileges", [Privileges(), Privileges(privileged=True), Privileges(user=User(7, 7))])
+def test_a_process_gives_its_directory(privileges: Privileges) -> None:
     """Whoever the command is; all else is the container's."""
     there = FACTS._replace(cwd=b"/var/run")
-    usual = grant(CONTAINER, powers, there, (3000,))
+    usual = grant(CONTAINER, privileges, there, (3000,))
     assert usual.cwd == b"/srv"
-    assert grant(CONTAINER, powers._replace(process=7), there, (3000,)) == usual._replace(cwd=b"/var/run")
+    assert grant(CONTAINER, privileges._replace(process=7), there, (3000,)) == usual._replace(cwd=b"/var/run")
 
 
 @pytest.mark.parametrize(
@@ -140,36 +144,36 @@ def test_a_directory_outside_the_root_stops_the_run(root: bytes, cwd: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    ("powers", "words"),
+    ("privileges", "words"),
     [
-        (Powers(privileged=True), ["--privileged: the command is root with every capability"]),
-        (Powers(host_tools=True), ["--host-tools: the command is the node's own", "/proc/1/root ($NSEXEC_ROOT)"]),
-        (Powers(user=User(7)), ["--user: the command is uid 7", "/etc/passwd, else 0"]),
-        (Powers(user=User(7, 8)), ["--user: the command is uid 7 with gid 8"]),
-        (Powers(process="x"), ["--process: the command has the namespaces, root and directory of", "process 1"]),
+        (Privileges(privileged=True), ["--privileged: the command is root with every capability"]),
+        (Privileges(host_tools=True), ["--host-tools: the command is the node's own", "/proc/1/root ($NSEXEC_ROOT)"]),
+        (Privileges(user=User(7)), ["--user: the command is uid 7", "/etc/passwd, else 0"]),
+        (Privileges(user=User(7, 8)), ["--user: the command is uid 7 with gid 8"]),
+        (Privileges(process="x"), ["--process: the command has the namespaces, root and directory of", "process 1"]),
     ],
 )
-def test_each_power_is_told_in_a_line(powers: Powers, words: list[str]) -> None:
+def test_each_power_is_told_in_a_line(privileges: Privileges, words: list[str]) -> None:
     """What was granted, by the flag's name."""
-    (line,) = granted(CONTAINER, powers, FACTS)
+    (line,) = granted(CONTAINER, privileges, FACTS)
     assert all(word in line for word in words)
     assert "\n" not in line
 
 
 def test_two_powers_are_two_lines() -> None:
     """Where and who."""
-    told = granted(CONTAINER, Powers(host_tools=True, process="x"), FACTS)
+    told = granted(CONTAINER, Privileges(host_tools=True, process="x"), FACTS)
     assert [line.split(":")[0] for line in told] == ["--host-tools", "--process"]
     assert "namespaces of" in told[1]
 
 
-@pytest.mark.parametrize("powers", [Powers(privileged=True), Powers(host_tools=True)])
-def test_a_container_that_can_take_the_command_over_is_named(powers: Powers) -> None:
+@pytest.mark.parametrize("privileges", [Privileges(privileged=True), Privileges(host_tools=True)])
+def test_a_container_that_can_take_the_command_over_is_named(privileges: Privileges) -> None:
     """CAP_SYS_PTRACE in the container reaches a process of its PID namespace that is stronger than itself."""
     tracing = CONTAINER._replace(bounding=CONTAINER.bounding | PTRACE)
-    assert "CAP_SYS_PTRACE" in granted(tracing, powers, FACTS)[0]
-    assert "CAP_SYS_PTRACE" not in granted(CONTAINER, powers, FACTS)[0]
-    assert "CAP_SYS_PTRACE" not in granted(CONTAINER._replace(bounding=ALL), powers, FACTS)[0]
+    assert "CAP_SYS_PTRACE" in granted(tracing, privileges, FACTS)[0]
+    assert "CAP_SYS_PTRACE" not in granted(CONTAINER, privileges, FACTS)[0]
+    assert "CAP_SYS_PTRACE" not in granted(CONTAINER._replace(bounding=ALL), privileges, FACTS)[0]
     # In a user namespace of its own that right reaches what is in it, and never the node's root.
     apart = tracing._replace(user_namespace=True)
-    assert ("CAP_SYS_PTRACE" in granted(apart, powers, FACTS)[0]) == powers.privileged
+    assert ("CAP_SYS_PTRACE" in granted(apart, privileges, FACTS)[0]) == privileges.privileged

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, PlacementError, TargetError
-from kubectl_nsexec.model.asked import Powers, User
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import AgentFailure
+from kubectl_nsexec.model.messages import AgentFailure
+from kubectl_nsexec.model.privileges import Privileges, User
 from kubectl_nsexec.protocol.commands import (
     FailureContext,
     alone_command,
@@ -43,18 +43,18 @@ def test_a_sessions_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("powers", "words"),
+    ("privileges", "words"),
     [
-        (Powers(), ["first", "container"]),
-        (Powers(privileged=True, user=User(1)), ["first", "container"]),
-        (Powers(process=7), ["pid:7", "container"]),
-        (Powers(process="7"), ["name:7", "container"]),
-        (Powers(process="first", host_tools=True), ["name:first", "node"]),
+        (Privileges(), ["first", "container"]),
+        (Privileges(privileged=True, user=User(1)), ["first", "container"]),
+        (Privileges(process=7), ["pid:7", "container"]),
+        (Privileges(process="7"), ["name:7", "container"]),
+        (Privileges(process="first", host_tools=True), ["name:first", "node"]),
     ],
 )
-def test_what_is_asked_of_the_agent_beyond_the_usual(powers: Powers, words: list[str]) -> None:
+def test_what_is_asked_of_the_agent_beyond_the_usual(privileges: Privileges, words: list[str]) -> None:
     """A name is never taken for a number or for a word of ours; who the command is, is not the agent's affair."""
-    assert enter_words(NONCE, RESERVED, "k3x9a", target(), powers)[-2:] == words
+    assert enter_words(NONCE, RESERVED, "k3x9a", target(), privileges)[-2:] == words
 
 
 @pytest.mark.parametrize("session_id", ["", "abcd", "a" * 21, "ABCDE", "../../x", "a b c"])
@@ -79,7 +79,7 @@ def test_values_outside_the_protocol_are_refused() -> None:
     with pytest.raises(ValueError, match="reserved set is empty"):
         hold_words(NONCE, CpuSet(), 60)
     with pytest.raises(ValueError, match="size"):
-        alone_command(NONCE, RESERVED, "k3x9a", target(), Powers(), agent_bytes=1, shim=b"")
+        alone_command(NONCE, RESERVED, "k3x9a", target(), Privileges(), agent_bytes=1, shim=b"")
 
 
 def test_the_line_that_lets_the_agent_go_on() -> None:

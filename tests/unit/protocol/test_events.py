@@ -10,7 +10,7 @@ import pytest
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import (
+from kubectl_nsexec.model.messages import (
     AgentFailure,
     Claims,
     FolderCpus,

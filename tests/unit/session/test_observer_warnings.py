@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_nsexec.session.observer_warnings import DISTURBING, warning
+from kubectl_nsexec.session.observer_warnings import OBSERVERS, warning
 
 
 @pytest.mark.parametrize("name", ["gdb", "strace", "ltrace", "perf", "pmap", "lsof"])
 def test_each_is_told_by_what_it_does(name: str) -> None:
     """One line, also by a path."""
-    expected = f"warning: {name} {DISTURBING[name]} (docs/explanation/limits.md)"
+    expected = f"warning: {name} {OBSERVERS[name]} (docs/explanation/limits.md)"
     assert warning([name.encode(), b"-p", b"1"]) == warning([b"/usr/bin/" + name.encode()]) == expected
     assert "\n" not in expected
 

@@ -11,7 +11,7 @@ from kubectl_nsexec.cpus.policy import Undecided
 from kubectl_nsexec.cpus.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesResult
 from kubectl_nsexec.errors import ApiError, NsexecError
 from kubectl_nsexec.helper.config_map import HelperProgram, config_map
-from kubectl_nsexec.model.asked import BY_NODE, BY_PROFILE, CpuChoice
+from kubectl_nsexec.model.cpu_choice import BY_NODE, BY_PROFILE, CpuChoice
 from kubectl_nsexec.model.request import Request
 from kubectl_nsexec.session import plan
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
@@ -74,7 +74,7 @@ def test_the_helper_says_for_whom_it_is() -> None:
     """The user's name as the API server has it."""
     made = plan.make(Request(pod="du-0", command=(b"id",)), cluster())
     assert made.helper.annotations["nsexec.io/user"] == "joe"
-    assert made.trail == made.helper.annotations
+    assert made.audit == made.helper.annotations
 
 
 def test_who_may_not_exec_into_the_target_is_refused() -> None:

@@ -13,7 +13,7 @@ from kubectl_nsexec.helper.manifest import manifest
 from kubectl_nsexec.model.deadline import Deadline, parse_keep
 from kubectl_nsexec.model.request import Request
 from kubectl_nsexec.session import shared_helper
-from kubectl_nsexec.session.context import Run
+from kubectl_nsexec.session.context import Context
 from kubectl_nsexec.ui.console import Console
 from kubectl_nsexec.ui.interrupts import Interrupts
 from tests.unit.fakes import Answer, FakeCluster, FakeConnection, Json, not_found
@@ -63,8 +63,8 @@ def find(
 ) -> shared_helper._Helper | None:
     """What a run finds."""
     request = Request(pod="p", command=(b"id",), keep_seconds=keep_seconds)
-    run = Run(request, cluster, NO_PLAN, deadline or Deadline.after(5), Console(quiet=True), Interrupts())
-    return shared_helper._find(run, KEPT, gone, sleep=sleep)
+    context = Context(request, cluster, NO_PLAN, deadline or Deadline.after(5), Console(quiet=True), Interrupts())
+    return shared_helper._find(context, KEPT, gone, sleep=sleep)
 
 
 def same_name(changed: HelperSpec, user: str = "joe", comparable: list[str] | None = None) -> bool:

@@ -59,7 +59,7 @@ def test_noise_is_kept_apart_and_nothing_is_sent_before_it_is_asked_for(
     assert messages(connection, 2) == [b'\x01n0nce {"event":"held"}\n', b'\x03{"status":"Success"}']
     connection._listener.result(10)
     # Stdout and stderr are read side by side: their words may meet on a line.
-    assert all(word in connection.heard() for word in ("text", "hello", "motd"))
+    assert all(word in connection.stray_output() for word in ("text", "hello", "motd"))
 
 
 def test_frames_go_both_ways(start: Callable[[str], ProcessConnection]) -> None:

@@ -50,19 +50,19 @@ def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN
 
 def requested(kind: str = via.SSH, user: str = "core", *options: str) -> Request:
     """A request by that way."""
-    return Request(pod="p", command=(b"id",), via=via.asked(kind, user, options))
+    return Request(pod="p", command=(b"id",), via=via.of_flags(kind, user, options))
 
 
 def test_users_options_come_first_and_the_address_cannot_be_one() -> None:
     """To ssh the first value of a setting is the one that counts."""
-    argv = shell.ssh_command(via.asked(via.SSH, "core", ("Port=22", "User=me")), "-oProxyCommand=x", ["true"])
+    argv = shell.ssh_command(via.of_flags(via.SSH, "core", ("Port=22", "User=me")), "-oProxyCommand=x", ["true"])
     assert argv[:5] == ["ssh", "-o", "Port=22", "-o", "User=me"]
     assert argv[-5:-1] == ["-l", "core", "--", "-oProxyCommand=x"]
 
 
 def test_no_user_leaves_it_to_sshs_configuration() -> None:
     """--ssh-user ''."""
-    assert "-l" not in shell.ssh_command(via.asked(via.SSH, "", ()), "10.0.0.5", ["true"])
+    assert "-l" not in shell.ssh_command(via.of_flags(via.SSH, "", ()), "10.0.0.5", ["true"])
 
 
 @pytest.mark.parametrize("login_shell", ["sh", "bash", "dash", "busybox sh"])
@@ -87,10 +87,10 @@ def test_words_arrive_as_they_are_and_only_a_user_needs_sudo(tmp_path: Path, log
 
 def test_a_sudo_that_wants_a_password_is_told_from_an_ssh_that_fails() -> None:
     """Different next steps."""
-    way = shell.ByShell(requested(), planned(), Links())
-    sudo = way._refused(1, "Banner\nsudo: a password is required")
-    ssh = way._refused(255, "Host key verification failed.")
-    missing = way._refused(None, "ssh: No such file or directory")
+    transport = shell.Shell(requested(), planned(), Links())
+    sudo = transport._refused(1, "Banner\nsudo: a password is required")
+    ssh = transport._refused(255, "Host key verification failed.")
+    missing = transport._refused(None, "ssh: No such file or directory")
     assert "without a password" in sudo.message
     assert "NOPASSWD" in sudo.message
     assert "node worker-0: ssh ended with status 255 before the agent answered:\nHost key" in ssh.message
@@ -105,7 +105,7 @@ def test_local_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is started."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(NodeAccessError, match="takes root"):
-        shell.ByShell(requested(via.LOCAL), planned(), Links()).hold()
+        shell.Shell(requested(via.LOCAL), planned(), Links()).hold()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_the_agent_gets_both_halves_of_its_protocol() -> None:
         CpuSet.of(0),
         "sess1",
         TARGET,
-        Request("p", ()).powers,
+        Request("p", ()).privileges,
         agent_bytes=9,
         shim=b"x",
     )
@@ -145,4 +145,4 @@ def test_the_agent_gets_both_halves_of_its_protocol() -> None:
 def test_what_makes_no_sense_is_refused(kind: str, options: tuple[str, ...], words: str) -> None:
     """Before anything is asked."""
     with pytest.raises(UsageError, match=words):
-        via.asked(kind, "core", options)
+        via.of_flags(kind, "core", options)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.results import CrossCheck, LookedAt, Proof
+from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
 from kubectl_nsexec.ui.output import as_yaml, in_form, proof_document, proof_table
 
 if TYPE_CHECKING:

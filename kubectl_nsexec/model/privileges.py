@@ -1,4 +1,4 @@
-"""What was asked for beyond ``oc exec``, as values: what the command is given, and by whose word its CPUs are."""
+"""What the command is given that ``oc exec`` would not give: --privileged, --user, --host-tools, --process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class User(NamedTuple):
     gid: int | None = None
 
 
-class Powers(NamedTuple):
+class Privileges(NamedTuple):
     """What the command is given that ``oc exec`` would not give."""
 
     privileged: bool = False
@@ -34,40 +34,8 @@ class Powers(NamedTuple):
     """The process to enter instead of the container's first one: its number inside the container, or its name."""
 
 
-AS_EXEC = Powers()
+AS_EXEC = Privileges()
 """Nothing more than ``oc exec`` gives."""
-
-BY_HAND, BY_PROFILE, BY_NODE, BY_KUBELET = "cpus", "profile", "node", "kubelet"
-"""By whose word CPUs are reserved: the user's (--cpus), a PerformanceProfile's, CRI-O's or workload pinning's files on
-the node, the kubelet's configuration. The last three are the values of --cpu-source."""
-
-
-class CpuChoice(NamedTuple):
-    """By whose word the command's CPUs are chosen; all None: by the first source that knows."""
-
-    cpus: str | None = None
-    """--cpus: a CPU list, by the user's own word."""
-    profile: str | None = None
-    """--profile: the name of the PerformanceProfile."""
-    source: str | None = None
-    """--cpu-source: BY_PROFILE, BY_NODE or BY_KUBELET, and what others say to the contrary is only warned of."""
-
-
-BY_WHO_KNOWS = CpuChoice()
-"""Nothing named: the first source that knows."""
-
-
-def check_cpus(choice: CpuChoice) -> None:
-    """Raises UsageError for what contradicts itself, or is not known."""
-    if choice.source not in (None, BY_PROFILE, BY_NODE, BY_KUBELET):
-        raise UsageError(f'--cpu-source: "{choice.source}" is neither {BY_PROFILE}, {BY_NODE} nor {BY_KUBELET}')
-    if choice.profile == "":
-        raise UsageError("--profile: the name is empty")
-    if choice.cpus is not None and (choice.profile is not None or choice.source is not None):
-        other = "--profile" if choice.profile is not None else "--cpu-source"
-        raise UsageError(f"you may not specify --cpus and {other} together: --cpus names the CPUs themselves")
-    if choice.profile is not None and choice.source not in (None, BY_PROFILE):
-        raise UsageError(f"you may not specify --profile and --cpu-source {choice.source} together")
 
 
 def users(given: Sequence[str]) -> tuple[str | None, str | None]:
@@ -103,13 +71,13 @@ def process(word: str) -> int | str:
     return word
 
 
-def check(powers: Powers) -> None:
+def check(privileges: Privileges) -> None:
     """Raises UsageError for what contradicts itself."""
-    if powers.privileged and powers.user:
+    if privileges.privileged and privileges.user:
         raise UsageError("you may not specify --privileged and --user UID together: --privileged is root")
-    if powers.privileged and powers.host_tools:
+    if privileges.privileged and privileges.host_tools:
         raise UsageError("you may not specify --privileged and --host-tools together: --host-tools is privileged too")
-    if powers.host_tools and powers.user:
+    if privileges.host_tools and privileges.user:
         raise UsageError("you may not specify --host-tools and --user UID together: the node's tools run as root")
 
 

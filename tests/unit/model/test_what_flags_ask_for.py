@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.model.asked import CpuChoice, Powers, User, check, check_cpus, process, user, users
+from kubectl_nsexec.model import cpu_choice
+from kubectl_nsexec.model.cpu_choice import CpuChoice
+from kubectl_nsexec.model.privileges import Privileges, User, check, process, user, users
 
 
 @pytest.mark.parametrize(
@@ -71,24 +73,26 @@ def test_what_cannot_be_a_process_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("powers", "words"),
+    ("privileges", "words"),
     [
-        (Powers(privileged=True, user=User(0)), "--privileged and --user UID"),
-        (Powers(privileged=True, host_tools=True), "--privileged and --host-tools"),
-        (Powers(host_tools=True, user=User(1, 1)), "--host-tools and --user UID"),
+        (Privileges(privileged=True, user=User(0)), "--privileged and --user UID"),
+        (Privileges(privileged=True, host_tools=True), "--privileged and --host-tools"),
+        (Privileges(host_tools=True, user=User(1, 1)), "--host-tools and --user UID"),
     ],
 )
-def test_contradictions_are_refused(powers: Powers, words: str) -> None:
+def test_contradictions_are_refused(privileges: Privileges, words: str) -> None:
     """Each in a sentence that names both flags."""
     with pytest.raises(UsageError, match=words):
-        check(powers)
+        check(privileges)
 
 
-@pytest.mark.parametrize("powers", [Powers(privileged=True), Powers(user=User(1)), Powers(host_tools=True), Powers()])
-def test_a_process_goes_with_all_of_them(powers: Powers) -> None:
+@pytest.mark.parametrize(
+    "privileges", [Privileges(privileged=True), Privileges(user=User(1)), Privileges(host_tools=True), Privileges()]
+)
+def test_a_process_goes_with_all_of_them(privileges: Privileges) -> None:
     """It says where, the others say who."""
-    check(powers)
-    check(Powers(powers.privileged, powers.host_tools, powers.user, process="x"))
+    check(privileges)
+    check(Privileges(privileges.privileged, privileges.host_tools, privileges.user, process="x"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,7 @@ def test_a_process_goes_with_all_of_them(powers: Powers) -> None:
 def test_cpus_by_two_words_at_once_are_refused(choice: CpuChoice, words: str) -> None:
     """Whose word counts must be clear."""
     with pytest.raises(UsageError) as caught:
-        check_cpus(choice)
+        cpu_choice.check(choice)
     assert words in caught.value.message
 
 
@@ -122,4 +126,4 @@ def test_cpus_by_two_words_at_once_are_refused(choice: CpuChoice, words: str) ->
 )
 def test_cpus_by_one_word_are_fine(choice: CpuChoice) -> None:
     """Also a profile by name, by the profile's word."""
-    check_cpus(choice)
+    cpu_choice.check(choice)
