@@ -39,7 +39,7 @@ GROUPS = {
     },
     "How the node is reached": {
         "via": Flag(
-            "How the node is reached: by a helper pod, your own ssh, or local: this machine is the node, and you its root.",
+            "How the node is reached: a helper pod, your own ssh, or local: this machine is the node, you its root.",
             "pod|ssh|local",
         ),
         "ssh_user": Flag(

@@ -22,7 +22,7 @@ from kubectl_nsexec.kube import load
 from kubectl_nsexec.kube.api import JSON, delete, pod_path
 from kubectl_nsexec.model.http import CONFLICT, FORBIDDEN, NOT_FOUND, Json
 from kubectl_nsexec.model.request import DEFAULT_HELPER_NAMESPACE
-from kubectl_nsexec.session import shared_helper
+from kubectl_nsexec.transport import shared_helper_pod
 from kubectl_nsexec.ui import output
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _dealt_with(
     if not over and request.dry_run:
         return helper._replace(result="would be deleted if idle")
     try:
-        if not over and not shared_helper.end(cluster, pod):
+        if not over and not shared_helper_pod.end(cluster, pod):
             return helper._replace(result="left")
     except NsexecError as error:
         return _failed(helper, error, console)

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
 from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT, ApiError
-from kubectl_nsexec.helper import audit, config_map, life
+from kubectl_nsexec.helper import audit, config_map
 from kubectl_nsexec.model.background import Background
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.via import POD
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.session import observer_warnings, shared_helper
+from kubectl_nsexec.session import observer_warnings
 from kubectl_nsexec.session.context import Context
-from kubectl_nsexec.session.handshake import Handshake
-from kubectl_nsexec.transport.channels import ExitStatus, Links
-from kubectl_nsexec.transport.helper_pod import HelperPod
+from kubectl_nsexec.session.start import start
 from kubectl_nsexec.transport.relay import relay
 from kubectl_nsexec.ui.sources import Source, of_descriptor
 
@@ -28,9 +26,10 @@ if TYPE_CHECKING:
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.request import Request
-    from kubectl_nsexec.session.handshake import StartedCommand
+    from kubectl_nsexec.session.handshake import Handshake, StartedCommand
     from kubectl_nsexec.session.plan import Plan
     from kubectl_nsexec.transport.base import Transport
+    from kubectl_nsexec.transport.channels import ExitStatus
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.interrupts import Interrupts
     from kubectl_nsexec.ui.terminal import Terminal
@@ -69,7 +68,7 @@ def run(
     window = terminal.size() if terminal else None
     context = Context(request, cluster, made, deadline, console, interrupts, reaper, window)
     with ExitStack() as stack:
-        handshake, policy, started = _start(stack, context)
+        handshake, policy, started = start(stack, context)
         _tell(request, started, console)
         if request.command:
             event = _event(made, policy, handshake.transport)
@@ -110,36 +109,6 @@ def _dry_run(request: Request, cluster: Cluster, made: Plan) -> str:
     from kubectl_nsexec.transport import shell  # noqa: PLC0415 - not for a helper pod
 
     return shlex.join(shell.command(request, made))
-
-
-def _start(stack: ExitStack, context: Context) -> tuple[Handshake, CpuPolicy, StartedCommand]:
-    """The command, started on the CPUs of that policy; ``stack`` ends what it needs."""
-    request, plan, notice = context.request, context.plan, context.console.notice
-    if plan.shared is not None:
-        found = shared_helper.started(context, plan.shared)
-        if found:
-            if not request.keep_seconds:
-                stack.callback(shared_helper.remove, context.cluster, plan.shared)
-            stack.callback(found[0].transport.links.close)
-            return found
-    elif request.keep_seconds and request.via.kind == POD:
-        notice("the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them")
-    links = Links()
-    if request.via.kind == POD:
-        helper = life.run_one_of(
-            stack, context, plan.helper, program_is_there=plan.program_is_there, reaper=context.reaper
-        )
-        transport: Transport = HelperPod(context, helper, links)
-    else:
-        from kubectl_nsexec.transport.shell import Shell  # noqa: PLC0415 - as above
-
-        transport = Shell(request, plan, links)
-    stack.callback(links.close)
-    handshake = Handshake(context, transport)
-    policy = handshake.hold_lease()
-    if policy is not plan.policy:
-        _say_all(policy.notes, context.console)
-    return handshake, policy, handshake.start_command()
 
 
 def _tell(request: Request, started: StartedCommand, console: Console) -> None:

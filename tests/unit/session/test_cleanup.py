@@ -11,8 +11,8 @@ import pytest
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.helper.sharing import keeper
 from kubectl_nsexec.model.request import CleanupRequest, ClusterOptions
-from kubectl_nsexec.session import shared_helper
 from kubectl_nsexec.session.cleanup import clean, helper_of
+from kubectl_nsexec.transport import shared_helper_pod
 from kubectl_nsexec.ui.console import Console
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
 
@@ -241,7 +241,7 @@ def test_a_helper_of_ones_own_that_is_kept_ends_when_it_is_idle(
         asked.append(f"{helper['metadata']['namespace']}/{helper['metadata']['name']}")
         return idle
 
-    monkeypatch.setattr(shared_helper, "end", end)
+    monkeypatch.setattr(shared_helper_pod, "end", end)
     pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN)]}
     run = Run(tmp_path, {EVERYWHERE: pods, **WHO, **deletion("nsexec-keep-1")})
     assert asked == ["nsexec/nsexec-keep-1"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from kubectl_nsexec.errors import AgentError, ApiError, HelperPodError, UsageError
-from kubectl_nsexec.helper import sharing
+from kubectl_nsexec.helper import shared, sharing
 from kubectl_nsexec.helper.manifest import manifest
 from kubectl_nsexec.model.deadline import Deadline, parse_keep
 from kubectl_nsexec.model.request import Request
-from kubectl_nsexec.session import shared_helper
 from kubectl_nsexec.session.context import Context
+from kubectl_nsexec.transport import shared_helper_pod
 from kubectl_nsexec.ui.console import Console
 from kubectl_nsexec.ui.interrupts import Interrupts
 from tests.unit.fakes import Answer, FakeCluster, FakeConnection, Json, not_found
@@ -60,11 +60,11 @@ def find(
     gone: str = "",
     deadline: Deadline | None = None,
     sleep: Callable[[float], None] = time.sleep,
-) -> shared_helper._Helper | None:
+) -> shared.Found | None:
     """What a run finds."""
     request = Request(pod="p", command=(b"id",), keep_seconds=keep_seconds)
     context = Context(request, cluster, NO_PLAN, deadline or Deadline.after(5), Console(quiet=True), Interrupts())
-    return shared_helper._find(context, KEPT, gone, sleep=sleep)
+    return shared.find(context, KEPT, gone, lambda _: None, sleep=sleep)
 
 
 def same_name(changed: HelperSpec, user: str = "joe", comparable: list[str] | None = None) -> bool:
@@ -134,14 +134,14 @@ def test_anything_else_is_no_time(text: str) -> None:
 def test_a_helper_that_runs_is_used() -> None:
     """One question, nothing created."""
     fake = FakeCluster({f"GET {POD}": shown(**RUNNING)})
-    assert find(fake) == shared_helper._Helper(shown(**RUNNING), new=False)
+    assert find(fake) == shared.Found(shown(**RUNNING), new=False)
     assert fake.calls == [f"GET {POD}"]
 
 
 def test_a_helper_that_another_run_is_starting_is_waited_for() -> None:
     """Two first runs at once make one helper."""
     fake = FakeCluster({f"GET {POD}": shown()}, {PODS: [{"type": "MODIFIED", "object": shown(**RUNNING)}]})
-    assert find(fake) == shared_helper._Helper(shown(), new=False)
+    assert find(fake) == shared.Found(shown(), new=False)
 
 
 @pytest.mark.parametrize("labels", [{}, {**manifest(KEPT)["metadata"]["labels"], "nsexec.io/keeper": "somebody"}])
@@ -221,7 +221,7 @@ def test_one_that_a_finalizer_holds_is_waited_for_with_pauses_and_then_named(
     assert f"kubectl get pod {KEPT.name} -n nsexec -o yaml" in late.value.message
     assert fake.calls.count(f"DELETE {POD}") == 1
     assert clock.now == pytest.approx(5)
-    assert fake.calls.count(f"GET {POD}") <= 5 / shared_helper._PAUSE_SECONDS + 2
+    assert fake.calls.count(f"GET {POD}") <= 5 / shared._PAUSE_SECONDS + 2
 
 
 def test_one_that_goes_while_it_is_waited_for_is_replaced_at_once() -> None:
@@ -240,10 +240,10 @@ def test_one_that_another_client_is_making_over_and_over_is_not_asked_for_withou
 ) -> None:
     """A name that is taken, and not there: as long as there is time."""
     fake, clock = FakeCluster({f"GET {POD}": not_found("pod")}), Clock()
-    monkeypatch.setattr(shared_helper, "_make_unless_there", lambda *_: None)
+    monkeypatch.setattr(shared, "_make_unless_there", lambda *_: None)
     with pytest.raises(HelperPodError, match="did not run within 5s"):
         find(fake, deadline=Deadline.after(5, clock), sleep=clock.sleep)
-    assert len(fake.calls) <= 5 / shared_helper._PAUSE_SECONDS + 1
+    assert len(fake.calls) <= 5 / shared._PAUSE_SECONDS + 1
 
 
 def test_keep_0_makes_none_only_to_end_it() -> None:
@@ -264,7 +264,7 @@ def test_keep_0_makes_none_only_to_end_it() -> None:
 )
 def test_only_a_helper_that_is_over_is_replaced(pod: Json | ApiError, error: AgentError, over: bool) -> None:  # noqa: FBT001
     """A session that was refused for another reason would be so again."""
-    assert shared_helper._is_over(FakeCluster({f"GET {POD}": pod}), shown(), error) is over
+    assert shared.has_ended(FakeCluster({f"GET {POD}": pod}), shown(), error) is over
 
 
 def test_an_end_that_the_api_server_does_not_know_yet_is_waited_for() -> None:
@@ -272,21 +272,21 @@ def test_an_end_that_the_api_server_does_not_know_yet_is_waited_for() -> None:
     ended = {"type": "MODIFIED", "object": shown(phase="Succeeded")}
     fake = FakeCluster({f"GET {POD}": shown(**RUNNING)}, {PODS: [ended]})
     error = ApiError("container not found", status=500)
-    assert shared_helper._is_over(fake, shown(**RUNNING), error)
+    assert shared.has_ended(fake, shown(**RUNNING), error)
 
 
 @pytest.mark.parametrize("pod", [not_found("pod"), shown(phase="Succeeded"), shown("u2", **RUNNING)])
 def test_one_that_ends_while_it_is_asked_to_has_ended(pod: Json | ApiError) -> None:
     """By ``--keep 0`` or ``--cleanup``; its record is deleted all the same."""
     fake = Refusing({f"GET {POD}": pod})
-    assert shared_helper.end(fake, shown(**RUNNING))
+    assert shared_helper_pod.end(fake, shown(**RUNNING))
 
 
 def test_one_that_runs_and_cannot_be_asked_to_end_is_a_failure() -> None:
     """What the API server said."""
     fake = Refusing({f"GET {POD}": shown(**RUNNING)}, {PODS: [{"type": "MODIFIED", "object": shown(**RUNNING)}]})
     with pytest.raises(ApiError, match="container not found"):
-        shared_helper.end(fake, shown(**RUNNING))
+        shared_helper_pod.end(fake, shown(**RUNNING))
 
 
 def test_the_first_session_of_a_new_helper_finds_it() -> None:
