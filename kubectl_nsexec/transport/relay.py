@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.errors import ConnectionLostError, NsexecError
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.transport.channels import PING_SECONDS, ExitStatus
+from kubectl_nsexec.transport.stdin import Stdin
 from kubectl_nsexec.ui.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _SILENT_PINGS = 4
 """So many without an answer, a minute, and a link is taken for dead, as kubectl does."""
-_UNSENT_LIMIT_BYTES = 1024 * 1024
-"""Stdin is not read further while this much waits for the link."""
 _LAST_WORDS_SECONDS = 3.0
 _LEASE_SECONDS = 1.0
 _TOLD_SECONDS = 20.0
@@ -51,7 +50,7 @@ def relay(
     outlet = Outlet(console)
     try:
         try:
-            ended = _until_its_end(links, session, lease, outlet, tuple(sources), limit)
+            ended = _until_its_end(links, session, lease, outlet, Stdin(session, tuple(sources)), limit)
         except NsexecError:
             outlet.drain()  # an error comes after what the command has said
             raise
@@ -66,7 +65,7 @@ def _until_its_end(
     session: RemoteStream,
     lease: RemoteStream | None,
     outlet: Outlet,
-    left: tuple[Source, ...],
+    stdin: Stdin,
     limit: Deadline | None,
 ) -> ExitStatus:
     while True:
@@ -93,10 +92,10 @@ def _until_its_end(
                 f"the API server, a proxy on the way or the node has been silent for {_SILENT_PINGS * PING_SECONDS:g}"
                 "s; whether the command ended, and how, is not known"
             )
-        wanted = left if session.connection.unsent_bytes < _UNSENT_LIMIT_BYTES else ()
+        wanted = stdin.wanted()
         held = session if outlet.full else None
         waited_for = (outlet.fileno(), *(source.fd for source in wanted))
-        ready = links.step(PING_SECONDS, *waited_for, held=held, ping_held=outlet.overfull)
+        ready = links.step(stdin.wait_seconds(PING_SECONDS), *waited_for, held=held, ping_held=outlet.overfull)
         if outlet.fileno() in ready:
             outlet.hear()
         if limit and held:  # the end may wait behind what nobody has read yet
@@ -106,9 +105,7 @@ def _until_its_end(
                 "the command's time (--max-duration) is over, and the node does not say that it has ended; "
                 "it ends the command by itself, however broken the connection is"
             )
-        if not all(_forward(session, source) for source in wanted if source.fd in ready):
-            session.close_stdin()
-            left = ()
+        stdin.forward(source for source in wanted if source.fd in ready)
 
 
 def _confirmed(
@@ -146,10 +143,3 @@ def _show(session: RemoteStream, outlet: Outlet) -> None:
         else:
             data, session.stderr = session.stderr, bytearray()
         outlet.put_stderr(data)
-
-
-def _forward(session: RemoteStream, source: Source) -> bool:
-    """What ``source`` has to CMD; False at its end."""
-    if data := source.read():
-        session.send_stdin(data)
-    return data is not None
