@@ -16,7 +16,7 @@ from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.kube import tls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from urllib.parse import SplitResult
@@ -141,7 +141,7 @@ class Client:
         except failures() as error:
             if not once_more or method not in _ONCE_MORE or isinstance(reason(error), TimeoutError):
                 raise
-            return self._sent(method, target, headers, body, connect_seconds, read_seconds)
+        return self._sent(method, target, headers, body, connect_seconds, read_seconds)
 
     def _sent(
         self,
@@ -184,19 +184,23 @@ def failures() -> tuple[type[Exception], ...]:
 
 def reason(error: Exception) -> Exception:
     """The error of the system or of Python's HTTP that the libraries have wrapped; TimeoutError for every time-out."""
-    from urllib3.exceptions import TimeoutError as Urllib3Timeout  # noqa: PLC0415 - as above
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError  # noqa: PLC0415 - as above
 
-    chain = list(_chain(error))
-    timed_out = any(isinstance(each, (TimeoutError, Urllib3Timeout)) for each in chain)
-    return TimeoutError("timed out") if timed_out else chain[-1]
+    *wrappers, cause = _chain(error)
+    # NewConnectionError is a ConnectTimeoutError to urllib3, though nobody waited.
+    kinds = (ConnectTimeoutError, ReadTimeoutError)
+    waited = any(isinstance(each, kinds) and not isinstance(each, NewConnectionError) for each in (*wrappers, cause))
+    return TimeoutError("timed out") if waited or isinstance(cause, TimeoutError) else cause
 
 
-def _chain(error: Exception) -> Iterator[Exception]:
+def _chain(error: Exception) -> list[Exception]:
     """``error``, what it was raised from, and so on."""
+    chain: list[Exception] = []
     each: BaseException | None = error
-    while isinstance(each, Exception):
-        yield each
+    while isinstance(each, Exception) and each not in chain:
+        chain.append(each)
         each = each.__cause__ or each.__context__
+    return chain
 
 
 def was_connecting(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -151,3 +152,34 @@ def test_several_groups_are_not_made_one_by_a_proxy() -> None:
         answer = Client(to).send("GET", "/x", [("Group", "a")], connect_seconds=SECONDS, read_seconds=SECONDS)
         assert answer.data == b"{}"
     assert server.asked[0].startswith(b"GET http://api.example/x HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionRefusedError("refused"), socket.gaierror(-2, "no such name"), OSError("no route")],
+    ids=["nobody listens", "no such name", "no route"],
+)
+def test_a_server_that_is_not_there_is_told_in_the_systems_words(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Not as a time-out, which urllib3 takes it for."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
+    with pytest.raises(failures()) as caught:
+        ask(Client(configuration("https://api.example")))
+    assert reason(caught.value) is error
+
+
+def test_a_connection_that_takes_too_long_is_a_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an answer is that does."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
+    with pytest.raises(failures()) as caught:
+        ask(Client(configuration("https://api.example")))
+    assert isinstance(reason(caught.value), TimeoutError)
