@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CLIENT: Final = "/run/client"
-_LIBRARIES: Final = ("annotated-doc", "durationpy", "pyyaml", "shellingham", "typer", "typing-extensions")
+_LIBRARIES: Final = (
+    *("annotated-doc", "annotated-types", "certifi", "durationpy", "kubernetes", "pydantic", "pydantic-core"),
+    *("python-dateutil", "pyyaml", "shellingham", "six", "typer", "typing-extensions", "typing-inspection", "urllib3"),
+)
 """What a run without a helper pod imports."""
 
 
@@ -49,6 +52,21 @@ def by_local() -> Program:
     return Program(argv, environment={"PYTHONPATH": str(REPOSITORY)})
 
 
+def _files(library: str) -> list[metadata.PackagePath]:
+    """None where this environment does without the library."""
+    try:
+        return metadata.files(library) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _is_a_model(file: metadata.PackagePath) -> bool:
+    """A typed model or API of the kubernetes client, of which there are two thousand and which no run loads."""
+    return (
+        file.parts[0] == "kubernetes" and bool({"api", "models", "aio"} & {*file.parts}) and file.name != "__init__.py"
+    )
+
+
 @contextmanager
 def install_client() -> Iterator[None]:
     """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig."""
@@ -57,8 +75,8 @@ def install_client() -> Iterator[None]:
         tar.add(pki.kubeconfig(Path(folder, "kubeconfig"), "admin", API_SERVER_IN_VM), "kubeconfig")
         tar.add(Path(kubectl_nsexec.__file__).parent, "kubectl_nsexec")
         for library in _LIBRARIES:
-            for file in metadata.files(library) or ():
-                if file.suffix == ".py":
+            for file in _files(library):
+                if file.suffix in (".py", ".so") and not _is_a_model(file):
                     tar.add(str(file.locate()), str(file))
     rt_vm.ssh(["sh", "-c", f"rm -rf {_CLIENT} && mkdir {_CLIENT} && tar x -C {_CLIENT}"], stdin=content.getvalue())
     yield
