@@ -20,7 +20,7 @@ from tests.live.harness import Program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CLIENT: Final = "/run/client"
+_CLIENT: Final = "/var/tmp/client"  # /run is mounted noexec, and a library has compiled parts
 _LIBRARIES: Final = (
     *("annotated-doc", "annotated-types", "certifi", "durationpy", "kubernetes", "pydantic", "pydantic-core"),
     *("python-dateutil", "pyyaml", "shellingham", "six", "typer", "typing-extensions", "typing-inspection", "urllib3"),
