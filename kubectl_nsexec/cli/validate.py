@@ -1,4 +1,4 @@
-"""From what was given on the command line to what is wanted: a request, or a mistake that is the user's."""
+"""From the options of a command line to a Request, or to a mistake that is the user's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OUTPUTS = ("json", "yaml")
 def request(
     options: Options, after: Sequence[str] | None, program: str, *, stdin_fd: int, on_terminal: bool
 ) -> requests.Request | requests.CleanupRequest:
-    """What ``given`` and the words ``after`` the first ``--`` (None: there is none) ask for. Raises UsageError.
+    """What ``options`` and the words ``after`` the first ``--`` (None: there is none) ask for. Raises UsageError.
 
     ``stdin_fd`` is read for ``-f -``; ``on_terminal``: the user has a terminal, which a shell then gets.
     """
@@ -43,7 +43,7 @@ def request(
         namespace=namespace,
         container=options.container,
         connection=connection(options),
-        privileges=_powers(options),
+        privileges=_privileges(options),
         via=via.of_flags(options.via, options.ssh_user, options.ssh_option),
         pod_running_timeout_seconds=parse_duration(options.pod_running_timeout, "--pod-running-timeout"),
         stdin=options.stdin,
@@ -104,7 +104,7 @@ def _level(text: str) -> int:
         ) from error
 
 
-def _powers(options: Options) -> privileges.Privileges:
+def _privileges(options: Options) -> privileges.Privileges:
     _, user = privileges.users(options.user)
     return privileges.Privileges(
         privileged=options.privileged,

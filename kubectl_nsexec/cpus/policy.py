@@ -64,7 +64,7 @@ class CpuPolicy(NamedTuple):
 
 
 class Undecided(NamedTuple):
-    """The API side does not know which CPUs are reserved, or was not asked: the node has to say (``node_word``)."""
+    """The API side does not know which CPUs are reserved, or was not asked: the node has to say (``node_policy``)."""
 
     node: dict[str, Any]
     profiles: ProfilesResult

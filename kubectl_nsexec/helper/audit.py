@@ -51,7 +51,7 @@ def of_run(
 
 
 def event(target: Target, run: Mapping[str, str], where: str) -> Json:
-    """A v1 Event on the pod of ``target``; ``run``: the annotations of it, ``where``: the CPUs, and by what way."""
+    """A v1 Event on the pod of ``target``; ``run``: its annotations, ``where``: the CPUs, and by which transport."""
     privileges, now = run.get("nsexec.io/privileges"), _now()
     what = f"runs {run.get('nsexec.io/command', 'a command')} in container {target.container}"
     message = f"{run[USER_ANNOTATION]} {what}{f' with {privileges}' if privileges else ''} {where}"

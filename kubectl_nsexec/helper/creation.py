@@ -74,7 +74,7 @@ def _in_namespace(cluster: Cluster, namespace: str, deadline: Deadline, create: 
 def _posted(cluster: Cluster, spec: HelperSpec, body: Json, deadline: Deadline, *, may_request: bool = True) -> Json:
     """The pod, created; with requests where a quota wants those. Raises ApiError.
 
-    After a 5xx it is asked for again (see cluster.retry), though it may have been created: then its own command, which
+    After a 5xx it is asked for again (see kube.retry), though it may have been created: then its own command, which
     no other run's pod has, says that it is this one.
     """
     patience_seconds = min(PATIENCE_SECONDS, deadline.remaining_seconds())

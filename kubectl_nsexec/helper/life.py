@@ -90,9 +90,9 @@ def run_one_of(
     spec: HelperSpec,
     *,
     program_is_there: bool,
-    reaper: Reaper | None = None,
 ) -> Json:
     """The helper pod, ``running`` the first of the plan's images that the node can use; ``stack`` ends that."""
+    reaper = None if spec.keeper else context.reaper
     if not program_is_there:
         creation.provide_program(context.cluster, spec, context.deadline)
     for attempt, image in enumerate(context.plan.images, start=1):

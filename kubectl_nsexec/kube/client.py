@@ -186,11 +186,11 @@ def reason(error: Exception) -> Exception:
     """The error of the system or of Python's HTTP that the libraries have wrapped; TimeoutError for every time-out."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError  # noqa: PLC0415 - as above
 
-    *wrappers, cause = _chain(error)
+    chain = _chain(error)
     # NewConnectionError is a ConnectTimeoutError to urllib3, though nobody waited.
     kinds = (ConnectTimeoutError, ReadTimeoutError)
-    waited = any(isinstance(each, kinds) and not isinstance(each, NewConnectionError) for each in (*wrappers, cause))
-    return TimeoutError("timed out") if waited or isinstance(cause, TimeoutError) else cause
+    waited = any(isinstance(each, kinds) and not isinstance(each, NewConnectionError) for each in chain)
+    return TimeoutError("timed out") if waited or isinstance(chain[-1], TimeoutError) else chain[-1]
 
 
 def _chain(error: Exception) -> list[Exception]:

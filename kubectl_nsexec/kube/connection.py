@@ -151,7 +151,7 @@ def _frame_at(view: memoryview, at: int) -> tuple[int, int, int] | None:
 def _masking() -> Callable[[bytes, bytes], bytes]:
     """Looked for once: Python looks through all of its path for a module that is not there, each time."""
     try:
-        from websockets.speedups import apply_mask  # noqa: PLC0415 - see cluster.config.load
+        from websockets.speedups import apply_mask  # noqa: PLC0415 - see kube.load
     except ImportError:  # no compiler was there when it was installed
         from websockets.utils import apply_mask  # noqa: PLC0415 - as above
     return apply_mask

@@ -105,7 +105,7 @@ def answered(stdout: bytes, version: str) -> Credentials:
 
 
 def _seconds(timestamp: object) -> float | None:
-    from kubernetes.config.dateutil import parse_rfc3339  # noqa: PLC0415 - see cluster.config.load
+    from kubernetes.config.dateutil import parse_rfc3339  # noqa: PLC0415 - see kube.load
 
     if not timestamp:
         return None

@@ -115,7 +115,7 @@ def after_seconds(header: str) -> float | None:
     """The seconds of a Retry-After (RFC 9110, 10.2.3), a number or a date; None for none, and for what is neither."""
     if not header:
         return None
-    from urllib3.exceptions import InvalidHeader  # noqa: PLC0415 - see dial
+    from urllib3.exceptions import InvalidHeader  # noqa: PLC0415 - see kube.load
     from urllib3.util import Retry  # noqa: PLC0415 - as above
 
     try:

@@ -1,6 +1,6 @@
 """From what the node tells of the target to the command's record: what has to hold, who the command is, the proof.
 
-It is most of the tool to import, which is done while the node looks for the target: see Entry.
+It is most of the tool to import, which is done while the node looks for the target: see Handshake.
 """
 
 from __future__ import annotations

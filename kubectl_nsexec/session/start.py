@@ -34,9 +34,7 @@ def start(stack: ExitStack, context: Context) -> tuple[Handshake, CpuPolicy, Sta
         notice("the helper pod is not kept: only the node itself says which CPUs are reserved; --cpus names them")
     links = Links()
     if request.via.kind == POD:
-        helper = life.run_one_of(
-            stack, context, plan.helper, program_is_there=plan.program_is_there, reaper=context.reaper
-        )
+        helper = life.run_one_of(stack, context, plan.helper, program_is_there=plan.program_is_there)
         transport: Transport = HelperPod(context, helper, links)
     else:
         from kubectl_nsexec.transport.shell import Shell  # noqa: PLC0415 - not for a helper pod

@@ -1,4 +1,4 @@
-"""What a session needs of the transport to its node: ``helper_pod`` and ``shell`` are two."""
+"""What a session needs of the transport to its node: ``helper_pod``, ``shared_helper_pod`` and ``shell`` are three."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def candidates(
     connect: Callable[[ClusterOptions], Cluster],
     kubeconfig: Callable[[ClusterOptions], Kubeconfig],
 ) -> Candidates:
-    """What ``typed.word`` can become. Asks the cluster, or reads the kubeconfig, only where the answer is in there.
+    """What ``line.word`` can become. Asks the cluster, or reads the kubeconfig, only where the answer is in there.
 
     Raises ApiError, TargetError and UsageError.
     """

@@ -15,7 +15,7 @@ from kubectl_nsexec.model.request import split_at_dashes
 def read(command: Any, words: list[str]) -> UnfinishedLine:  # noqa: ANN401 - typer's copy of click is private
     """``words`` are those after ``nsexec``; the last, which may be empty, is the one to be completed.
 
-    ``command`` is ``command_line.parser()``. Raises UsageError when what stands before cannot be understood.
+    ``command`` is ``parser.parser()``. Raises UsageError when what stands before cannot be understood.
     """
     *before, last = words or [""]
     # Not make_context, which would convert values as well, and load pydantic for that.
