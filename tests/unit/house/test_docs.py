@@ -29,10 +29,21 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_that_is_linked_exists(document: Path) -> None:
-    """Relative links lead somewhere."""
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
-    assert [link for link in links if not (document.parent / link).exists()] == []
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """To a file of this repository and, where a heading is named, to one that is in it."""
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", document.read_text())
+
+    def is_there(file: str, heading: str) -> bool:
+        target = document.parent / file if file else document
+        return target.exists() and (not heading or heading in _anchors(target.read_text()))
+
+    assert [link for link in links if not is_there(*link)] == []
+
+
+def _anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub and MyST make them: small letters, hyphens, no punctuation."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_page_that_is_named_elsewhere_exists() -> None:
