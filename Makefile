@@ -13,7 +13,7 @@ export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-te
 BIN := .venv/bin
 DOCS_BIN := .docs-venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
-HERMETIC := $(BIN)/pytest tests/unit tests/node
+PYTEST := $(BIN)/pytest --numprocesses auto
 TESTBED := $(PYTHON) -m testbed
 
 .PHONY: help
@@ -26,7 +26,7 @@ demo: .venv ## the main job on a real-time node: kubectl exec starves, oc nsexec
 
 .PHONY: test
 test: ## everything: checks, hermetic tests, live tests on both nodes
-	@tools/test-all
+	@$(PYTHON) -m tools.test_all
 
 .PHONY: check
 check: .venv ## style, types, layers, shell scripts, C, spelling
@@ -40,7 +40,7 @@ check: .venv ## style, types, layers, shell scripts, C, spelling
 .PHONY: check-shell
 check-shell: ## the shell scripts alone
 	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh main.sh) | shellcheck --shell=sh -
-	@shellcheck tools/test-all .ci/run
+	@shellcheck .ci/run
 
 .PHONY: check-c
 check-c: .venv ## the C alone: its format, and what gcc's analyzer says of it
@@ -53,13 +53,17 @@ hooks: .venv ## what make check says of a commit's files, from now on before eac
 	@$(BIN)/pre-commit install
 
 .PHONY: test-unit
-test-unit: .venv ## hermetic tests, about five minutes, no cluster
-	@$(HERMETIC)
+test-unit: .venv ## hermetic tests of the client, less than a minute, no cluster
+	@$(PYTEST) tests/unit
+
+.PHONY: test-node
+test-node: .venv ## hermetic tests of what runs on the node, and of every transport, three minutes, no cluster
+	@$(PYTEST) tests/node
 
 .PHONY: coverage
-coverage: .venv ## the same, measured: which branches they take, and whether the floor of that holds
+coverage: .venv ## both, measured: which branches they take, and whether the floor of that holds
 	@$(BIN)/coverage erase
-	@$(HERMETIC) --cov --cov-report= --cov-fail-under=0
+	@$(PYTEST) tests/unit tests/node --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m tools.floor
 
 .PHONY: fuzz
@@ -80,6 +84,7 @@ test-dist: .venv .release ## packages: manifest, archive, krew, wheel; no cluste
 .PHONY: test-install
 test-install: .venv .release ## packages installed by pipx, uv, other Pythons, with oldest dependencies
 	@$(BIN)/pytest tests/release -m registry
+	@$(BIN)/python -m tools.installs
 
 .PHONY: docs
 docs: .venv .docs-venv ## the documentation as a site in site/, with search; a browser opens it without a server
@@ -104,8 +109,9 @@ dist-older: ## the same, its archive for older systems too (Debian 11, RHEL 9): 
 	@$(PYTHON) -m release.older
 
 .PHONY: release-check
-release-check: .release ## whether this commit can be released; TAG=v1.2.3: by that tag
+release-check: .release ## whether this commit can be released; TAG=v1.2.3: by that tag; INSTALLED=elsewhere: without test-install
 	@.release/bin/python -m release check $(if $(TAG),--tag $(TAG))
+	@$(if $(filter elsewhere,$(INSTALLED)),,$(MAKE) test-install)
 
 .PHONY: test-host
 test-host: .venv .release ## live tests on the host node (brings it up)

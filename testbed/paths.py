@@ -7,7 +7,7 @@ from typing import Final
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 STATE: Final = Path(os.environ.get("CLUSTER_DIR") or REPOSITORY / ".cluster").resolve()
-"""Everything of the one cluster of this checkout: keys, logs, noted pids, data of etcd and of the runtime."""
+"""Everything of one cluster of this checkout: keys, logs, noted pids, data of etcd and of the runtime."""
 
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "oc-nsexec-testbed"
 """What takes minutes to make (binaries, the disk of the real-time node), keyed by its inputs, shared by all clones."""
@@ -21,15 +21,19 @@ PKI: Final = STATE / "pki"
 IMAGES: Final = STATE / "images"
 KUBECONFIG: Final = STATE / "kubeconfig"
 
-API_PORT: Final = 7443
-ETCD_PORT: Final = 7379
-ETCD_PEER_PORT: Final = 7380
-CONTROLLER_MANAGER_PORT: Final = 7457
-SCHEDULER_PORT: Final = 7459
-HOST_KUBELET_PORT: Final = 7250
-HOST_KUBELET_HEALTH_PORT: Final = 7248
-RT_KUBELET_PORT: Final = 7350
-RT_KUBELET_HEALTH_PORT: Final = 7348
+_SHIFT: Final = int(os.environ.get("CLUSTER_PORT_SHIFT") or 0)
+"""Added to every port: a second cluster, of another CLUSTER_DIR, can run beside the first (tools/test-all)."""
+
+API_PORT: Final = 7443 + _SHIFT
+ETCD_PORT: Final = 7379 + _SHIFT
+ETCD_PEER_PORT: Final = 7380 + _SHIFT
+CONTROLLER_MANAGER_PORT: Final = 7457 + _SHIFT
+SCHEDULER_PORT: Final = 7459 + _SHIFT
+HOST_KUBELET_PORT: Final = 7250 + _SHIFT
+HOST_KUBELET_HEALTH_PORT: Final = 7248 + _SHIFT
+RT_KUBELET_PORT: Final = 7350 + _SHIFT
+RT_KUBELET_HEALTH_PORT: Final = 7348 + _SHIFT
+RT_SSH_PORT: Final = 2222 + _SHIFT
 
 HOST_NODE: Final = "node-a"
 RT_NODE: Final = "rtnode"

@@ -10,13 +10,12 @@ from typing import Final
 
 from testbed import processes, rt_config
 from testbed.errors import ClusterError
-from testbed.paths import API_ADDRESS_IN_VM, API_PORT, CACHE, LOG, RT_KUBELET_PORT, STATE
+from testbed.paths import API_ADDRESS_IN_VM, API_PORT, CACHE, LOG, RT_KUBELET_PORT, RT_SSH_PORT, STATE
 from testbed.progress import long_step, say
 from testbed.rt_disk import Disk
 
 NAME: Final = "rtnode"
 SSH_NAME: Final = "rtnode-ssh"
-SSH_PORT: Final = 2222
 FOLDER: Final = STATE / "rtnode"
 KEY: Final = FOLDER / "key"
 CONSOLE: Final = LOG / "rtnode-console"
@@ -40,7 +39,7 @@ def command(disk: Disk, payload: Path, accelerator: str) -> list[str]:
     network = ",".join(
         (
             "user,id=n0,restrict=on",
-            f"hostfwd=tcp:127.0.0.1:{SSH_PORT}-:22",
+            f"hostfwd=tcp:127.0.0.1:{RT_SSH_PORT}-:22",
             f"hostfwd=tcp:127.0.0.1:{RT_KUBELET_PORT}-:{RT_KUBELET_PORT}",
             f"guestfwd=tcp:{API_ADDRESS_IN_VM}:{API_PORT}-cmd:busybox nc 127.0.0.1 {API_PORT}",
         )
@@ -193,7 +192,7 @@ def _ssh_base() -> list[str]:
         "ServerAliveCountMax": "10",
     }
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    return ["ssh", "-F", "none", "-i", str(KEY), "-p", str(SSH_PORT), *words]
+    return ["ssh", "-F", "none", "-i", str(KEY), "-p", str(RT_SSH_PORT), *words]
 
 
 def _ssh_answers() -> bool:

@@ -76,4 +76,4 @@ def _escaped(text: str) -> str:
 
 if __name__ == "__main__":
     for made in write(Path(sys.argv[1])):
-        print(made)  # noqa: T201 - for the one who builds
+        print(made)

@@ -156,4 +156,4 @@ def write(folder: Path) -> list[Path]:
 
 if __name__ == "__main__":
     for written in write(Path(sys.argv[1])):
-        print(written)  # noqa: T201 - for the one who builds
+        print(written)

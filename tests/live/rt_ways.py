@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import kubectl_nsexec
 from testbed import pki, rt_vm
-from testbed.paths import API_SERVER_IN_VM, REPOSITORY
+from testbed.paths import API_SERVER_IN_VM, REPOSITORY, RT_SSH_PORT
 from tests.live.harness import Program
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def by_ssh(nsexec: Program, **settings: str) -> Program:
     """``oc nsexec --via ssh`` as the user ``core``: a login of its own, by a key, then sudo; SETTINGS are ssh's."""
     usual = {
         "HostName": "127.0.0.1",
-        "Port": str(rt_vm.SSH_PORT),
+        "Port": str(RT_SSH_PORT),
         "IdentityFile": str(rt_vm.KEY),
         "IdentitiesOnly": "yes",
         "UserKnownHostsFile": "/dev/null",

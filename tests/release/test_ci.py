@@ -12,13 +12,14 @@ from release.names import HOMEPAGE
 from testbed.paths import REPOSITORY
 from tests import workflow
 from tests.checkout import Checkout
+from tools import test_all
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ACTION = re.compile(r"actions/[a-z-]+@v\d+")
 """GitHub's own, by their major version."""
-IN_CI = {"check", "coverage", "test-dist", "test-unit"}
+IN_CI = {"check", "coverage", "test-dist", "test-node", "test-unit"}
 AT_NIGHT = {"bench", "cluster-down", "fuzz", "test-docs", "test-host", "test-install", "test-machines", "test-rt"}
 
 
@@ -43,9 +44,9 @@ def test_every_change_is_checked_on_every_python(origin: Checkout, tmp_path: Pat
     """By targets that the Makefile has; the tests are told that the machine is theirs."""
     found = made(workflow.CI, origin, tmp_path / "runner")
     pythons = workflow.matrix(workflow.jobs(workflow.CI)["hermetic"])
-    assert {line.split()[-1] for line in found} == IN_CI
+    assert {target for line in found for target in line.split()[1:]} == IN_CI
     assert all(line.startswith("true ") for line in found)
-    assert found["true test-unit"] == len(pythons) > 1
+    assert found["true test-unit test-node"] == len(pythons) > 1
 
 
 def test_the_night_has_what_takes_long(origin: Checkout, tmp_path: Path) -> None:
@@ -60,9 +61,7 @@ def test_the_night_has_what_takes_long(origin: Checkout, tmp_path: Path) -> None
 
 def test_nothing_of_make_test_is_left_out() -> None:
     """Each of its parts is in the one workflow or in the other."""
-    parts = re.findall(r"^ *part .* make ([a-z-]+)$", (REPOSITORY / "tools/test-all").read_text(), re.MULTILINE)
-    assert len(parts) > 5
-    assert set(parts) <= IN_CI | AT_NIGHT
+    assert {part.target for lane in test_all.LANES for part in lane.parts} <= IN_CI | AT_NIGHT
 
 
 @pytest.mark.registry

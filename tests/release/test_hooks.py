@@ -64,7 +64,7 @@ def test_the_hooks_find_nothing_in_what_is_committed(clean: Checkout) -> None:
     [
         ("ruff-format", "tools/new.py", '"""New."""\nX = {  }\n'),
         ("ruff-check", "tools/new.py", '"""New."""\n\nimport os\n'),
-        ("shellcheck", "tools/test-all", "#!/usr/bin/env bash\necho $1\n"),
+        ("shellcheck", ".ci/run", "#!/usr/bin/env bash\necho $1\n"),
         ("codespell", ".github/new.md", f"{MISSPELT} node\n"),
         ("clang-format", "kubectl_nsexec/node/new.c", "int  x ;\n"),
     ],

@@ -1,0 +1,100 @@
+"""``make test`` as a whole: what it says, what it leaves out, and that it fails when a part of it does."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools import installs, test_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAKEFILE = """
+.venv good other cluster-down:
+	@echo "$@ in $${LANE:-no} lane"
+bad:
+	@echo sorry; false
+hangs:
+	@sleep 60
+reads:
+	@read word || echo "nothing to read"
+"""
+GOOD, OTHER, BAD = (test_all.Part(target, f"the {target} part", 1) for target in ("good", "other", "bad"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout whose parts do next to nothing."""
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    return tmp_path
+
+
+def test_everything_runs_even_after_a_failure(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In both lanes, each with its own environment; the failure is told once more at the end, as the status."""
+    lanes = [test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER,), {"LANE": "second"})]
+    assert test_all.main(root, lanes) == 1
+    said = capsys.readouterr().out
+    assert "sorry\n" in said
+    assert "good in no lane\n== the good part: passed" in said
+    assert "other in second lane\n== the other part: passed" in said
+    assert "cluster-down in no lane\n" in said
+    assert "cluster-down in second lane\n" in said
+    assert said.splitlines()[-1] == "FAILED: the bad part (make bad)"
+
+
+def test_all_is_well_only_when_every_part_is(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """That is the last line."""
+    assert test_all.main(root, [test_all.Lane((GOOD,))]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("everything passed in ")
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "words"),
+    [("hangs", 1, "had not finished"), ("gone", 1, "No rule"), ("reads", 0, "nothing to read")],
+)
+def test_no_part_waits_for_ever(
+    target: str, status: int, words: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One whose time is over has failed, as one that does not exist; a terminal is not read."""
+    assert test_all.main(root, [test_all.Lane((test_all.Part(target, "one", 0.01),))]) == status
+    assert words in capsys.readouterr().out
+
+
+def test_where_the_host_node_may_not_run_that_is_a_failure(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not left out in silence."""
+    for name in ("CI", "I_MAY_SPOIL_THIS_MACHINE"):
+        monkeypatch.delenv(name, raising=False)
+    assert test_all.main(root, [test_all.Lane((test_all.Part("test-host", "live tests", 1),))]) == 1
+    assert "FAILED: live tests: not allowed" in capsys.readouterr().out
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """One with a file that decides whether packages install, and one that does not."""
+    root = tmp_path / "checkout"
+    for name in ("kubectl_nsexec/kube/client.py", "kubectl_nsexec/target/pods.py"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text("1\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    return root
+
+
+def test_the_packages_are_installed_when_what_decides_it_has_changed(checkout: Path, tmp_path: Path) -> None:
+    """Committed or not; another file's change is none, and what has changed back has passed already."""
+    cache = tmp_path / "cache"
+    assert not installs.passed(checkout, cache)
+    installs.note(checkout, cache)
+    assert installs.passed(checkout, cache)
+    (checkout / "kubectl_nsexec/target/pods.py").write_text("2\n")
+    assert installs.passed(checkout, cache)
+    (checkout / "kubectl_nsexec/kube/client.py").write_text("2\n")
+    assert not installs.passed(checkout, cache)
+    (checkout / "kubectl_nsexec/kube/client.py").write_text("1\n")
+    assert installs.passed(checkout, cache)
+    (checkout / "kubectl_nsexec/kube/new.py").touch()
+    assert not installs.passed(checkout, cache)
