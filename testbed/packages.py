@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from testbed.errors import ClusterError
+from testbed.once import alone
 from testbed.progress import say
 
 BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "shellcheck")
@@ -70,7 +71,13 @@ def ensure(*purposes: str) -> None:
     if shutil.which("dpkg-query") is None:
         say(f"not a Debian system; what these packages carry has to be there already: {' '.join(wanted)}")
         return
-    missing = missing_of(wanted)
+    if missing_of(wanted):
+        with alone("packages"):
+            _ensure(wanted)
+
+
+def _ensure(wanted: list[str]) -> None:
+    missing = missing_of(wanted)  # somebody else may have installed them while we waited
     if not missing:
         return
     say(f"installing Debian packages: {' '.join(missing)}")

@@ -17,6 +17,7 @@ from typing import IO, Final, NamedTuple
 
 from testbed import rt_config
 from testbed.errors import ClusterError
+from testbed.once import alone
 from testbed.paths import CACHE
 from testbed.progress import long_step
 
@@ -53,7 +54,9 @@ def ensure() -> Disk:
     """
     folder = CACHE / f"rt-{key()}"
     if not folder.is_dir():
-        _build(folder)
+        with alone("rt-disk"):
+            if not folder.is_dir():
+                _build(folder)
     return Disk(folder / "disk.img", folder / "vmlinuz", folder / "initrd.img")
 
 

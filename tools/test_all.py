@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tools import installs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 _ROOT: Final = Path(__file__).parents[1]
 
@@ -34,49 +34,36 @@ class Part(NamedTuple):
     """After which it is ended, and has failed."""
 
 
-class Lane(NamedTuple):
-    """Parts that run one after the other. What one lane sets up (a cluster, its ports) is in no other's way."""
-
-    parts: tuple[Part, ...]
-    environment: Mapping[str, str] = {}
-
-
-HERE: Final = Lane(
-    (
-        Part("check", "checks", 10),
-        Part("coverage", "hermetic tests and their coverage", 30),
-        Part("test-docs", "documentation", 15),
-        Part("fuzz", "fuzz targets", 10),
-        Part("test-dist", "packages", 30),
-        Part("test-host", "live tests, host node", 120),
-        Part("test-install", "packages, installed in every way", 60),
-    )
+RT_NODE: Final = (Part("test-rt", "live tests, real-time node", 180),)
+HOST_NODE: Final = (Part("test-host", "live tests, host node", 120),)
+NO_CLUSTER: Final = (
+    Part("check", "checks", 10),
+    Part("coverage", "hermetic tests and their coverage", 30),
+    Part("test-docs", "documentation", 15),
+    Part("fuzz", "fuzz targets", 10),
+    Part("test-dist", "packages", 30),
+    Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
+    Part("test-install", "packages, installed in every way", 60),
 )
-IN_THE_VM: Final = Lane(
-    (
-        Part("test-rt", "live tests, real-time node", 180),
-        Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
-    ),
-    {"CLUSTER_DIR": str(_ROOT / ".cluster-rt"), "CLUSTER_PORT_SHIFT": "1000"},
-)
-LANES: Final = (HERE, IN_THE_VM)
+LANES: Final = (RT_NODE, HOST_NODE, NO_CLUSTER)
+"""Each is run one part after the other, and beside the others."""
 
 _speaks: Final = threading.Lock()
 
 
-def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
+def main(root: Path = _ROOT, lanes: Sequence[Sequence[Part]] = LANES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run."""
     began = time.monotonic()
     _say("make test: about half an hour; on a machine where nothing is compiled or built yet, 20 minutes more")
-    if failure := _run(root, Part(".venv", "tools", 20), {}):
+    if failure := _run(root, Part(".venv", "tools", 20)):
         _say(f"FAILED: {failure}")
         return 1
     try:
         with ThreadPoolExecutor(len(lanes)) as pool:
             failures = [failure for found in pool.map(lambda lane: _through(root, lane), lanes) for failure in found]
     finally:
-        for lane in lanes:
-            _run(root, Part("cluster-down", "ending the cluster", 10), lane.environment)
+        left = _run(root, Part("cluster-down", "ending the clusters", 10))
+    failures += [left] if left else []
     minutes = (time.monotonic() - began) / 60
     for failure in failures:
         _say(f"FAILED: {failure}")
@@ -85,10 +72,10 @@ def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
     return 1 if failures else 0
 
 
-def _through(root: Path, lane: Lane) -> list[str]:
+def _through(root: Path, lane: Sequence[Part]) -> list[str]:
     """Runs the parts of LANE; what failed, a line each."""
-    parts = [part for part in lane.parts if not _is_known(part)]
-    return [failure for part in parts if (failure := _why_not(part) or _run(root, part, lane.environment))]
+    parts = [part for part in lane if not _is_known(part)]
+    return [failure for part in parts if (failure := _why_not(part) or _run(root, part))]
 
 
 def _is_known(part: Part) -> bool:
@@ -113,7 +100,7 @@ def _why_not(part: Part) -> str:
     return ""
 
 
-def _run(root: Path, part: Part, environment: Mapping[str, str]) -> str:
+def _run(root: Path, part: Part) -> str:
     """Makes PART; empty when it passed, or a line for the end. Its output is in build/test/, also while it runs."""
     log = root / "build" / "test" / f"{part.target.lstrip('.')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +110,6 @@ def _run(root: Path, part: Part, environment: Mapping[str, str]) -> str:
         status = subprocess.run(
             [sys.executable, str(_ROOT / "tools/bounded"), f"{part.minutes:g}", "make", part.target],
             cwd=root,
-            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
