@@ -42,14 +42,13 @@ def find(
     context: Context,
     spec: HelperSpec,
     gone: str,
-    hold: Callable[[Json], None],
+    make: Callable[[], Found | None],
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Found | None:
     """The helper of that name, running; None where there is none and none is to stay (``--keep 0``).
 
-    ``gone``: the uid of one that is to be replaced. ``hold`` holds the lease of a new one, once, which lets it go on by
-    itself. Raises the NsexecError family.
+    ``gone``: the uid of one that is to be replaced. ``make``: see ``make_unless_there``. Raises the NsexecError family.
     """
     cluster, deadline = context.cluster, context.deadline
     ended: Json | None = None
@@ -62,7 +61,7 @@ def find(
         if pod is None:
             if not context.request.keep_seconds:
                 return None
-            if made := _make_unless_there(context, spec, hold):
+            if made := make():
                 return made
             pause()
             continue
@@ -126,8 +125,11 @@ def _refuse_strangers(pod: Json, spec: HelperSpec) -> None:
         )
 
 
-def _make_unless_there(context: Context, spec: HelperSpec, hold: Callable[[Json], None]) -> Found | None:
-    """None where another client of the same user was faster."""
+def make_unless_there(context: Context, spec: HelperSpec, hold: Callable[[Json], None]) -> Found | None:
+    """A new helper, running; None where another client of the same user was faster.
+
+    ``hold`` holds its lease, once, which lets it go on by itself. Raises the NsexecError family.
+    """
     try:
         return _make(context, spec, hold)
     except ApiError as error:

@@ -58,7 +58,9 @@ def _in_shared(
     as we came is replaced, once. Raises the NsexecError family.
     """
     gone = ""
-    while helper := shared.find(context, spec, gone, lambda pod: _hold(context, pod)):
+    while helper := shared.find(
+        context, spec, gone, lambda: shared.make_unless_there(context, spec, lambda pod: _hold(context, pod))
+    ):
         links = Links()
         handshake = Handshake(context, SharedHelperPod(context, helper.pod, links))
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubectl_nsexec.errors import AgentError, ApiError, HelperPodError, UsageError
 from kubectl_nsexec.helper import shared, sharing
+from kubectl_nsexec.helper.config_map import config_map
 from kubectl_nsexec.helper.manifest import manifest
 from kubectl_nsexec.model.deadline import Deadline, parse_keep
 from kubectl_nsexec.model.request import Request
@@ -17,7 +18,8 @@ from kubectl_nsexec.transport import shared_helper_pod
 from kubectl_nsexec.ui.console import Console
 from kubectl_nsexec.ui.interrupts import Interrupts
 from tests.unit.fakes import Answer, FakeCluster, FakeConnection, Json, not_found
-from tests.unit.helper.test_life import PROGRAM, RUNNING, spec
+from tests.unit.helper.test_life import ACCESS, PROGRAM, PROGRAMS, RUNNING, spec
+from tests.unit.transport.test_shell import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +32,6 @@ COMPARABLE = ["hold", sharing.ANY_NONCE, "0-1"]
 KEPT = sharing.shared(spec(), "joe", COMPARABLE, ["hold", "nonce", "0-1", "600", "86400"])
 POD = f"/api/v1/namespaces/nsexec/pods/{KEPT.name}"
 PODS = "/api/v1/namespaces/nsexec/pods"
-NO_PLAN = cast("Plan", None)
-"""A helper that is there needs none."""
 
 
 def shown(uid: str = "u1", labels: Json | None = None, **status: Any) -> Json:  # noqa: ANN401 - any field
@@ -53,18 +53,29 @@ class Refusing(FakeCluster):
         raise ApiError("container not found", status=500)
 
 
+def makes_none() -> shared.Found | None:
+    """A run that is to make no helper."""
+    raise AssertionError("a helper would have been made")
+
+
+def context_of(cluster: FakeCluster, plan: Plan, keep_seconds: float, deadline: Deadline) -> Context:
+    """A run with ``--keep``."""
+    request = Request(pod="p", command=(b"id",), keep_seconds=keep_seconds)
+    return Context(request, cluster, plan, deadline, Console(quiet=True), Interrupts())
+
+
 def find(
     cluster: FakeCluster,
     *,
     keep_seconds: float = 600,
     gone: str = "",
+    make: Callable[[], shared.Found | None] = makes_none,
     deadline: Deadline | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> shared.Found | None:
     """What a run finds."""
-    request = Request(pod="p", command=(b"id",), keep_seconds=keep_seconds)
-    context = Context(request, cluster, NO_PLAN, deadline or Deadline.after(5), Console(quiet=True), Interrupts())
-    return shared.find(context, KEPT, gone, lambda _: None, sleep=sleep)
+    context = context_of(cluster, planned(), keep_seconds, deadline or Deadline.after(5))
+    return shared.find(context, KEPT, gone, make, sleep=sleep)
 
 
 def same_name(changed: HelperSpec, user: str = "joe", comparable: list[str] | None = None) -> bool:
@@ -235,15 +246,44 @@ def test_one_that_goes_while_it_is_waited_for_is_replaced_at_once() -> None:
     assert clock.now == 0
 
 
-def test_one_that_another_client_is_making_over_and_over_is_not_asked_for_without_a_pause(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_one_that_is_missing_is_made() -> None:
+    """And used at once."""
+    made = shared.Found(shown(**RUNNING), new=True)
+    fake = FakeCluster({f"GET {POD}": not_found("pod")})
+    assert find(fake, make=lambda: made) == made
+    assert fake.calls == [f"GET {POD}"]
+
+
+def test_one_that_another_client_is_making_over_and_over_is_not_asked_for_without_a_pause() -> None:
     """A name that is taken, and not there: as long as there is time."""
-    fake, clock = FakeCluster({f"GET {POD}": not_found("pod")}), Clock()
-    monkeypatch.setattr(shared, "_make_unless_there", lambda *_: None)
+    fake, clock, tries = FakeCluster({f"GET {POD}": not_found("pod")}), Clock(), []
     with pytest.raises(HelperPodError, match="did not run within 5s"):
-        find(fake, deadline=Deadline.after(5, clock), sleep=clock.sleep)
+        find(fake, make=lambda: tries.append(1), deadline=Deadline.after(5, clock), sleep=clock.sleep)
     assert len(fake.calls) <= 5 / shared._PAUSE_SECONDS + 1
+    assert len(tries) == len(fake.calls)
+
+
+def make(refusal: ApiError) -> shared.Found | None:
+    """What comes of making one when the API server refuses it."""
+    answers: dict[str, Answer] = {
+        f"POST {ACCESS}": {"status": {"allowed": True}},
+        f"GET {PROGRAMS}/{PROGRAM.name}": config_map(PROGRAM, "nsexec"),
+        f"POST {PODS}": refusal,
+    }
+    plan = planned()._replace(images=(KEPT.image,))
+    context = context_of(FakeCluster(answers, {PODS: []}), plan, 600, Deadline.after(5))
+    return shared.make_unless_there(context, KEPT, lambda _: None)
+
+
+def test_a_name_that_is_taken_meanwhile_is_no_failure() -> None:
+    """Another client of the same user was faster: his is looked for."""
+    assert make(ApiError("there is one", reason="AlreadyExists", status=409)) is None
+
+
+def test_any_other_refusal_of_a_new_one_is() -> None:
+    """In the API server's words."""
+    with pytest.raises(ApiError, match="no such field"):
+        make(ApiError("no such field", reason="Invalid", status=422))
 
 
 def test_keep_0_makes_none_only_to_end_it() -> None:
