@@ -127,16 +127,22 @@ class WebSocket:
         return b""
 
 
+def say_held(socket: WebSocket, nonce: str) -> None:
+    """What the holder of a lease says."""
+    held = {"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}
+    socket.send(STDOUT, f"{nonce} {json.dumps(held)}\n".encode())
+
+
 def _hold(socket: WebSocket, nonce: str) -> None:
     stdin = socket.stdin()
     next(stdin)
-    held = {"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}
-    socket.send(STDOUT, f"{nonce} {json.dumps(held)}\n".encode())
+    say_held(socket, nonce)
     for _ in stdin:
         pass
 
 
-def _enter(socket: WebSocket, nonce: str, session: FakeSession) -> None:
+def enter(socket: WebSocket, nonce: str, session: FakeSession) -> None:
+    """The agent and its command."""
     socket.send(STDOUT, f"{nonce} {json.dumps(target_event())}\n".encode())
     stdin, given = socket.stdin(), b""
     while b"\n" not in given:
@@ -216,7 +222,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def executed(self, stream: WebSocket, command: list[str]) -> None:
         """A session in it."""
-        _enter(stream, command[command.index("enter") + 1], self.session)
+        enter(stream, command[command.index("enter") + 1], self.session)
 
     def answer(self, status: int, document: Json) -> None:
         body = json.dumps(document).encode() + b"\n"  # of a watch, each event is a line
