@@ -10,7 +10,6 @@ from kubectl_nsexec.model.background import import_ahead
 from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.messages import AgentFailure, Held, NodeLook, Started, TargetFacts
-from kubectl_nsexec.model.via import POD
 from kubectl_nsexec.protocol import commands, events
 from kubectl_nsexec.protocol.exit_marker import ExitMarker
 
@@ -30,6 +29,8 @@ class StartedCommand(NamedTuple):
     """CMD, about to run: its stream, and the proof of where it stands."""
 
     stream: RemoteStream
+    policy: CpuPolicy
+    """The CPUs that it was sent to, by the node's own word where only that says which."""
     proof: Proof
     tty: str
     """See Started."""
@@ -38,67 +39,67 @@ class StartedCommand(NamedTuple):
 
 
 class Handshake:
-    """Over one transport, for one target. Every method raises the NsexecError family."""
+    """Over one transport, for one target; its Talk. Every method raises the NsexecError family."""
 
     def __init__(self, context: Context, transport: Transport) -> None:
-        self.context = context
-        self.transport = transport
+        self._context = context
+        self._transport = transport
         self._plan = plan = context.plan
         self._policy = plan.policy if isinstance(plan.policy, CpuPolicy) else CpuPolicy(CpuSet(), "not known yet")
 
-    def hold_lease(self) -> CpuPolicy:
-        """Takes the lease: while it is open, all of ours on the node lives.
+    def start(self) -> StartedCommand:
+        """The command, which has just been started: the transport calls ``hold``, then ``enter``."""
+        return self._transport.start(self)
 
-        Tells the node's side its CPUs where only the node itself says which, opens the talk, and waits until it stands
-        on them. Returns the policy that holds from here on.
+    def hold(self, lease: RemoteStream, opening: bytes = b"") -> CpuSet:
+        """See Talk.
+
+        Tells the node's side its CPUs where only the node itself says which, and the user what there is to know of
+        them.
         """
-        self.lease = self.transport.hold()
         import_ahead("kubectl_nsexec.session.admission")  # while the node is at work: it takes a tenth of a warm run
         if isinstance(self._plan.policy, Undecided):
-            self._policy = self._by_node(self._plan.policy)
-        if self.transport.opening:
-            self.lease.send_stdin(self.transport.opening)
-        event = self._next_event(self.lease)
+            self._policy = self._by_node(self._plan.policy, lease)
+        if opening:
+            lease.send_stdin(opening)
+        event = self._next_event(lease)
         if not isinstance(event, Held):
             raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")
-        return self._policy
+        if self._policy is not self._plan.policy:
+            for note in self._policy.notes:
+                self._context.console.notice(note)
+        return self._policy.reserved
 
-    @property
-    def lease_apart(self) -> RemoteStream | None:
-        """The lease, where it is a stream of its own."""
-        return None if self.transport.lease_is_session else self.lease
-
-    def _by_node(self, undecided: Undecided) -> CpuPolicy:
+    def _by_node(self, undecided: Undecided, lease: RemoteStream) -> CpuPolicy:
         """Until it is told its CPUs, a helper pod waits in the shared pool, on CPUs that nobody owns."""
-        self.lease.send_stdin(commands.LOOK)
-        look = self._next_event(self.lease)
+        lease.send_stdin(commands.LOOK)
+        look = self._next_event(lease)
         if not isinstance(look, NodeLook):
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
-        from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold_lease
+        from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold
 
-        policy = admission.by_node(undecided, look, in_pool=self.context.request.via.kind == POD)
-        self.lease.send_stdin(commands.place_line(policy.reserved))
+        policy = admission.by_node(undecided, look, in_pool=self._transport.in_shared_pool)
+        lease.send_stdin(commands.place_line(policy.reserved))
         return policy
 
-    def start_command(self) -> StartedCommand:
-        """Enters the target and stops just after CMD has been started."""
-        stream = self.transport.enter(self._policy.reserved)
-        facts = self._facts(stream)
-        from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold_lease
+    def enter(self, session: RemoteStream) -> StartedCommand:
+        """See Talk."""
+        facts = self._facts(session)
+        from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold
 
         if outside := admission.outside_target(self._policy, facts):
-            stream.send_stdin(commands.narrow_line(outside))
-            facts = self._facts(stream)
-        checked = admission.checked(self.context, self._policy, facts)
-        seconds = self.context.request.max_duration_seconds
+            session.send_stdin(commands.narrow_line(outside))
+            facts = self._facts(session)
+        checked = admission.checked(self._context, self._policy, facts)
+        seconds = self._context.request.max_duration_seconds
         limit = None if seconds is None else Deadline.after(seconds)
-        stream.send_stdin(commands.go_line(len(checked.record)) + checked.record)
-        started = self._next_event(stream)
+        session.send_stdin(commands.go_line(len(checked.record)) + checked.record)
+        started = self._next_event(session)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
-        stream.exit_marker = ExitMarker(self._plan.nonce)
+        session.exit_marker = ExitMarker(self._plan.nonce)
         proof = admission.proof(self._plan.target, self._policy, checked, started)
-        return StartedCommand(stream, proof, started.tty, limit)
+        return StartedCommand(session, self._policy, proof, started.tty, limit)
 
     def _facts(self, stream: RemoteStream) -> TargetFacts:
         facts = self._next_event(stream)
@@ -110,7 +111,7 @@ class Handshake:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
         stray_bytes = 0
-        while (line := self.transport.links.wait_for_line(stream, self.context.deadline)) is not None:
+        while (line := self._transport.links.wait_for_line(stream, self._context.deadline)) is not None:
             event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
                 raise commands.to_error(event, self._failure_context())
@@ -123,12 +124,12 @@ class Handshake:
         raise self._silence(stream, strays)
 
     def _silence(self, stream: RemoteStream, strays: list[bytes]) -> NsexecError:
-        if self.context.deadline.expired():
+        if self._context.deadline.expired():
             return HelperPodError(
-                f"the node did not start the command within {self.context.deadline.allowed_seconds:g}s; "
+                f"the node did not start the command within {self._context.deadline.allowed_seconds:g}s; "
                 f"nothing was started; give it longer by --timeout{self._heard()}"
             )
-        self.transport.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
+        self._transport.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
         words = b"\n".join([*strays, bytes(stream.stdout), bytes(stream.stderr)]).decode(errors="backslashreplace")
         status = stream.status.message if stream.status else "the connection was closed"
         found = "; ".join(part for part in (status, words.strip()[-_SHOWN_CHARACTERS:]) if part)
@@ -137,7 +138,7 @@ class Handshake:
 
     def _heard(self) -> str:
         """What else was said, as the end of an error."""
-        words = self.transport.stray_output().strip()[-_SHOWN_CHARACTERS:]
+        words = self._transport.stray_output().strip()[-_SHOWN_CHARACTERS:]
         return f"\nSaid on the way:\n{words}" if words else ""
 
     def _failure_context(self) -> commands.FailureContext:

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from kubectl_nsexec.model.cpuset import CpuSet
     from kubectl_nsexec.transport.channels import Links, RemoteStream
 
+Result = TypeVar("Result")
+_Result_co = TypeVar("_Result_co", covariant=True)
+
+
+class Talk(Protocol[_Result_co]):
+    """The handshake with the node, in two parts, which a transport calls. Both raise the NsexecError family."""
+
+    def hold(self, lease: RemoteStream, opening: bytes = b"") -> CpuSet:
+        """Talks over the lease until its holder stands on its CPUs, and returns those.
+
+        ``opening``: what the holder waits for, after its CPUs, before it says that it holds.
+        """
+        ...
+
+    def enter(self, session: RemoteStream) -> _Result_co:
+        """Talks over the session, on which ``TargetFacts`` comes next, until CMD has been started."""
+        ...
+
 
 class Transport(Protocol):
     """The transport to one node, for one session. Its methods raise the NsexecError family."""
 
+    in_shared_pool: bool
+    """Whether the lease's holder is in the kubelet's shared pool until it is told its CPUs."""
     name: str
-    """What it is, after the word "by"."""
+    """What it is, after the word "by"; known when the command has started."""
     links: Links
-    """Every stream of it."""
-    opening: bytes
-    """What the lease's holder waits for before it says that it holds."""
-    lease_is_session: bool
-    """Whether the session's own stream is the lease: then there is no other whose end or silence says anything."""
+    """Every stream of it; others after ``start`` than before."""
+    lease: RemoteStream | None
+    """The lease of the command that has started: while it is open, all of ours on the node lives.
 
-    def hold(self) -> RemoteStream:
-        """The lease: while it is open, all of ours on the node lives. Its holder waits for CPUs or ``opening``."""
-        ...
+    None where the session's own stream is the lease: then there is no other whose end or silence says anything.
+    """
 
-    def enter(self, cpus: CpuSet) -> RemoteStream:
-        """The session, on ``cpus``, once the lease is held: ``TargetFacts`` comes next, then CMD's bytes and status."""
+    def start(self, talk: Talk[Result]) -> Result:
+        """Creates what it takes, takes the lease and enters the target; what ``talk`` made of the session.
+
+        ``talk`` begins anew where a helper that is shared has ended before the command has started.
+        """
         ...
 
     def stray_output(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import HelperPodError
+from kubectl_nsexec.helper import life
 from kubectl_nsexec.helper.manifest import CONTAINER, entrance, new_id
 from kubectl_nsexec.kube.api import pod_path
 from kubectl_nsexec.kube.connection import V5_PROTOCOL
@@ -13,28 +14,47 @@ from kubectl_nsexec.transport.channels import Links, RemoteStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import ExitStack
 
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.cpuset import CpuSet
     from kubectl_nsexec.model.deadline import Deadline
     from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.session.context import Context
+    from kubectl_nsexec.transport.base import Result, Talk
 
 
 class HelperPod:
-    """The Transport by a helper pod that runs; ``helper`` is what the API server shows of it."""
+    """The Transport by a helper pod of the run's own. ``stack`` closes its streams, and ends the pod after that."""
 
-    def __init__(self, context: Context, helper: Json, links: Links) -> None:
-        metadata = helper["metadata"]
-        self.name = f"helper pod {metadata['namespace']}/{metadata['name']}"
-        self.links = links
-        self.opening = commands.HOLD
-        self.lease_is_session = False
+    in_shared_pool = True
+    name: str
+    links: Links
+
+    def __init__(self, context: Context, stack: ExitStack) -> None:
+        self.lease: RemoteStream | None = None
         self._context = context
-        self._helper = helper
+        self._stack = stack
 
-    def hold(self) -> RemoteStream:
-        """Attaches to the helper's main process, which lives as long as this stream."""
+    def start(self, talk: Talk[Result]) -> Result:
+        """See Transport."""
+        plan = self._context.plan
+        pod = life.run_one_of(self._stack, self._context, plan.helper, program_is_there=plan.program_is_there)
+        self._use(pod)
+        self._stack.callback(self.links.close)
+        self.lease = self._attach()
+        cpus = talk.hold(self.lease, commands.HOLD)
+        return talk.enter(self._exec(self._enter_words(cpus, new_id())))
+
+    def _use(self, pod: Json) -> None:
+        """From now on it is about this helper, as the API server shows it, by streams of its own."""
+        metadata = pod["metadata"]
+        self.name = f"helper pod {metadata['namespace']}/{metadata['name']}"
+        self.links = Links()
+        self._pod = pod
+
+    def _attach(self) -> RemoteStream:
+        """The stream of the helper's main process, which lives as long as that is open."""
         lease = self._open("attach", [])
         self._refuse_v4(lease)
         return lease
@@ -47,20 +67,19 @@ class HelperPod:
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
             )
 
-    def enter(self, cpus: CpuSet) -> RemoteStream:
-        """See Transport."""
-        plan, privileges = self._context.plan, self._context.request.privileges
-        return self._exec(commands.enter_words(plan.nonce, cpus, new_id(), plan.target, privileges))
+    def _enter_words(self, cpus: CpuSet, session_id: str) -> list[str]:
+        plan = self._context.plan
+        return commands.enter_words(plan.nonce, cpus, session_id, plan.target, self._context.request.privileges)
 
     def _exec(self, words: Sequence[str]) -> RemoteStream:
-        return self._open("exec", exec_query(self._helper, words))
+        return self._open("exec", exec_query(self._pod, words))
 
     def stray_output(self) -> str:
         """See Transport: the API server passes nothing on that is not the agent's."""
         return ""
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
-        stream = open_stream(self._context.cluster, self._helper, subresource, query, self._context.deadline)
+        stream = open_stream(self._context.cluster, self._pod, subresource, query, self._context.deadline)
         self.links.add(stream)
         return stream
 

@@ -19,9 +19,12 @@ from kubectl_nsexec.transport.channels import PING_SECONDS, Links, RemoteStream
 from kubectl_nsexec.transport.process_connection import ProcessConnection
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from kubectl_nsexec.model.request import Request
     from kubectl_nsexec.model.via import Via
     from kubectl_nsexec.session.plan import Plan
+    from kubectl_nsexec.transport.base import Result, Talk
 
 _AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec "$@"; else exec sudo -n -- "$@"; fi'
 """Whoever logs in; a sudo that wants a password says so instead of asking."""
@@ -36,20 +39,30 @@ _NO_PASSWORD = "sudo:"  # noqa: S105 - how sudo begins what it says
 
 
 class Shell:
-    """The Transport by the user's own ssh, or by a shell on this machine."""
+    """The Transport by the user's own ssh, or by a shell on this machine. ``stack`` ends that."""
 
-    def __init__(self, request: Request, plan: Plan, links: Links) -> None:
+    in_shared_pool = False
+
+    def __init__(self, request: Request, plan: Plan, stack: ExitStack) -> None:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
-        self.links = links
-        self.opening = plan.program.shim
-        self.lease_is_session = True
+        self.lease: RemoteStream | None = None
+        self.links = Links()
+        stack.callback(self.links.close)
         self._ssh = request.via.kind == SSH
         self._plan = plan
         self._argv = command(request, plan)
         self._connection: ProcessConnection | None = None
 
-    def hold(self) -> RemoteStream:
-        """See Transport. Raises NodeAccessError when the node cannot be reached, or there is no root on it."""
+    def start(self, talk: Talk[Result]) -> Result:
+        """See Transport: the agent is told all of the session at its start, and goes on by itself once it holds.
+
+        Raises NodeAccessError when the node cannot be reached, or there is no root on it.
+        """
+        stream = self._begin()
+        talk.hold(stream, self._plan.program.shim)
+        return talk.enter(stream)
+
+    def _begin(self) -> RemoteStream:
         if not self._ssh:
             if os.geteuid() != 0:
                 raise NodeAccessError(
@@ -65,14 +78,9 @@ class Shell:
             self._refused,
             own_session=not self._ssh,  # ssh asks its questions on the terminal; here Ctrl-C is ours to pass on
         )
-        self._stream = RemoteStream(self._connection)
-        self.links.add(self._stream)
-        return self._stream
-
-    def enter(self, cpus: CpuSet) -> RemoteStream:
-        """See Transport: the agent was told at the start, and goes on by itself once it holds."""
-        del cpus
-        return self._stream
+        stream = RemoteStream(self._connection)
+        self.links.add(stream)
+        return stream
 
     def stray_output(self) -> str:
         """See Transport."""

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubectl_nsexec.cpus.policy import CpuPolicy
+from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.request import Request
-from kubectl_nsexec.session import plan, run
+from kubectl_nsexec.session import plan, telling
 from kubectl_nsexec.session.handshake import StartedCommand
 from kubectl_nsexec.transport.channels import ExitStatus, RemoteStream
 from kubectl_nsexec.ui.console import Console
@@ -45,7 +47,7 @@ def test_only_an_end_by_the_limit_is_called_one(
 ) -> None:
     """A command may well end with 124 by itself."""
     limit = None if limit_seconds is None else Deadline.after(limit_seconds)
-    started = StartedCommand(RemoteStream(FakeConnection()), PROOF, "", limit)
+    started = StartedCommand(RemoteStream(FakeConnection()), CpuPolicy(CpuSet.of(0), "--cpus"), PROOF, "", limit)
     with (tmp_path / "said").open("wb") as err:
-        assert run._exit_status(ExitStatus(code), started, Console(0, 1, err.fileno())) == code
+        assert telling.ended(ExitStatus(code), started, Console(0, 1, err.fileno())) == code
     assert (tmp_path / "said").read_text() == said

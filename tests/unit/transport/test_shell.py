@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +19,11 @@ from kubectl_nsexec.protocol import commands
 from kubectl_nsexec.session.plan import Plan, _address
 from kubectl_nsexec.target.container_choice import Target
 from kubectl_nsexec.transport import shell
-from kubectl_nsexec.transport.channels import Links
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kubectl_nsexec.transport.channels import RemoteStream
 
 UID = "0bb1b2c3-0000-4000-8000-00000000000b"
 TARGET = Target(
@@ -51,6 +53,16 @@ def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN
 def requested(kind: str = via.SSH, user: str = "core", *options: str) -> Request:
     """A request by that way."""
     return Request(pod="p", command=(b"id",), via=via.of_flags(kind, user, options))
+
+
+class NoTalk:
+    """It does not come to a talk."""
+
+    def hold(self, lease: RemoteStream, opening: bytes = b"") -> CpuSet:
+        raise AssertionError(lease, opening)
+
+    def enter(self, session: RemoteStream) -> None:
+        raise AssertionError(session)
 
 
 def test_users_options_come_first_and_the_address_cannot_be_one() -> None:
@@ -87,7 +99,7 @@ def test_words_arrive_as_they_are_and_only_a_user_needs_sudo(tmp_path: Path, log
 
 def test_a_sudo_that_wants_a_password_is_told_from_an_ssh_that_fails() -> None:
     """Different next steps."""
-    transport = shell.Shell(requested(), planned(), Links())
+    transport = shell.Shell(requested(), planned(), ExitStack())
     sudo = transport._refused(1, "Banner\nsudo: a password is required")
     ssh = transport._refused(255, "Host key verification failed.")
     missing = transport._refused(None, "ssh: No such file or directory")
@@ -105,7 +117,7 @@ def test_local_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is started."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(NodeAccessError, match="takes root"):
-        shell.Shell(requested(via.LOCAL), planned(), Links()).hold()
+        shell.Shell(requested(via.LOCAL), planned(), ExitStack()).start(NoTalk())
 
 
 @pytest.mark.parametrize(
