@@ -111,7 +111,7 @@ class Handshake:
         """The agent's next event; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
         stray_bytes = 0
-        while (line := self._transport.links.wait_for_line(stream, self._context.deadline)) is not None:
+        while (line := self._transport.streams.wait_for_line(stream, self._context.deadline)) is not None:
             event = events.parse_event(line, self._plan.nonce)
             if isinstance(event, AgentFailure):
                 raise commands.to_error(event, self._failure_context())
@@ -129,7 +129,7 @@ class Handshake:
                 f"the node did not start the command within {self._context.deadline.allowed_seconds:g}s; "
                 f"nothing was started; give it longer by --timeout{self._heard()}"
             )
-        self._transport.links.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
+        self._transport.streams.wait_for_end(stream, Deadline.after(_LAST_WORDS_SECONDS))
         words = b"\n".join([*strays, bytes(stream.stdout), bytes(stream.stderr)]).decode(errors="backslashreplace")
         status = stream.status.message if stream.status else "the connection was closed"
         found = "; ".join(part for part in (status, words.strip()[-_SHOWN_CHARACTERS:]) if part)

@@ -62,7 +62,9 @@ def run(
         telling.started(request, started, console)
         with _event(context, started, transport):
             with user_input.sources(context, started.stream, terminal) as sources:
-                ended = relay(transport.links, started.stream, transport.lease, console, sources, _latest_end(started))
+                ended = relay(
+                    transport.streams, started.stream, transport.lease, console, sources, _latest_end(started)
+                )
             return telling.ended(ended, started, console)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from kubectl_nsexec.model.cpuset import CpuSet
-    from kubectl_nsexec.transport.channels import Links, RemoteStream
+    from kubectl_nsexec.transport.channels import RemoteStream, Streams
 
 Result = TypeVar("Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
@@ -34,7 +34,7 @@ class Transport(Protocol):
     """Whether the lease's holder is in the kubelet's shared pool until it is told its CPUs."""
     name: str
     """What it is, after the word "by"; known when the command has started."""
-    links: Links
+    streams: Streams
     """Every stream of it; others after ``start`` than before."""
     lease: RemoteStream | None
     """The lease of the command that has started: while it is open, all of ours on the node lives.

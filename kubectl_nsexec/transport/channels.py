@@ -111,8 +111,8 @@ def _keep_alive(streams: list[RemoteStream], spared: RemoteStream | None) -> Non
         connection.active = False
 
 
-class Links:
-    """Waits on several streams at once and keeps them alive."""
+class Streams:
+    """Several open streams: waits on all of them at once and keeps them alive."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._streams: list[RemoteStream] = []
@@ -126,7 +126,7 @@ class Links:
         self._streams.append(stream)
 
     def close(self) -> None:
-        """Ends every link."""
+        """Ends every stream."""
         for stream in self._streams:
             stream.connection.close()
 

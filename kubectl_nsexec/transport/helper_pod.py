@@ -10,7 +10,7 @@ from kubectl_nsexec.helper.manifest import CONTAINER, entrance, new_id
 from kubectl_nsexec.kube.api import pod_path
 from kubectl_nsexec.kube.connection import V5_PROTOCOL
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.transport.channels import Links, RemoteStream
+from kubectl_nsexec.transport.channels import RemoteStream, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class HelperPod:
 
     in_shared_pool = True
     name: str
-    links: Links
+    streams: Streams
 
     def __init__(self, context: Context, stack: ExitStack) -> None:
         self.lease: RemoteStream | None = None
@@ -41,7 +41,7 @@ class HelperPod:
         plan = self._context.plan
         pod = life.run_one_of(self._stack, self._context, plan.helper, program_is_there=plan.program_is_there)
         self._use(pod)
-        self._stack.callback(self.links.close)
+        self._stack.callback(self.streams.close)
         self.lease = self._attach()
         cpus = talk.hold(self.lease, commands.HOLD)
         return talk.enter(self._exec(self._enter_words(cpus, new_id())))
@@ -50,7 +50,7 @@ class HelperPod:
         """From now on it is about this helper, as the API server shows it, by streams of its own."""
         metadata = pod["metadata"]
         self.name = f"helper pod {metadata['namespace']}/{metadata['name']}"
-        self.links = Links()
+        self.streams = Streams()
         self._pod = pod
 
     def _attach(self) -> RemoteStream:
@@ -80,7 +80,7 @@ class HelperPod:
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
         stream = open_stream(self._context.cluster, self._pod, subresource, query, self._context.deadline)
-        self.links.add(stream)
+        self.streams.add(stream)
         return stream
 
 

@@ -1,8 +1,8 @@
 """The loop that moves bytes between the command and the user, until the command has ended.
 
-One thread does everything: both links, the user's stdin and the keep-alive pings. Nothing here blocks: what the user is
-to read is written by another (``outlet``), and while too much waits there the command's stream is hardly read any
-further, which is how a slow reader slows the command down. The links are kept alive.
+One thread does everything: both streams, the user's stdin and the keep-alive pings. Nothing here blocks: what the user
+is to read is written by another (``outlet``), and while too much waits there the command's stream is hardly read any
+further, which is how a slow reader slows the command down. The streams are kept alive.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubectl_nsexec.protocol.exit_marker import ExitMarker
-    from kubectl_nsexec.transport.channels import Links, RemoteStream
+    from kubectl_nsexec.transport.channels import RemoteStream, Streams
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.sources import Source
 
@@ -34,7 +34,7 @@ _KILLED = 137  # 128 + SIGKILL
 
 
 def relay(
-    links: Links,
+    streams: Streams,
     session: RemoteStream,
     lease: RemoteStream | None,
     console: Console,
@@ -50,7 +50,7 @@ def relay(
     outlet = Outlet(console)
     try:
         try:
-            ended = _until_its_end(links, session, lease, outlet, Stdin(session, tuple(sources)), limit)
+            ended = _until_its_end(streams, session, lease, outlet, Stdin(session, tuple(sources)), limit)
         except NsexecError:
             outlet.drain()  # an error comes after what the command has said
             raise
@@ -61,7 +61,7 @@ def relay(
 
 
 def _until_its_end(
-    links: Links,
+    streams: Streams,
     session: RemoteStream,
     lease: RemoteStream | None,
     outlet: Outlet,
@@ -71,12 +71,12 @@ def _until_its_end(
     while True:
         _show(session, outlet)
         if session.status is not None:
-            return _confirmed(session.status, session.exit_marker, links, lease)
+            return _confirmed(session.status, session.exit_marker, streams, lease)
         if session.connection.closed:
             raise ConnectionLostError("the connection to the command broke; whether it ended, and how, is not known")
         if lease and lease.ended:
             # The helper's main process is gone, and the node ends CMD: its last words may still be on their way.
-            links.wait_for_end(session, Deadline.after(_LAST_WORDS_SECONDS))
+            streams.wait_for_end(session, Deadline.after(_LAST_WORDS_SECONDS))
             _show(session, outlet)
             raise (
                 _helper_ended()
@@ -95,7 +95,7 @@ def _until_its_end(
         wanted = stdin.wanted()
         held = session if outlet.full else None
         waited_for = (outlet.fileno(), *(source.fd for source in wanted))
-        ready = links.step(stdin.wait_seconds(PING_SECONDS), *waited_for, held=held, ping_held=outlet.overfull)
+        ready = streams.step(stdin.wait_seconds(PING_SECONDS), *waited_for, held=held, ping_held=outlet.overfull)
         if outlet.fileno() in ready:
             outlet.hear()
         if limit and held:  # the end may wait behind what nobody has read yet
@@ -109,7 +109,7 @@ def _until_its_end(
 
 
 def _confirmed(
-    status: ExitStatus, exit_marker: ExitMarker | None, links: Links, lease: RemoteStream | None
+    status: ExitStatus, exit_marker: ExitMarker | None, streams: Streams, lease: RemoteStream | None
 ) -> ExitStatus:
     """The server's word, where it is an exit code, only with the supervisor's. Raises ConnectionLostError."""
     if exit_marker is None or status.exit_code is None:
@@ -117,7 +117,7 @@ def _confirmed(
     # Killed perhaps along with the helper pod, of which the node may tell later than of this.
     if status.exit_code == _KILLED and lease:
         with suppress(ConnectionLostError):  # a lease that breaks says nothing of the helper pod
-            links.wait_for_end(lease, Deadline.after(_LEASE_SECONDS))
+            streams.wait_for_end(lease, Deadline.after(_LEASE_SECONDS))
         if lease.status:
             raise _helper_ended()
     if exit_marker.status is None:

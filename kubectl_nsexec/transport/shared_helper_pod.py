@@ -10,7 +10,7 @@ from kubectl_nsexec.helper import life, shared, sharing
 from kubectl_nsexec.helper.manifest import new_id
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.transport.channels import Links
+from kubectl_nsexec.transport.channels import Streams
 from kubectl_nsexec.transport.helper_pod import HelperPod, exec_query, open_stream
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SharedHelperPod(HelperPod):
             try:
                 result = self._start_in_it(talk)
             except BaseException as error:
-                self.links.close()
+                self.streams.close()
                 if gone or helper.new or not isinstance(error, NsexecError):
                     raise
                 if not shared.has_ended(self._context.cluster, helper.pod, error):
@@ -68,7 +68,7 @@ class SharedHelperPod(HelperPod):
             try:
                 talk.hold(self._attach(), commands.HOLD)
             finally:
-                self.links.close()
+                self.streams.close()
 
         return shared.make_unless_there(self._context, self._spec, hold)
 
@@ -95,7 +95,7 @@ class SharedHelperPod(HelperPod):
             self._context.reaper.dismiss()
         if not self._context.request.keep_seconds:
             self._stack.callback(remove, self._context.cluster, self._spec)
-        self._stack.callback(self.links.close)
+        self._stack.callback(self.streams.close)
 
 
 def remove(cluster: Cluster, spec: HelperSpec) -> None:
@@ -121,10 +121,10 @@ def end(cluster: Cluster, pod: Json) -> bool:
 def _ends(cluster: Cluster, pod: Json) -> bool:
     deadline = Deadline.after(_END_SECONDS)
     stream = open_stream(cluster, pod, "exec", exec_query(pod, sharing.END), deadline)
-    links = Links()
-    links.add(stream)
+    streams = Streams()
+    streams.add(stream)
     try:
-        links.wait_for_end(stream, deadline)
+        streams.wait_for_end(stream, deadline)
     finally:
-        links.close()
+        streams.close()
     return stream.status is not None and stream.status.exit_code == 0

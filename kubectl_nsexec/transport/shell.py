@@ -15,7 +15,7 @@ from kubectl_nsexec.helper.manifest import new_id
 from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.via import SSH
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.transport.channels import PING_SECONDS, Links, RemoteStream
+from kubectl_nsexec.transport.channels import PING_SECONDS, RemoteStream, Streams
 from kubectl_nsexec.transport.process_connection import ProcessConnection
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Shell:
     def __init__(self, request: Request, plan: Plan, stack: ExitStack) -> None:
         self.name = "ssh" if request.via.kind == SSH else "a shell on the node"
         self.lease: RemoteStream | None = None
-        self.links = Links()
-        stack.callback(self.links.close)
+        self.streams = Streams()
+        stack.callback(self.streams.close)
         self._ssh = request.via.kind == SSH
         self._plan = plan
         self._argv = command(request, plan)
@@ -79,7 +79,7 @@ class Shell:
             own_session=not self._ssh,  # ssh asks its questions on the terminal; here Ctrl-C is ours to pass on
         )
         stream = RemoteStream(self._connection)
-        self.links.add(stream)
+        self.streams.add(stream)
         return stream
 
     def stray_output(self) -> str:

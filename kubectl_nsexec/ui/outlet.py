@@ -1,6 +1,6 @@
 """The command's bytes on their way to the user, written by a thread of their own.
 
-Whoever reads them may pause for as long as they like (``| less``): then a write waits, and the links to the node have
+Whoever reads them may pause for as long as they like (``| less``): then a write waits, and the streams to the node have
 to be kept alive meanwhile. Neither poll(2) nor O_NONBLOCK does without the thread: a pipe that can be written to takes
 4096 bytes for certain and may wait for more (pipe(7)), and O_NONBLOCK would be set for all who have that pipe.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOM_BYTES = 1024 * 1024
 """So much waits for the reader, and what came with it; the rest waits where it is."""
 MOST_BYTES = 64 * ROOM_BYTES
-"""Of a reader that pauses on, half an hour's pieces of half a mebibyte, one for each ping (``Links.step``)."""
+"""Of a reader that pauses on, half an hour's pieces of half a mebibyte, one for each ping (``Streams.step``)."""
 
 
 class Outlet:

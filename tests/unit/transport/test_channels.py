@@ -12,7 +12,7 @@ from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.kube.connection import FrameReader, WebSocketConnection
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.transport import channels
-from kubectl_nsexec.transport.channels import ExitStatus, Links, RemoteStream, parse_status
+from kubectl_nsexec.transport.channels import ExitStatus, RemoteStream, Streams, parse_status
 from tests.unit.fakes import FakeConnection
 
 
@@ -107,23 +107,23 @@ def test_only_what_may_idle_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ping that a server has not read when the command ends would make it reset what is still on its way."""
     monkeypatch.setattr(channels, "PING_SECONDS", 1.0)
     now = [0.0]
-    links = Links(lambda: now[0])
+    streams = Streams(lambda: now[0])
     talking, silent = FakeConnection(), FakeConnection()
     for connection in (talking, silent):
-        links.add(RemoteStream(connection))
+        streams.add(RemoteStream(connection))
     for step in range(1, 4):
         now[0], talking.active = float(step), step < 3
-        links.step(0)
+        streams.step(0)
     assert (talking.sent, silent.sent) == ([b"ping"], [b"ping"] * 3)
 
 
 def test_the_agents_lines_are_cut_out_and_the_rest_is_left() -> None:
     """What follows a line in the same message is still there for the next reader."""
-    links, _ = linked(stream := RemoteStream(FakeConnection(b"\1on", b"\1e\ntwo\nthr", b"\1ee")))
+    streams, _ = watched(stream := RemoteStream(FakeConnection(b"\1on", b"\1e\ntwo\nthr", b"\1ee")))
     deadline = Deadline.after(60)
-    assert links.wait_for_line(stream, deadline) == b"one"
-    assert links.wait_for_line(stream, deadline) == b"two"
-    links.step(0)
+    assert streams.wait_for_line(stream, deadline) == b"one"
+    assert streams.wait_for_line(stream, deadline) == b"two"
+    streams.step(0)
     assert stream.stdout == b"three"
 
 
@@ -135,22 +135,22 @@ def test_an_endless_line_is_refused() -> None:
         stream.take_line()
 
 
-def test_quiet_links_are_pinged() -> None:
-    """Every open link gets a ping when its time has come, so that no proxy takes it for dead."""
+def test_quiet_streams_are_pinged() -> None:
+    """Every open stream gets a ping when its time has come, so that no proxy takes it for dead."""
     now = [0.0]
-    links = Links(clock=lambda: now[0])
+    streams = Streams(clock=lambda: now[0])
     connection = FakeConnection()
-    links.add(RemoteStream(connection))
-    links.step(0)
+    streams.add(RemoteStream(connection))
+    streams.step(0)
     assert connection.sent == []
     now[0] = 60.0
-    links.step(0)
+    streams.step(0)
     assert connection.sent == [b"ping"]
 
 
-def linked(session: RemoteStream, lease: FakeConnection | None = None) -> tuple[Links, RemoteStream]:
-    """Links over ``session`` and a lease that says nothing."""
-    links, lease_stream = Links(), RemoteStream(lease or FakeConnection())
-    links.add(session)
-    links.add(lease_stream)
-    return links, lease_stream
+def watched(session: RemoteStream, lease: FakeConnection | None = None) -> tuple[Streams, RemoteStream]:
+    """Streams over ``session`` and a lease that says nothing."""
+    streams, lease_stream = Streams(), RemoteStream(lease or FakeConnection())
+    streams.add(session)
+    streams.add(lease_stream)
+    return streams, lease_stream

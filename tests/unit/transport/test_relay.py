@@ -20,7 +20,7 @@ from kubectl_nsexec.ui.console import Console, OutputClosedError
 from kubectl_nsexec.ui.outlet import Outlet
 from kubectl_nsexec.ui.sources import of_descriptor
 from tests.unit.fakes import FakeConnection
-from tests.unit.transport.test_channels import exit_code, linked, status
+from tests.unit.transport.test_channels import exit_code, status, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,8 @@ def test_output_and_exit_code_are_passed_on_apart(pipes: tuple[Console, int, int
     """stdout and stderr are not mixed, no byte is changed, and the status ends it."""
     console, _, out, err = pipes
     session = RemoteStream(FakeConnection(b"\1a\xff\0", b"\2oops", b"\1b\n", exit_code(37)))
-    links, lease = linked(session)
-    assert relay(links, session, lease, console).exit_code == 37
+    streams, lease = watched(session)
+    assert relay(streams, session, lease, console).exit_code == 37
     assert os.read(out, 100) == b"a\xff\0b\n"
     assert os.read(err, 100) == b"oops"
 
@@ -58,8 +58,8 @@ def test_stdin_and_its_end_reach_the_command(pipes: tuple[Console, int, int, int
     os.write(stdin, b"hello")
     os.close(stdin)
     connection = FakeConnection(*[b"\1"] * 4, status(status="Success"))
-    links, lease = linked(session := RemoteStream(connection))
-    assert relay(links, session, lease, console, [of_descriptor(console.stdin_fd)]).exit_code == 0
+    streams, lease = watched(session := RemoteStream(connection))
+    assert relay(streams, session, lease, console, [of_descriptor(console.stdin_fd)]).exit_code == 0
     assert connection.sent == [b"\0hello", b"\xff\0"]
 
 
@@ -68,8 +68,8 @@ def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> Non
     console, stdin, _, _ = pipes
     os.write(stdin, b"hello")
     connection = FakeConnection(b"\1x", status(status="Success"))
-    links, lease = linked(session := RemoteStream(connection))
-    relay(links, session, lease, console)
+    streams, lease = watched(session := RemoteStream(connection))
+    relay(streams, session, lease, console)
     assert connection.sent == []
     os.close(stdin)
 
@@ -77,9 +77,9 @@ def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> Non
 def test_a_success_that_only_the_server_speaks_of_is_none(pipes: tuple[Console, int, int, int]) -> None:
     """A container runtime that is told to end calls the end of its streams a success (seen with containerd 2.2)."""
     session = RemoteStream(FakeConnection(b"\1half", status(status="Success")), exit_marker=ExitMarker("n0nce"))
-    links, lease = linked(session)
+    streams, lease = watched(session)
     with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
-        relay(links, session, lease, pipes[0])
+        relay(streams, session, lease, pipes[0])
     assert os.read(pipes[2], 100) == b"half"
 
 
@@ -104,8 +104,8 @@ def test_the_supervisors_word_is_what_counts(
     With 137 as well, of a command that was killed alone: by itself, or by the kernel where memory was short.
     """
     session = RemoteStream(FakeConnection(b"\2oops", ended_word(code), server_says(server)), ExitMarker("n0nce"))
-    links, lease = linked(session)
-    assert relay(links, session, lease if apart else None, pipes[0]).exit_code == code
+    streams, lease = watched(session)
+    assert relay(streams, session, lease if apart else None, pipes[0]).exit_code == code
     assert os.read(pipes[3], 100) == b"oops"
 
 
@@ -116,35 +116,35 @@ def test_no_status_counts_that_only_the_server_speaks_of(
 ) -> None:
     """A supervisor that was killed itself saw no end, whatever its own status."""
     session = RemoteStream(FakeConnection(server_says(server)), ExitMarker("n0nce"))
-    links, lease = linked(session)
+    streams, lease = watched(session)
     with pytest.raises(ConnectionLostError, match="whether the command ended, and how, is not known"):
-        relay(links, session, lease if apart else None, pipes[0])
+        relay(streams, session, lease if apart else None, pipes[0])
 
 
 def test_a_dropped_link_is_never_success(pipes: tuple[Console, int, int, int]) -> None:
     """A connection that ends without a status is an error of its own, after the output so far."""
     console, _, out, _ = pipes
-    links, lease = linked(session := RemoteStream(FakeConnection(b"\1so far", then_closed=True)))
+    streams, lease = watched(session := RemoteStream(FakeConnection(b"\1so far", then_closed=True)))
     with pytest.raises(ConnectionLostError, match="is not known"):
-        relay(links, session, lease, console)
+        relay(streams, session, lease, console)
     assert os.read(out, 100) == b"so far"
 
 
 def test_a_silent_link_is_lost(pipes: tuple[Console, int, int, int]) -> None:
     """By the lease's pings: those of a session may wait behind stdin that its command does not read."""
-    links, lease = linked(session := RemoteStream(FakeConnection()))
+    streams, lease = watched(session := RemoteStream(FakeConnection()))
     lease.connection.unanswered_pings = 4
     with pytest.raises(ConnectionLostError, match="silent for 60s; whether the command ended, and how, is not known"):
-        relay(links, session, lease, pipes[0])
+        relay(streams, session, lease, pipes[0])
 
 
 def test_a_lost_helper_is_told(pipes: tuple[Console, int, int, int]) -> None:
     """When the helper's main process ends first, the command's end is not taken for its own."""
     console, _, _, _ = pipes
     session = RemoteStream(FakeConnection(b"\1", b"\1", exit_code(137)))
-    links, lease = linked(session, FakeConnection(status(status="Success")))
+    streams, lease = watched(session, FakeConnection(status(status="Success")))
     with pytest.raises(ConnectionLostError, match="the helper pod ended"):
-        relay(links, session, lease, console)
+        relay(streams, session, lease, console)
 
 
 @pytest.mark.parametrize("word", [(), (ended_word(137),)], ids=["supervisor killed too", "supervisor killed later"])
@@ -153,34 +153,34 @@ def test_a_lost_helper_is_told_also_after_the_commands_end(
 ) -> None:
     """The node kills all of a helper in some order, and may tell of it in another."""
     session = RemoteStream(FakeConnection(*word, exit_code(137)), ExitMarker("n0nce"))
-    links, lease = linked(session, FakeConnection(*[b"\1"] * 4, status(status="Success")))
+    streams, lease = watched(session, FakeConnection(*[b"\1"] * 4, status(status="Success")))
     with pytest.raises(ConnectionLostError, match="the helper pod ended"):
-        relay(links, session, lease, pipes[0])
+        relay(streams, session, lease, pipes[0])
 
 
 def test_a_lease_that_breaks_makes_no_kill_the_helpers_end(pipes: tuple[Console, int, int, int]) -> None:
     """What the supervisor has told holds; only a status of the lease's says that the helper pod has ended."""
     session = RemoteStream(FakeConnection(ended_word(137), exit_code(137)), ExitMarker("n0nce"))
-    links, lease = linked(session, FakeConnection(*[b"\1"] * 4, then_closed=True))
-    assert relay(links, session, lease, pipes[0]).exit_code == 137
+    streams, lease = watched(session, FakeConnection(*[b"\1"] * 4, then_closed=True))
+    assert relay(streams, session, lease, pipes[0]).exit_code == 137
     session = RemoteStream(FakeConnection(*[b"\1x"] * 4))
-    links, lease = linked(session, FakeConnection(then_closed=True))
+    streams, lease = watched(session, FakeConnection(then_closed=True))
     with pytest.raises(ConnectionLostError, match="helper pod broke; whether the command ended, and how, is not known"):
-        relay(links, session, lease, pipes[0])
+        relay(streams, session, lease, pipes[0])
 
 
 def test_a_node_that_does_not_end_the_command_in_time_is_lost(pipes: tuple[Console, int, int, int]) -> None:
     """The limit is the node's to keep; a client that hears nothing of it does not wait for ever."""
-    links, lease = linked(session := RemoteStream(FakeConnection()))
+    streams, lease = watched(session := RemoteStream(FakeConnection()))
     with pytest.raises(ConnectionLostError, match="--max-duration"):
-        relay(links, session, lease, pipes[0], limit=Deadline.after(0))
+        relay(streams, session, lease, pipes[0], limit=Deadline.after(0))
 
 
 def test_what_arrives_at_the_last_moment_still_counts(pipes: tuple[Console, int, int, int]) -> None:
     """A client that was stopped for a while reads on where it was."""
     console, _, stdout, _ = pipes
-    links, lease = linked(session := RemoteStream(FakeConnection(b"\1late", exit_code(124))))
-    ended = relay(links, session, lease, console, limit=Deadline.after(0))
+    streams, lease = watched(session := RemoteStream(FakeConnection(b"\1late", exit_code(124))))
+    ended = relay(streams, session, lease, console, limit=Deadline.after(0))
     assert (ended.exit_code, os.read(stdout, 99)) == (124, b"late")
 
 
@@ -193,10 +193,10 @@ class Paused:
         self.pieces = len(pieces)
         self.expected = b"".join(piece[1:] for piece in pieces)
         self.connection, self.lease = FakeConnection(*pieces, exit_code(7)), FakeConnection()
-        links, lease = linked(session := RemoteStream(self.connection), self.lease)
+        streams, lease = watched(session := RemoteStream(self.connection), self.lease)
         self._out, self._stdout = os.pipe()
         console = Console(0, self._stdout, self._stdout)
-        self.ended = Background(lambda: relay(links, session, lease if apart else None, console, limit=limit))
+        self.ended = Background(lambda: relay(streams, session, lease if apart else None, console, limit=limit))
 
     def pinged(self, connection: FakeConnection, times: int) -> bool:
         """Whether CONNECTION is, so many times from now on."""
@@ -219,7 +219,7 @@ class Paused:
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["lease apart", "lease is session"])
-def test_a_reader_that_pauses_costs_neither_links_nor_memory(monkeypatch: pytest.MonkeyPatch, *, apart: bool) -> None:
+def test_a_reader_that_pauses_costs_neither_streams_nor_memory(monkeypatch: pytest.MonkeyPatch, *, apart: bool) -> None:
     """A piece is read instead of each ping, until too much waits: then there are pings. Every byte and the status come.
 
     No answer to a ping is heard where nothing is read: that is not taken for silence.
