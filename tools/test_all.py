@@ -34,24 +34,34 @@ class Part(NamedTuple):
     """After which it is ended, and has failed."""
 
 
-RT_NODE: Final = (Part("test-rt", "live tests, real-time node", 180),)
-HOST_NODE: Final = (Part("test-host", "live tests, host node", 120),)
-NO_CLUSTER: Final = (
-    Part("check", "checks", 10),
-    Part("coverage", "hermetic tests and their coverage", 30),
-    Part("test-docs", "documentation", 15),
-    Part("fuzz", "fuzz targets", 10),
-    Part("test-dist", "packages", 30),
-    Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
-    Part("test-install", "packages, installed in every way", 60),
+class Lane(NamedTuple):
+    """Parts that run one after the other, beside the other lanes."""
+
+    parts: tuple[Part, ...]
+    niceness: int = 0
+    """See nice(1): what can wait leaves the CPUs to the emulated node, whose pods have to start in time."""
+
+
+RT_NODE: Final = Lane((Part("test-rt", "live tests, real-time node", 180),))
+HOST_NODE: Final = Lane((Part("test-host", "live tests, host node", 120),), niceness=5)
+NO_CLUSTER: Final = Lane(
+    (
+        Part("check", "checks", 10),
+        Part("coverage", "hermetic tests and their coverage", 30),
+        Part("test-docs", "documentation", 15),
+        Part("fuzz", "fuzz targets", 10),
+        Part("test-dist", "packages", 30),
+        Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
+        Part("test-install", "packages, installed in every way", 60),
+    ),
+    niceness=10,
 )
 LANES: Final = (RT_NODE, HOST_NODE, NO_CLUSTER)
-"""Each is run one part after the other, and beside the others."""
 
 _speaks: Final = threading.Lock()
 
 
-def main(root: Path = _ROOT, lanes: Sequence[Sequence[Part]] = LANES) -> int:
+def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run."""
     began = time.monotonic()
     _say("make test: about half an hour; on a machine where nothing is compiled or built yet, 20 minutes more")
@@ -72,10 +82,10 @@ def main(root: Path = _ROOT, lanes: Sequence[Sequence[Part]] = LANES) -> int:
     return 1 if failures else 0
 
 
-def _through(root: Path, lane: Sequence[Part]) -> list[str]:
+def _through(root: Path, lane: Lane) -> list[str]:
     """Runs the parts of LANE; what failed, a line each."""
-    parts = [part for part in lane if not _is_known(part)]
-    return [failure for part in parts if (failure := _why_not(part) or _run(root, part))]
+    parts = [part for part in lane.parts if not _is_known(part)]
+    return [failure for part in parts if (failure := _why_not(part) or _run(root, part, lane.niceness))]
 
 
 def _is_known(part: Part) -> bool:
@@ -100,7 +110,7 @@ def _why_not(part: Part) -> str:
     return ""
 
 
-def _run(root: Path, part: Part) -> str:
+def _run(root: Path, part: Part, niceness: int = 0) -> str:
     """Makes PART; empty when it passed, or a line for the end. Its output is in build/test/, also while it runs."""
     log = root / "build" / "test" / f"{part.target.lstrip('.')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +118,16 @@ def _run(root: Path, part: Part) -> str:
     began = time.monotonic()
     with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, str(_ROOT / "tools/bounded"), f"{part.minutes:g}", "make", part.target],
+            [
+                sys.executable,
+                str(_ROOT / "tools/bounded"),
+                f"{part.minutes:g}",
+                "nice",
+                "-n",
+                str(niceness),
+                "make",
+                part.target,
+            ],
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_everything_runs_even_after_a_failure(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In both lanes; the failure is told once more at the end, as the status."""
-    assert test_all.main(root, [(BAD, GOOD), (OTHER,)]) == 1
+    assert test_all.main(root, [test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER,))]) == 1
     said = capsys.readouterr().out
     assert "sorry\n" in said
     assert "good is made\n== the good part: passed" in said
@@ -45,7 +45,7 @@ def test_everything_runs_even_after_a_failure(root: Path, capsys: pytest.Capture
 
 def test_all_is_well_only_when_every_part_is(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """That is the last line."""
-    assert test_all.main(root, [(GOOD,)]) == 0
+    assert test_all.main(root, [test_all.Lane((GOOD,))]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("everything passed in ")
 
 
@@ -57,7 +57,7 @@ def test_no_part_waits_for_ever(
     target: str, status: int, words: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One whose time is over has failed, as one that does not exist; a terminal is not read."""
-    assert test_all.main(root, [(test_all.Part(target, "one", 0.01),)]) == status
+    assert test_all.main(root, [test_all.Lane((test_all.Part(target, "one", 0.01),))]) == status
     assert words in capsys.readouterr().out
 
 
@@ -67,7 +67,7 @@ def test_where_the_host_node_may_not_run_that_is_a_failure(
     """It is not left out in silence."""
     for name in ("CI", "I_MAY_SPOIL_THIS_MACHINE"):
         monkeypatch.delenv(name, raising=False)
-    assert test_all.main(root, [(test_all.Part("test-host", "live tests", 1),)]) == 1
+    assert test_all.main(root, [test_all.Lane((test_all.Part("test-host", "live tests", 1),))]) == 1
     assert "FAILED: live tests: not allowed" in capsys.readouterr().out
 
 
