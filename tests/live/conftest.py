@@ -11,7 +11,7 @@ import pytest
 
 from testbed import binaries
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
-from tests.live import who
+from tests.live import rt_ways, who
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
 from tests.live.sessions import Session
 
@@ -125,6 +125,14 @@ def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
 def shared_pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
     """Makes pods that several tests of a module look at and none changes."""
     yield from _until_over(Pods(kubectl, namespace))
+
+
+@pytest.fixture(scope="module")
+def client(rt_node: str) -> Iterator[None]:
+    """The client itself on the real-time node, for ``--via local``."""
+    assert rt_node
+    with rt_ways.install_client():
+        yield
 
 
 @pytest.fixture(scope="session")

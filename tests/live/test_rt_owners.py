@@ -35,14 +35,6 @@ def policy_none(rt_node: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="class")
-def client(rt_node: str) -> Iterator[None]:
-    """The client itself on the node."""
-    assert rt_node
-    with rt_ways.install_client():
-        yield
-
-
 @pytest.fixture
 def profile_with_claims(kubectl: Program) -> Iterator[None]:
     """The node's profile has a DRA driver give CPUs away, for the time of a test."""

@@ -35,14 +35,6 @@ def target(shared_pods: Pods, rt_node: str) -> Pod:
     return shared_pods.start(guaranteed("via", node=rt_node))
 
 
-@pytest.fixture(scope="module")
-def client(rt_node: str) -> Iterator[None]:
-    """The client is on the node as well."""
-    assert rt_node
-    with rt_ways.install_client():
-        yield
-
-
 @pytest.fixture
 def by_ssh(nsexec: Program) -> Program:
     """``oc nsexec --via ssh``."""
