@@ -1,10 +1,10 @@
 """The user's stdin on its way to the command, no further ahead of it than does its end good.
 
-A command may end at once and read nothing (a wrong argument). What is on its way then stays unread in the servers. A
-server that closes with unread bytes resets the connection, and the API server and the kubelet end both directions as
-soon as one is broken (k8s.io/apimachinery, util/proxy, UpgradeAwareHandler): the status behind it is lost.
-``kubectl exec`` waited for ever in 12 of 40 such runs (November 2026). So only a little is sent until the command has
-had a moment, and nothing once it has ended.
+A command may end without having read it. What is on its way then would stay unread in the servers. A server that
+closes with unread bytes resets the connection, and the API server and the kubelet end both directions as soon as one is
+broken (k8s.io/apimachinery, util/proxy, UpgradeAwareHandler): the status behind it is lost. ``kubectl exec`` waited for
+ever in 12 of 40 such runs (November 2026). So at the exit marker stdin is closed, and the supervisor, which waits for
+that a short time (node/shim/drain.c), reads what is under way: little, for that to suffice also where the link is slow.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from kubectl_nsexec.transport.channels import RemoteStream
     from kubectl_nsexec.ui.sources import Source
 
-_UNSENT_LIMIT_BYTES = 1024 * 1024
-"""Stdin is not read further while this much waits for the link."""
+_UNSENT_LIMIT_BYTES = 64 * 1024
+"""Stdin is not read further while this much waits for the link: more makes nothing faster, the kernel has its own."""
 _FIRST_BYTES = 4 * 1024
 """Little enough to be in the command's own pipe (pipe(7)) and in no server's buffer, whatever the command does."""
 _FIRST_SECONDS = 0.2
@@ -42,9 +42,10 @@ class Stdin:
         """What was read, and has to wait for that moment."""
 
     def wanted(self) -> tuple[Source, ...]:
-        """What is to be read from as soon as there is something."""
+        """What is to be read from as soon as there is something; nothing after the exit marker, which closes stdin."""
         session = self._session
-        if session.exit_marker is not None and session.exit_marker.status is not None:
+        if self._left and session.exit_marker is not None and session.exit_marker.status is not None:
+            session.close_stdin()
             self._left, self._held = (), b""
         if self._held and self._moment.expired():
             session.send_stdin(self._held)

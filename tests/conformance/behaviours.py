@@ -165,6 +165,13 @@ TABLE: Final = (
     Behaviour(
         "stdin never read", "echo on; exit 4", everywhere(ended_with(4)), stdin=bytes(5 * MEGABYTE), stdout=b"on\n"
     ),
+    Behaviour(
+        "stdin never read, and a later end",
+        "sleep 0.5; echo on; exit 4",
+        everywhere(ended_with(4)),
+        stdin=bytes(20 * MEGABYTE),
+        stdout=b"on\n",
+    ),
     Behaviour("binary both ways", "cat; exit 6", everywhere(ended_with(6)), stdin=BINARY * 4, stdout=BINARY * 4),
     Behaviour("no stdin without -i", "wc -c", everywhere(ended_with(0)), stdout=b"0\n"),
 )

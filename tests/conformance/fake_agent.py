@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 
 _HELD = {"event": "held", "mask": "0-1", "cgroup": "v2", "pin": "folder"}
+_DRAIN_SECONDS = 2.0
 
 
 def held(nonce: str) -> bytes:
@@ -39,6 +42,13 @@ def _kill_at_the_end_of_stdin(command: subprocess.Popen[bytes]) -> None:
     command.kill()
 
 
+def _drain() -> None:
+    """What the command did not read, for as long as the shim does it."""
+    end = time.monotonic() + _DRAIN_SECONDS
+    while select.select([0], [], [], max(0.0, end - time.monotonic()))[0] and os.read(0, 65536):
+        pass
+
+
 def main(nonce: str, *flags: str) -> int:
     """The command's status, which is told on stderr as well."""
     from tests.unit.fake_session import target_event  # noqa: PLC0415 - not for the others who import this
@@ -57,6 +67,8 @@ def main(nonce: str, *flags: str) -> int:
     status = command.wait()
     status = 128 - status if status < 0 else status
     os.write(2, f'\0{nonce} {{"event":"ended","status":{status}}}\n'.encode())
+    if with_stdin:
+        _drain()
     return status
 
 

@@ -45,6 +45,12 @@ def old_kernel_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_shim(tmp_path_factory.mktemp("old-shim") / "nsexec-shim", "-DCLOSE_RANGE_CALL=9999")
 
 
+@pytest.fixture(scope="session")
+def patient_shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, and once a command has ended it waits for the end of stdin longer than any test does."""
+    return compile_shim(tmp_path_factory.mktemp("patient-shim") / "nsexec-shim", "-DDRAIN_MS=3600000")
+
+
 @pytest.fixture(scope="module")
 def shared_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One container for all tests that leave it as it was."""

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import platform
+import select
 import subprocess
 import time
 from contextlib import contextmanager, suppress
@@ -178,6 +179,7 @@ class Session:
         self.told: int | None = None
         self.alive = -1
         """Of a session in a shared helper pod: at its end when the session is over."""
+        self._errors = b""
         fifo = run / "lease"
         os.mkfifo(fifo)
         self.lease = os.open(fifo, os.O_RDWR)
@@ -231,15 +233,22 @@ class Session:
         if self.lease >= 0:
             self.let_go()
         word = ExitMarker(NONCE)
-        errors = bytes(word.take(bytearray(errors), whole=True))
+        errors = bytes(word.take(bytearray(self._errors + errors), whole=True))
         self.told = word.status
         return self.process.returncode, output, errors
 
+    def marked(self) -> bool:
+        """Waits for the exit marker; False when stderr ends without it. What else came on stderr ``end`` has."""
+        word, stderr = ExitMarker(NONCE), cast("IO[bytes]", self.process.stderr)
+        while word.status is None and select.select([stderr], [], [], 20)[0] and (data := stderr.read(65536)):
+            self._errors += data
+            word.take(bytearray(self._errors), whole=False)
+        return word.status is not None
+
     def ended(self) -> int:
-        """Exit status, of a command that gets no end of file on stdin."""
-        code = self.process.wait(timeout=20)
-        self.end()
-        return code
+        """Exit status, of a command that gets no end of file on stdin: as the client's, that comes after its own."""
+        self.marked()
+        return self.end()[0]
 
     def refused(self) -> dict[str, str]:
         """The error event of a session that started nothing."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import select
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.unit.identity.test_identity_by_proc import LIMITS, SPEC
 from tests.unit.protocol.test_events import TARGET_EVENT
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
+    from io import BufferedIOBase, RawIOBase
 
 Json = dict[str, Any]
 
@@ -89,11 +92,19 @@ def target_event() -> Json:
     return {**TARGET_EVENT, **texts, "mask": "0-1", "files": [], "kubelet_flags": "", "cores": []}
 
 
+class Link(NamedTuple):
+    """What a request handler has of a connection that is upgraded."""
+
+    connection: socket.socket
+    rfile: BufferedIOBase
+    wfile: RawIOBase
+
+
 class WebSocket:
     """The server's end, unmasked and in one frame a message (RFC 6455, 5.2)."""
 
-    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
-        self._in, self._out = handler.rfile, handler.wfile
+    def __init__(self, handler: BaseHTTPRequestHandler | Link) -> None:
+        self._link, self._in, self._out = handler.connection, handler.rfile, handler.wfile
         self._writing = threading.Lock()
 
     def send(self, channel: int, payload: bytes) -> None:
@@ -103,6 +114,10 @@ class WebSocket:
     def _frame(self, opcode: int, payload: bytes) -> None:
         with self._writing:
             self._out.write(bytes([0x80 | opcode, 127]) + len(payload).to_bytes(8, "big") + payload)
+
+    def more(self) -> bool:
+        """Whether something has come that nobody has read yet."""
+        return select.select([self._link], [], [], 0)[0] != []
 
     def stdin(self) -> Iterator[bytes]:
         """What comes on the channel, until the client closes it or goes away."""

@@ -80,6 +80,11 @@ int child_kill(struct child *child)
     return child->pid ? error : 0;
 }
 
+int child_group_lives(const struct child *child)
+{
+    return !kill(-child->group, 0) || errno != ESRCH;
+}
+
 static int set_timer(int timer, uint64_t ms)
 {
     struct itimerspec when = {.it_value = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000}};

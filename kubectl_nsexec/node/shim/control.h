@@ -7,6 +7,7 @@
 
 struct child {
     pid_t pid; /* 0 once it has been reaped: the number may be another's then. Only control.c sends signals to it */
+    pid_t group; /* its process group, which others may outlive it in */
     int from, to;    /* pipe from it, pipe to it */
     int signals;     /* signalfd, see child_signals */
     int timer;       /* timerfd that ends when its time is over, or -1 */
@@ -30,6 +31,9 @@ void child_send(const struct child *child, int number);
  * become another user; EBUSY: it does not end.
  */
 int child_kill(struct child *child);
+
+/* Whether there is anybody in its group; a zombie that the container has not reaped counts. */
+int child_group_lives(const struct child *child);
 
 /* It may run for MS milliseconds from now on; false (0) when that could be arranged, else errno is set. */
 int child_limit(struct child *child, uint64_t ms);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "drain.h"
 #include "report.h"
 #include "session.h"
 
@@ -205,6 +206,8 @@ static int follow(struct session *session, struct child *child)
     }
     status = child->timed_out ? TIMED_OUT : status;
     mark_exit(session, status, -1);
+    if (session->identity->with_stdin && !session->identity->verify_only)
+        drain(session, child);
     return status;
 }
 
@@ -216,7 +219,7 @@ int supervise(struct session *session)
     child.signals = child_signals();
     if (child.signals < 0 || pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC))
         fail(SHIM, "cannot prepare for the child: %s", strerror(errno));
-    child.pid = spawn_child(session, up[1], down[0]);
+    child.pid = child.group = spawn_child(session, up[1], down[0]);
     session_join(session);
     identity_assume(session->identity);
     close(up[1]);
@@ -228,13 +231,13 @@ int supervise(struct session *session)
         give_up(&child, SHIM, "the command's time cannot be limited: %s", strerror(errno));
     announce(session, &child);
     /*
-     * From here on the streams are the command's: who closes them is seen to have closed them. stderr stays ours, too, for
-     * the exit marker. A command with a terminal has none of them: ours stay open, for at the end of one output containerd
-     * ends the input as well; so they do where that end of the input would be taken for the client's.
+     * From here on the outputs of a command without stdin are its own: who closes stdout is seen to have closed it. stderr
+     * stays ours, too, for the exit marker. Else all three stay ours: stdin is drained at the end, and containerd, at the
+     * end of one output, ends the input as well, whatever is in it; so they do where that would be taken for the client's end.
      */
     if (session->terminal) {
         terminal_start(session->terminal);
-    } else {
+    } else if (!session->identity->with_stdin) {
         dup2(session->null, STDIN_FILENO);
         if (session->client < 0)
             dup2(session->null, STDOUT_FILENO);

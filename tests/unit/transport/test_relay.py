@@ -63,6 +63,17 @@ def test_stdin_and_its_end_reach_the_command(pipes: tuple[Console, int, int, int
     assert connection.sent == [b"\0hello", b"\xff\0"]
 
 
+def test_stdin_is_closed_when_the_command_has_ended(pipes: tuple[Console, int, int, int]) -> None:
+    """The node waits for that before the server's status comes, with whatever the user goes on sending behind it."""
+    console, stdin, _, _ = pipes
+    os.write(stdin, b"hello")
+    connection = FakeConnection(*[b"\1"] * 4, ended_word(3), *[b"\1"] * 4, server_says(3))
+    streams, lease = watched(session := RemoteStream(connection, ExitMarker("n0nce")))
+    assert relay(streams, session, lease, console, [of_descriptor(console.stdin_fd)]).exit_code == 3
+    assert connection.sent == [b"\0hello", b"\xff\0"]
+    os.close(stdin)
+
+
 def test_without_stdin_none_is_read(pipes: tuple[Console, int, int, int]) -> None:
     """What the user has piped in stays there unless -i was given."""
     console, stdin, _, _ = pipes

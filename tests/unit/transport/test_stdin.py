@@ -54,15 +54,64 @@ def test_a_line_does_not_wait() -> None:
     assert connection.sent == [b"\0line\n"]
 
 
-def test_a_command_that_has_ended_gets_nothing_more() -> None:
-    """Its supervisor has said so; the server's status is still to come."""
-    clock, session = Clock(), RemoteStream(FakeConnection(), exit_marker=ExitMarker("n0nce"))
+def ended(session: RemoteStream) -> None:
+    """The supervisor's word, as the relay takes it from stderr."""
+    assert session.exit_marker is not None
+    session.exit_marker.take(bytearray(b'\0n0nce {"event":"ended","status":4}\n'), whole=False)
+
+
+def test_when_the_command_has_ended_its_stdin_is_closed() -> None:
+    """At once and once, with nothing after it: its supervisor waits for that, and the server's status for both."""
+    clock, session = Clock(), RemoteStream(connection := FakeConnection(), exit_marker=ExitMarker("n0nce"))
     stdin, source = endless(session, clock)
     clock.now = 1
     assert stdin.wanted() == (source,)
-    assert session.exit_marker is not None
-    session.exit_marker.take(bytearray(b'\0n0nce {"event":"ended","status":4}\n'), whole=False)
+    ended(session)
+    assert stdin.wanted() == stdin.wanted() == ()
+    assert connection.sent == [b"\xff\0"]
+
+
+def test_what_is_held_when_the_command_has_ended_is_not_sent() -> None:
+    """It would only be thrown away."""
+    session = RemoteStream(connection := FakeConnection(), exit_marker=ExitMarker("n0nce"))
+    stdin, source = endless(session, Clock())
+    stdin.forward([source])
+    ended(session)
     assert stdin.wanted() == ()
+    assert connection.sent == [b"\xff\0"]
+
+
+def test_a_stdin_that_is_not_the_commands_stays_open() -> None:
+    """In a helper that is kept it is the lease; and one that has ended is not closed twice."""
+    session = RemoteStream(connection := FakeConnection(), exit_marker=ExitMarker("n0nce"))
+    ended(session)
+    assert Stdin(session, ()).wanted() == ()
+    assert connection.sent == []
+    source = Source(7, lambda: None)
+    stdin = Stdin(session, (source,))
+    stdin.forward([source])
+    assert stdin.wanted() == ()
+    assert connection.sent == [b"\xff\0"]
+
+
+def test_little_is_read_ahead_of_the_link() -> None:
+    """The supervisor has a short time for what is under way when the command has ended."""
+    session = RemoteStream(connection := Clogged())
+    source = Source(7, lambda: PIECE)
+    stdin = Stdin(session, (source,), Clock())
+    assert stdin.wanted() == (source,)
+    connection.waiting_bytes = 64 * 1024
+    assert stdin.wanted() == ()
+
+
+class Clogged(FakeConnection):
+    """A connection that does not take all at once."""
+
+    waiting_bytes = 0
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self.waiting_bytes
 
 
 def test_the_end_of_stdin_is_said_once() -> None:
