@@ -95,7 +95,7 @@ def _until_its_end(
         wanted = stdin.wanted()
         held = session if outlet.full else None
         waited_for = (outlet.fileno(), *(source.fd for source in wanted))
-        ready = streams.step(stdin.wait_seconds(PING_SECONDS), *waited_for, held=held, ping_held=outlet.overfull)
+        ready = streams.step(PING_SECONDS, *waited_for, held=held, ping_held=outlet.overfull)
         if outlet.fileno() in ready:
             outlet.hear()
         if limit and held:  # the end may wait behind what nobody has read yet
