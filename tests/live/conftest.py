@@ -77,7 +77,7 @@ def leaving(kubectl: Program) -> Iterator[list[str]]:
     names: list[str] = []
     yield names
     for name in names:
-        kubectl.ok("wait", "--for=delete", f"namespace/{name}", "--timeout=90s")
+        kubectl.ok("wait", "--for=delete", f"namespace/{name}", "--timeout=300s")
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +86,7 @@ def namespace(kubectl: Program, leaving: list[str]) -> Iterator[str]:
     name = f"live-{secrets.token_hex(3)}"
     kubectl.ok("create", "namespace", name)
     try:
-        kubectl.ok("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=30s")
+        kubectl.ok("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=300s")
         yield name
     finally:
         _leave(kubectl, name, leaving)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_PATIENCE_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 330.0
 """Nothing in these tests may hang for ever; what takes this long has failed."""
 
 
@@ -134,7 +134,7 @@ class Pods:
         # Status 1 when a test has deleted it already; the wait is what counts.
         self._kubectl("delete", "--raw", path, "-f", "-", stdin=json.dumps(options).encode())
         if wait:
-            self._kubectl.ok("wait", "-n", made.namespace, "--for=delete", f"pod/{made.name}", "--timeout=90s")
+            self._kubectl.ok("wait", "-n", made.namespace, "--for=delete", f"pod/{made.name}", "--timeout=300s")
 
     def _wait(self, name: str, condition: str, deadline: float) -> Json:
         """Return the pod's status once CONDITION (``TYPE`` or ``TYPE=STATUS``) holds or its node lacks a free CPU.

@@ -160,7 +160,7 @@ def test_a_namespace_that_is_deleted_under_us(session: Session, kubectl: Program
     kubectl.ok("delete", "namespace", helpers, "--wait=false")
     assert "the helper pod ended before the command did" in told(session)
     nothing_runs(session, kubectl, helpers)
-    kubectl.ok("wait", "--for=delete", f"namespace/{helpers}", "--timeout=60s")
+    kubectl.ok("wait", "--for=delete", f"namespace/{helpers}", "--timeout=300s")
 
 
 def test_a_target_that_runs_out_of_memory(

@@ -32,7 +32,7 @@ def target(pods: Pods, host_node: str) -> Pod:
 
 def test_ended_container_ends_the_command(kubectl: Program, session: Session, target: Pod) -> None:
     """When the target's container dies the command dies with it, and its status is that of any that was killed."""
-    kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=60s")
+    kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=300s")
     assert session.client.wait(timeout=30) == 137
     assert not session.pids()
 
@@ -71,7 +71,7 @@ def test_restarted_container_is_never_mistaken(kubectl: Program, nsexec: Program
     assert kubectl("exec", target.name, "-n", target.namespace, "--", "kill", "1").status in (0, 128 + signal.SIGKILL)
     stdout, stderr = client.communicate(timeout=90)
     if client.returncode == 0:
-        kubectl.ok("wait", "-n", target.namespace, "--for=condition=Ready", f"pod/{target.name}", "--timeout=60s")
+        kubectl.ok("wait", "-n", target.namespace, "--for=condition=Ready", f"pod/{target.name}", "--timeout=300s")
         assert stdout.decode() in {first, kubectl.ok("exec", target.name, "-n", target.namespace, *look)}
     else:
         assert stdout == b""

@@ -36,7 +36,7 @@ def helpers(kubectl: Program) -> Iterator[str]:
     name = f"helpers-{secrets.token_hex(3)}"
     yield name
     left = kubectl("get", "namespace", name)
-    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--timeout=90s")
+    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--timeout=300s")
     assert left.status != 0, f"the refused run created namespace {name}"
 
 
@@ -68,7 +68,7 @@ def test_cpus_of_the_target_are_refused(nsexec: Program, kubectl: Program, targe
     assert (done.status, done.stdout) == (_OWN_FAILURE, b"")
     assert "--cpus 0 overlaps the CPUs of the target" in done.stderr
     assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
-    kubectl.ok("delete", "namespace", helpers, "--timeout=90s")
+    kubectl.ok("delete", "namespace", helpers, "--timeout=300s")
 
 
 def test_unknown_pod_is_the_servers_answer(nsexec: Program, kubectl: Program, namespace: str, helpers: str) -> None:
@@ -82,7 +82,7 @@ def test_completed_pod_is_refused(nsexec: Program, kubectl: Program, pods: Pods,
     """A pod that has run to its end gets the words of kubectl exec."""
     manifest = pod("done", container(command=("true",)), node=host_node, restartPolicy="Never")
     ended = pods.start(manifest, condition="Ready=False")
-    kubectl.ok("wait", "-n", ended.namespace, "--for=jsonpath={.status.phase}=Succeeded", "pod/done", "--timeout=60s")
+    kubectl.ok("wait", "-n", ended.namespace, "--for=jsonpath={.status.phase}=Succeeded", "pod/done", "--timeout=300s")
     ours = nsexec("done", "-n", ended.namespace, "--helper-namespace", helpers, "--", "true")
     theirs = kubectl("exec", "done", "-n", ended.namespace, "--", "true")
     assert (ours.status, ours.stderr) == (theirs.status, theirs.stderr)

@@ -57,12 +57,12 @@ def deployed(kubectl: Program, helpers: str, target: Pod, tmp_path_factory: pyte
     (folder / "kustomization.yaml").write_text(json.dumps(overlay))
     kubectl.ok("apply", "-k", str(folder))
     kubectl.ok("apply", "-n", target.namespace, "-k", str(_DEPLOY / "target"))
-    kubectl.ok("wait", "-n", helpers, "--for=create", "serviceaccount/default", "--timeout=30s")
+    kubectl.ok("wait", "-n", helpers, "--for=create", "serviceaccount/default", "--timeout=300s")
     try:
         yield helpers
     finally:
         kubectl.ok("delete", "-n", target.namespace, "-k", str(_DEPLOY / "target"))
-        kubectl.ok("delete", "-k", str(folder), "--timeout=90s")
+        kubectl.ok("delete", "-k", str(folder), "--timeout=300s")
 
 
 @pytest.fixture(scope="module")
@@ -217,12 +217,12 @@ def test_a_service_account_without_any_right_is_let_in_by_the_commands_that_it_i
     assert f"--serviceaccount={target.namespace}:bot" in script
     try:
         _as_administrator(script)
-        kubectl.ok("wait", "-n", helpers, "--for=create", "serviceaccount/default", "--timeout=30s")
+        kubectl.ok("wait", "-n", helpers, "--for=create", "serviceaccount/default", "--timeout=300s")
         done = bot(target.name, "-n", target.namespace, "--", "true")
         assert (done.status, done.stderr.splitlines()) == (0, [])
     finally:
         _taken_back(kubectl, script)
-        kubectl.ok("delete", "namespace", helpers, "--ignore-not-found", "--timeout=90s")
+        kubectl.ok("delete", "namespace", helpers, "--ignore-not-found", "--timeout=300s")
         kubectl.ok("delete", "serviceaccount", "bot", "-n", target.namespace)
 
 
@@ -234,7 +234,7 @@ def test_a_namespace_that_lets_no_privileged_pod_in_is_opened_by_the_command_tha
     kubectl.ok("create", "namespace", closed)
     try:
         kubectl.ok("label", "namespace", closed, "pod-security.kubernetes.io/enforce=baseline")
-        kubectl.ok("wait", "-n", closed, "--for=create", "serviceaccount/default", "--timeout=30s")
+        kubectl.ok("wait", "-n", closed, "--for=create", "serviceaccount/default", "--timeout=300s")
         refused = _run(nsexec, target, "--helper-namespace", closed, "--", "true")
         assert (refused.status, refused.stdout) == (1, b"")
         assert 'violates PodSecurity "baseline:latest"' in refused.stderr
@@ -242,7 +242,7 @@ def test_a_namespace_that_lets_no_privileged_pod_in_is_opened_by_the_command_tha
         done = _run(nsexec, target, "--helper-namespace", closed, "--", "true")
         assert (done.status, done.stderr) == (0, "")
     finally:
-        kubectl.ok("delete", "namespace", closed, "--timeout=90s")
+        kubectl.ok("delete", "namespace", closed, "--timeout=300s")
 
 
 def test_programs_that_disturb_are_warned_about(nsexec: Program, target: Pod) -> None:

@@ -61,11 +61,11 @@ def workloads(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]
     try:
         for name in ("deploy", "sts", "ds", "rs", "rc", "job"):
             what = ("pod", "-l", f"app={name}") if name != "job" else ("pod", "-l", "job-name=job")
-            kubectl.ok("wait", "-n", namespace, "--for=create", *what, "--timeout=30s")
-            kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", *what, "--timeout=60s")
+            kubectl.ok("wait", "-n", namespace, "--for=create", *what, "--timeout=300s")
+            kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", *what, "--timeout=300s")
         yield namespace
     finally:
-        kubectl.ok("delete", "-n", namespace, "-f", "-", "--cascade=foreground", "--timeout=90s", stdin=made)
+        kubectl.ok("delete", "-n", namespace, "-f", "-", "--cascade=foreground", "--timeout=300s", stdin=made)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_finished_job_gets_kubectls_words(nsexec: Program, kubectl: Program, w
     manifest = workload("Job", "done", host_node, "batch/v1")
     manifest["spec"]["template"]["spec"]["containers"][0]["command"] = ["true"]
     kubectl.ok("create", "-n", workloads, "-f", "-", stdin=json.dumps(manifest).encode())
-    kubectl.ok("wait", "-n", workloads, "--for=condition=Complete", "job/done", "--timeout=60s")
+    kubectl.ok("wait", "-n", workloads, "--for=condition=Complete", "job/done", "--timeout=300s")
     ours = nsexec("job/done", "-n", workloads, "--", "true")
     theirs = kubectl("exec", "job/done", "-n", workloads, "--", "true")
     kubectl.ok("delete", "-n", workloads, "job/done")

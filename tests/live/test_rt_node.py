@@ -90,7 +90,7 @@ def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
         sampler.mark("command")
         taker = pods.start(guaranteed("taker", node=rt_node))
         sampler.mark("taken")
-        kubectl.ok("delete", "pod", "-n", taker.namespace, taker.name, "--grace-period=1", "--timeout=90s")
+        kubectl.ok("delete", "pod", "-n", taker.namespace, taker.name, "--grace-period=1", "--timeout=300s")
         sampler.mark("given back")  # and the shared pool, which the kubelet writes into every other container, grows
         node.restart_kubelet()
         session.finish()  # whether the streams outlive the kubelet is not ours to say; where the processes are, is

@@ -53,7 +53,7 @@ PROFILE: Final[Json] = {
     ],
 }
 
-EXEC_SECONDS: Final = 120.0
+EXEC_SECONDS: Final = 300.0
 
 GROUPS: Final = {"fsGroup": 3000, "supplementalGroups": [4000, 5000]}
 """They decide on file access, and are the first thing that nsenter loses."""
@@ -144,7 +144,7 @@ def add_debugger(kubectl: Program, target: Pod) -> str:
     added = ("--image", images.BUSYBOX, f"--container={name}", "--profile=general", "--image-pull-policy=IfNotPresent")
     kubectl.ok("debug", *where, target.name, *added, "--", "sleep", "100000")
     running = "jsonpath={.status.ephemeralContainerStatuses[0].state.running.startedAt}"
-    kubectl.ok("wait", *where, f"pod/{target.name}", f"--for={running}", "--timeout=60s")
+    kubectl.ok("wait", *where, f"pod/{target.name}", f"--for={running}", "--timeout=300s")
     return name
 
 
