@@ -11,7 +11,7 @@ import pytest
 from testbed import host_kubelet
 from tests.live.pods import container, guaranteed, pod
 from tests.live.processes import within
-from tests.live.sessions import Session
+from tests.live.sessions import Session, folders, live_helpers
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -30,11 +30,14 @@ def target(pods: Pods, host_node: str) -> Pod:
     return pods.start(guaranteed("target", node=host_node))
 
 
-def test_ended_container_ends_the_command(kubectl: Program, session: Session, target: Pod) -> None:
-    """When the target's container dies the command dies with it, and its status is that of any that was killed."""
+def test_the_end_of_the_container_is_told_and_leaves_nothing(
+    kubectl: Program, session: Session, target: Pod, helpers: str
+) -> None:
+    """The kernel kills the command with its PID namespace; we tell it as any other that was killed, and clear up."""
     kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=300s")
-    assert session.client.wait(timeout=30) == 137
-    assert not session.pids()
+    _, errors = session.client.communicate(timeout=30)
+    assert (session.client.returncode, errors.decode()) == (137, "command terminated with exit code 137\n")
+    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers) and not folders())
 
 
 def test_kubelet_restart_ends_the_command_in_its_place(session: Session) -> None:
