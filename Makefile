@@ -15,8 +15,6 @@ DOCS_BIN := .docs-venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/pytest --numprocesses auto
 TESTBED := $(PYTHON) -m testbed
-# make test runs both nodes at once, so each has a control plane of its own; demo and bench share the host node's.
-RT_CLUSTER := CLUSTER_DIR=$(CURDIR)/.cluster-rt CLUSTER_PORT_SHIFT=1000
 
 .PHONY: help
 help: ## what can be done here
@@ -122,8 +120,8 @@ test-host: .venv .release ## live tests on the host node (brings it up)
 
 .PHONY: test-rt
 test-rt: .venv ## live tests on the real-time node (brings it up)
-	@$(RT_CLUSTER) $(TESTBED) up --node rt
-	@$(RT_CLUSTER) $(BIN)/pytest tests/live -m rt_node
+	@$(TESTBED) up --node rt
+	@$(BIN)/pytest tests/live -m rt_node
 
 .PHONY: bench
 bench: .venv ## ratios against kubectl exec on the host node (brings it up)
@@ -142,7 +140,6 @@ cluster: .venv ## control plane and real-time node in a VM; NODE=host: a kubelet
 .PHONY: cluster-down
 cluster-down: ## ends exactly what make cluster, demo, bench and the live tests have started
 	@$(TESTBED) down
-	@if [ -d .cluster-rt ]; then $(RT_CLUSTER) $(TESTBED) down; fi
 
 .PHONY: clean
 clean: cluster-down ## forgets everything that was built, also the cache

@@ -22,7 +22,7 @@ IMAGES: Final = STATE / "images"
 KUBECONFIG: Final = STATE / "kubeconfig"
 
 _SHIFT: Final = int(os.environ.get("CLUSTER_PORT_SHIFT") or 0)
-"""Added to every port: a second cluster, of another CLUSTER_DIR, can run beside the first (tools/test-all)."""
+"""Added to every port: a second cluster, of another CLUSTER_DIR, can run beside the first."""
 
 API_PORT: Final = 7443 + _SHIFT
 ETCD_PORT: Final = 7379 + _SHIFT

@@ -166,8 +166,8 @@ def _launch(argv: Sequence[str]) -> None:
 def _favour_reserved() -> None:
     """Let the loop's CPUs have what the others leave: else a busy loop in there takes a core from the whole machine.
 
-    And let the machine itself have what it wants, where only root may do so and somebody else has work here too:
-    everything in it waits for these two threads. In make test they waited longer than they ran.
+    And let the machine itself have what it wants, where we may do that: all in it waits for two threads, which in make
+    test waited longer than they ran.
     """
     pid = processes.pid_of(NAME)
     with suppress(OSError):  # where the kernel groups sessions, niceness counts within one alone (sched(7), autogroup)
