@@ -60,7 +60,6 @@ def run(kubectl: Program, nsexec: Program, namespace: str, node: str) -> Iterato
     """``oc nsexec`` into a pod of the node, as its kubelet would show both, would there be one: ``run("--cpus=0")``."""
     info = {"architecture": "amd64", "operatingSystem": "linux"}
     ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": None}
-    patch(kubectl, "node", node, {"conditions": [ready], "capacity": {"cpu": "120"}, "nodeInfo": info})
     name = f"p-{secrets.token_hex(3)}"
     apply(kubectl, pod(name, node=node), "-n", namespace)
     state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
@@ -69,6 +68,8 @@ def run(kubectl: Program, nsexec: Program, namespace: str, node: str) -> Iterato
     patch(kubectl, "pod", name, running, "-n", namespace)
 
     def run(*words: str) -> Finished:
+        # Each time: of a node that says nothing for 50 s the controller manager says that it is not ready.
+        patch(kubectl, "node", node, {"conditions": [ready], "capacity": {"cpu": "120"}, "nodeInfo": info})
         return nsexec(name, "-n", namespace, "--dry-run=client", *words, "--", "true")
 
     yield run
