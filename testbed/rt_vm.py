@@ -28,7 +28,7 @@ _FIRST_LINE_SECONDS: Final = 15.0
 _BOOT_SECONDS: Final = (180.0, 420.0)
 """An emulated machine has been seen to hang in its boot (no RCU grace period ended): it gets a second try."""
 _PATIENCE_SECONDS: Final = 120.0
-_NICENESS: Final = -8
+_NICENESS: Final = -4
 _LOOP_NICENESS: Final = 10
 _ACCELERATORS: Final = {
     "kvm": ("-accel", "kvm", "-cpu", "host"),

@@ -53,12 +53,12 @@ LIVE: Final = Lane(
 NO_CLUSTER: Final = Lane(
     (
         Part("check", "checks", 10),
-        Part("coverage", "hermetic tests and their coverage", 30),
-        Part("test-docs", "documentation", 15),
-        Part("fuzz", "fuzz targets", 10),
-        Part("test-dist", "packages", 30),
-        Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
+        Part("coverage", "hermetic tests and their coverage", 40),
         Part("test-install", "packages, installed in every way", 60),
+        Part("test-docs", "documentation", 30),
+        Part("fuzz", "fuzz targets", 20),
+        Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
+        Part("test-dist", "packages", 60),
     ),
     niceness=10,
 )

@@ -75,5 +75,5 @@ sys.exit(f"imported: {slow}" if slow else 0)
 """
     argv = [sys.executable, "-c", code, "--kubeconfig", str(kubeconfig), ""]
     done = subprocess.run(argv, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0, done.stderr  # on a busy machine it may say that nothing came in time
     assert b"du-0" in done.stdout
