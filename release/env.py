@@ -6,13 +6,13 @@ prints its folder; nothing but the standard library is needed for that.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from testbed.once import alone
 from testbed.paths import CACHE, REPOSITORY
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def folder() -> Path:
 
 def ensure() -> Path:
     """Return the environment's folder; make it first when it is not there. Raises CalledProcessError."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "release.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # an environment knows its own place, so it cannot be made beside it and moved
+    with alone("release"):  # an environment knows its own place, so it cannot be made beside it and moved
         if not (folder() / "complete").exists():
             shutil.rmtree(folder(), ignore_errors=True)
             print("installing the release tools (about a minute)", file=sys.stderr)

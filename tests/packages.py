@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from release import env
+from testbed import once
 from testbed.paths import CACHE, REPOSITORY
 
 _CODE = ("kubectl_nsexec", "release", "tools", "hatch_build.py", "pyproject.toml")
@@ -52,10 +51,10 @@ def built(*, older: bool = False) -> Packages:
         if older
         else [str(tools / "bin/python"), "-m", "release", "dist", "--into"]
     )
-    folder = CACHE / (f"dist-older-{_key(tools, *_OLDER)}" if older else f"dist-{_key(tools)}")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "dist.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Everything that the packages' bytes depend on.
+    key = once.digest(REPOSITORY, *_INPUTS, *(_OLDER if older else ()), more=tools.name)
+    folder = CACHE / (f"dist-older-{key}" if older else f"dist-{key}")
+    with once.alone("dist"):
         if not folder.is_dir():
             _build(argv, folder)
     wheel, sdist, archive, bill = (
@@ -73,15 +72,3 @@ def _build(argv: list[str], folder: Path) -> None:
         done = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         shutil.move(Path(scratch) / "dist", folder)
-
-
-def _key(tools: Path, *more: str) -> str:
-    """Names everything that the packages' bytes depend on: the inputs and MORE."""
-    git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_INPUTS, *more]
-    listed = subprocess.run(git, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split("\0")
-    key = hashlib.sha256(tools.name.encode())
-    for name in sorted(set(filter(None, listed))):
-        path = REPOSITORY / name
-        if path.is_file():
-            key.update(hashlib.sha256(name.encode() + b"\0" + path.read_bytes()).digest())
-    return key.hexdigest()[:12]

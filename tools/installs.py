@@ -6,57 +6,55 @@ libraries, or of its tests has changed. It always runs in ``make release-check``
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from testbed.paths import CACHE
+from testbed import once
+from testbed.paths import CACHE, REPOSITORY
 
-_ROOT: Final = Path(__file__).parents[1]
-_DECIDE: Final = (
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DECIDE: Final = (
     ".github/workflows",
     "Makefile",
     "hatch_build.py",
     "kubectl_nsexec/__main__.py",
     "kubectl_nsexec/cli",
     "kubectl_nsexec/kube",
+    "kubectl_nsexec/model",
+    "kubectl_nsexec/transport/channels.py",
     "kubectl_nsexec/ui",
     "plugin.yaml",
     "pyproject.toml",
     "release",
     "testbed",
-    "tests/*.py",
+    ":(glob)tests/*.py",
+    ":(glob)tests/unit/*.py",
     "tests/release",
     "tests/unit/cli",
     "tests/unit/kube",
+    "tests/unit/model/test_resource_reference.py",
     "tests/unit/transport/test_channels.py",
     "tests/unit/ui",
     "tools",
 )
-"""Patterns of gitglossary(7)'s pathspec."""
+"""See testbed.once.listed."""
 
 
-def passed(root: Path = _ROOT, cache: Path = CACHE) -> bool:
+def passed(root: Path = REPOSITORY, cache: Path = CACHE) -> bool:
     """Whether ``make test-install`` has passed on this machine with the checkout ``root`` as it is."""
     return _note(root, cache).exists()
 
 
-def note(root: Path = _ROOT, cache: Path = CACHE) -> None:
+def note(root: Path = REPOSITORY, cache: Path = CACHE) -> None:
     """Notes that it has just passed."""
     cache.mkdir(parents=True, exist_ok=True)
     _note(root, cache).touch()
 
 
 def _note(root: Path, cache: Path) -> Path:
-    """A file whose name is made of the names and contents of all that decides, committed or not."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_DECIDE]
-    listed = subprocess.run(listing, cwd=root, capture_output=True, check=True).stdout.decode()
-    digest = hashlib.sha256()
-    for name in sorted({name for name in listed.split("\0") if name and (root / name).is_file()}):
-        content = hashlib.sha256((root / name).read_bytes()).hexdigest()
-        digest.update(f"{name}\0{content}\n".encode())
-    return cache / f"installed-{digest.hexdigest()[:16]}"
+    """A file that is named after all that decides."""
+    return cache / f"installed-{once.digest(root, *DECIDE)}"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed import once
+from testbed.paths import REPOSITORY
+from tests.release import test_install
 from tools import installs, test_all
 
 if TYPE_CHECKING:
@@ -96,3 +99,10 @@ def test_the_packages_are_installed_when_what_decides_it_has_changed(checkout: P
     assert installs.passed(checkout, cache)
     (checkout / "kubectl_nsexec/kube/new.py").touch()
     assert not installs.passed(checkout, cache)
+
+
+def test_the_tests_that_the_installs_run_decide_too() -> None:
+    """And no other hermetic test, for which nothing would have to be installed again."""
+    decide = set(once.listed(REPOSITORY, *installs.DECIDE))
+    assert {f"tests/unit/{name}.py" for name in test_install.OF_THE_LIBRARIES} <= decide
+    assert "tests/unit/cpus/test_owners.py" not in decide
