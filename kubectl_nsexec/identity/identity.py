@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.identity import capabilities, devices
+from kubectl_nsexec.identity import apparmor, capabilities, devices
 from kubectl_nsexec.identity.proc import RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
 from kubectl_nsexec.identity.seccomp.compiler import UNFILTERED, Filter, compile_filter, compiled_by_crun
 
@@ -60,6 +60,8 @@ class Identity(NamedTuple):
     """What the security modules call the command; empty where the container has no such label."""
     user_namespace: bool = False
     """Whether ids and capabilities are those of a user namespace of the container's own (``hostUsers: false``)."""
+    streams_group: bool = False
+    """Whether the runtime gives the command's pipes to the group as well as to the user, as crun does."""
     devices: bytes = devices.DEFAULT
     """Which the command may open, in the shim's words (node/shim/devices.h)."""
     lacks: tuple[str, ...] = ()
@@ -79,6 +81,9 @@ def of_target(facts: TargetFacts, architecture: str) -> Identity:
         except ValueError as error:
             raise _doubt(f"the runtime's config.json is not JSON: {error}") from error
         who = from_spec(config, architecture, runtime_limits=facts.limits, crun_filter=facts.crun_filter)
+        who = who._replace(
+            apparmor=apparmor.confining(who.apparmor, facts.label, crun=facts.crun), streams_group=facts.crun
+        )
     return _granted(who if facts.cgroup == "v2" else _by_list(who, config, facts.devices_list), facts)
 
 

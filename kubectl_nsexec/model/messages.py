@@ -104,6 +104,10 @@ class TargetFacts(NamedTuple):
     """The kubelet's checkpoint, JSON."""
     sources: NodeFiles = NodeFiles()
     claims: Claims = Claims()
+    crun: bool = False
+    """Whether the container's runtime is crun."""
+    label: bytes = b""
+    """What AppArmor calls the container's init: a label and its mode (``attr/apparmor/current``, proc(5))."""
     crun_filter: bytes = b""
     """The seccomp filter that crun compiled for the container; empty without one, and where the runtime is another."""
     devices_list: bytes = b""

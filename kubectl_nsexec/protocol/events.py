@@ -53,6 +53,13 @@ def _text(fields: dict[str, Any], key: str) -> str:
     return value
 
 
+def _truth(fields: dict[str, Any], key: str) -> bool:
+    value = fields[key]
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} is neither true nor false")
+    return value
+
+
 def _pid(fields: dict[str, Any], key: str = "pid") -> int:
     value = fields[key]
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
@@ -119,7 +126,9 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
         status=_blob(fields, "status"),
         environ=_blob(fields, "environ"),
         limits=_blob(fields, "limits"),
+        crun=_truth(fields, "crun"),
         crun_filter=_blob(fields, "crun_filter"),
+        label=_blob(fields, "label"),
         devices_list=_blob(fields, "devices_list"),
         cwd=_blob(fields, "cwd"),
         root=_blob(fields, "root"),

@@ -41,6 +41,7 @@ def encode(
         ("selinux", identity.selinux),
         ("apparmor", identity.apparmor),
         ("user_namespace", b"%d" % identity.user_namespace),
+        ("streams_group", b"%d" % identity.streams_group),
         ("devices", identity.devices),
         ("umask", b"%04o" % identity.umask),
         ("cwd", identity.cwd),

@@ -106,6 +106,7 @@ PLAIN: dict[str, str | list[str]] = {
     "selinux": "",
     "apparmor": "",
     "user_namespace": "0",
+    "streams_group": "0",
     "devices": "a",
     "umask": "0022",
     "cwd": "/",

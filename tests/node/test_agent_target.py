@@ -257,6 +257,38 @@ def test_runtimes_spec_is_sent(tmp_path: Path, place: str, bundle: str) -> None:
     assert event["environ"] == ""  # the process's own memory is not touched where the spec says it all
 
 
+@pytest.mark.parametrize(
+    ("state", "is_crun"),
+    [
+        ("run/crun/{id}/status", True),
+        ("run/containerd/runc/k8s.io/{id}/status", True),
+        ("run/containerd/runc/k8s.io/{id}/state.json", False),
+        ("run/crun/another/status", False),
+    ],
+)
+def test_crun_is_known_by_its_state(tmp_path: Path, state: str, is_crun: bool) -> None:  # noqa: FBT001 - a row
+    """The folder is called after the root that whoever calls it names; runc keeps its state in another file."""
+    node = FakeNode(tmp_path)
+    node.process(1234)
+    file = node.host / state.format(id=TARGET_ID)
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert look(node.enter())["crun"] is is_crun
+
+
+@pytest.mark.parametrize(
+    "files", [["attr/apparmor/current"], ["attr/current"], ["attr/apparmor/current", "attr/current"]]
+)
+def test_the_label_of_the_first_process_is_sent(tmp_path: Path, files: list[str]) -> None:
+    """From AppArmor's own file where the kernel has it (Linux 5.1), else from the one that all modules share."""
+    node = FakeNode(tmp_path)
+    folder = node.process(1234)
+    for number, name in enumerate(files):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"label {number} (enforce)\n")
+    assert base64.b64decode(str(look(node.enter())["label"])) == b"label 0 (enforce)\n"
+
+
 @pytest.mark.parametrize("place", ["run/crun", "run/containerd/runc/k8s.io"])
 def test_a_filter_that_crun_compiled_is_sent(tmp_path: Path, place: str) -> None:
     """From where CRI-O's and containerd's crun keeps it."""

@@ -248,6 +248,18 @@ def test_user_may_open_the_streams_by_name(shim: Path, shared_target: Target, tm
     assert session.end() == (0, b"named\n", b"")
 
 
+@pytest.mark.parametrize(("streams_group", "group"), [("0", "0"), ("1", "1235")])
+def test_the_streams_group_is_the_runtimes_to_say(
+    shim: Path, shared_target: Target, tmp_path: Path, streams_group: str, group: str
+) -> None:
+    """runc leaves it as it is, root's; crun gives it to the user's."""
+    script = "stat -Lc '%u %g' /proc/self/fd/1 /proc/self/fd/2"
+    blob = identity("sh", "-c", script, **{**USER, "streams_group": streams_group})
+    session = Session(shim, shared_target, blob, run=tmp_path)
+    session.started()
+    assert session.end() == (0, f"1234 {group}\n".encode() * 2, b"")
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [

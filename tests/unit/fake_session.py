@@ -86,6 +86,7 @@ def target_event() -> Json:
         "limits": LIMITS,
         "cpu_manager_state": b"",
         "crun_filter": b"",
+        "label": b"",
         "devices_list": b"",
     }
     texts = {name: base64.b64encode(content).decode() for name, content in blobs.items()}

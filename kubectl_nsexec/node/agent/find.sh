@@ -195,12 +195,22 @@ find_spec() {
   done
 }
 
-# $1: container ID → $crun_filter: what crun compiled for its execs; a name of nothing elsewhere
-#   out: $crun_filter
-find_crun_filter() {
+# $1: container ID → $crun: whether it is crun's, which has a file "status" where runc has "state.json";
+# $crun_filter: what crun compiled for its execs, a name of nothing elsewhere
+#   out: $crun $crun_filter
+find_crun() {
+  crun=false
   for crun_filter in "$NSEXEC_HOST/run/crun/$1/seccomp.bpf" "$NSEXEC_HOST/run/containerd/runc/k8s.io/$1/seccomp.bpf"; do
+    [ ! -e "${crun_filter%/*}/status" ] || crun=true
     [ ! -r "$crun_filter" ] || return 0
   done
+}
+
+# in the target's /proc folder → $label: what AppArmor, or whichever security module has that file, calls the process
+#   out: $label, base64
+find_label() {
+  label=$(base64 -w0 2>/dev/null <attr/apparmor/current)
+  [ -n "$label" ] || label=$(base64 -w0 2>/dev/null <attr/current)
 }
 
 # in the target's /proc folder → $devices_list: what its container may, on v1; empty or a name of nothing elsewhere

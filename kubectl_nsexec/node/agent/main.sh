@@ -79,8 +79,8 @@ stand() {
 }
 
 # the event "target"
-#   in: $crun_filter $devices_list $entry_mask $environ $inner $kubelet_state $limits $online $own_rights $pid $pinned
-#   $root $sources $spec $status $target_mask $version
+#   in: $crun $crun_filter $devices_list $entry_mask $environ $inner $kubelet_state $label $limits $online $own_rights
+#   $pid $pinned $root $sources $spec $status $target_mask $version
 tell_target() {
   filter='' listed=''
   [ ! -r "$crun_filter" ] || filter=$(base64 -w0 <"$crun_filter")
@@ -89,7 +89,7 @@ tell_target() {
   say "\"event\":\"target\",\"pid\":$pid,\"inner\":$inner,\"entry_mask\":\"$entry_mask\",\"mask\":\"$pinned\",\
 \"target_mask\":\"$target_mask\",\"online\":\"$online\",\"capabilities\":\"$own_rights\",\
 \"pin\":\"folder\",\"cgroup\":\"$version\",\"status\":\"$status\",\"environ\":\"$environ\",\"limits\":\"$limits\",\
-\"spec\":\"$(base64 -w0 2>/dev/null <"$spec")\",\"crun_filter\":\"$filter\",\
+\"spec\":\"$(base64 -w0 2>/dev/null <"$spec")\",\"crun\":$crun,\"crun_filter\":\"$filter\",\"label\":\"$label\",\
 \"devices_list\":\"$listed\",\
 \"cwd\":\"$(readlink -n cwd | base64 -w0)\",\"root\":\"$root\",\
 \"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
@@ -125,7 +125,8 @@ enter() {
   find_kubelet_state
   check_cpus "$target_mask" "$pinned"
   find_spec "$container_id" "$parent"
-  find_crun_filter "$container_id"
+  find_crun "$container_id"
+  find_label
   find_devices_list
   # What the spec leaves open an exec gets from the runtime, as the first process did: its parent's limits, not its own.
   status=$(base64 -w0 2>/dev/null <status) environ='' limits=$(base64 -w0 2>/dev/null <"$NSEXEC_PROC/$parent/limits")

@@ -151,13 +151,14 @@ static void go_in(struct session *session, const char *node_root)
 }
 
 /*
- * The runtime gives its pipes to the user, so that /dev/stdout can be opened by name; where it cannot be, so be it. In a
- * user namespace their group is the user's, too: root's would be nobody's there.
+ * The runtime gives its pipes to the user, so that /dev/stdout can be opened by name; where it cannot be, so be it. crun
+ * gives them to the group, too, and in a user namespace all do: root's would be nobody's there.
  */
 static void give_streams(const struct identity *identity, const struct users *users)
 {
     uid_t uid = users_uid(users, identity->uid);
-    gid_t gid = identity->own_users ? users_gid(users, identity->gid) : (gid_t)-1;
+    int group = identity->own_users || identity->streams_group;
+    gid_t gid = group ? users_gid(users, identity->gid) : (gid_t)-1;
 
     for (int fd = 0; fd < 3; fd++) {
         struct stat about;

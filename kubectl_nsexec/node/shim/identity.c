@@ -13,14 +13,14 @@
 /* clang-format off */
 enum key {
     UID, GID, GROUPS, BOUNDING, PERMITTED, EFFECTIVE, INHERITABLE, AMBIENT, NO_NEW_PRIVS, SECCOMP, SECCOMP_FLAGS, SELINUX,
-    APPARMOR, OWN_USERS, DEVICES, UMASK, CWD, STDIN, VERIFY, TTY, ROWS, COLUMNS, LIMIT_MS,
+    APPARMOR, OWN_USERS, STREAMS_GROUP, DEVICES, UMASK, CWD, STDIN, VERIFY, TTY, ROWS, COLUMNS, LIMIT_MS,
     ONCE, /* those above must come exactly once, those below any number of times */
     RLIMIT = ONCE, ENV, ARG, UNKNOWN
 };
 static const char *const names[] = {
     "uid", "gid", "groups", "bounding", "permitted", "effective", "inheritable", "ambient", "no_new_privs", "seccomp",
-    "seccomp_flags", "selinux", "apparmor", "user_namespace", "devices", "umask", "cwd", "stdin", "verify", "tty",
-    "rows", "columns", "limit_ms", "rlimit", "env", "arg"};
+    "seccomp_flags", "selinux", "apparmor", "user_namespace", "streams_group", "devices", "umask", "cwd", "stdin",
+    "verify", "tty", "rows", "columns", "limit_ms", "rlimit", "env", "arg"};
 /* clang-format on */
 
 static uint64_t number(const char *name, const char *text, int base, uint64_t limit)
@@ -140,6 +140,7 @@ static void take(enum key key, char *value, struct identity *identity)
     case SELINUX: identity->selinux = value; break;
     case APPARMOR: identity->apparmor = value; break;
     case OWN_USERS: identity->own_users = (int)decimal(key, value, 1); break;
+    case STREAMS_GROUP: identity->streams_group = (int)decimal(key, value, 1); break;
     case DEVICES: identity->devices = value; break;
     case UMASK: identity->umask = (mode_t)number(names[key], value, 8, 0777); break;
     case CWD:

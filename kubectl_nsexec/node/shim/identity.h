@@ -26,6 +26,7 @@ struct identity {
     unsigned filter_flags;
     const char *selinux, *apparmor; /* what the security modules call the command, or "" */
     int own_users; /* the ids and rights are of a user namespace of the container's own */
+    int streams_group; /* the command's pipes are its group's as well */
     const char *devices; /* see devices.h */
     mode_t umask;
     const char *cwd;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity.devices import DEFAULT
-from kubectl_nsexec.identity.identity import Identity, from_spec, with_term
+from kubectl_nsexec.identity.identity import Identity, from_spec, of_target, with_term
 from kubectl_nsexec.identity.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
 from kubectl_nsexec.identity.seccomp.compiler import compile_filter
 from kubectl_nsexec.protocol.records import encode
+from tests.unit.fakes import FACTS
 
 DEFAULT_CAPS = [
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
@@ -100,6 +102,51 @@ def test_a_non_root_container_of_crio() -> None:
     assert who.no_new_privs
     assert who.cwd == b"/srv"
     assert who.rlimits == ((7, 1024, 1048576), (8, RLIM_INFINITY, RLIM_INFINITY))
+
+
+@pytest.mark.parametrize(
+    ("label", "profile"),
+    [
+        (b"cri-containerd.apparmor.d (enforce)\n", b"cri-containerd.apparmor.d"),
+        (b"cri-containerd.apparmor.d//&crun (mixed)\n", b"cri-containerd.apparmor.d//&crun"),
+        (b"crun//&cri-containerd.apparmor.d (mixed)\n", b"crun//&cri-containerd.apparmor.d"),
+        (b"crun//&another (mixed)\n", b"cri-containerd.apparmor.d"),
+        (b"another (enforce)\n", b"cri-containerd.apparmor.d"),
+        (b"unconfined\n", b"cri-containerd.apparmor.d"),
+        (b"system_u:system_r:container_t:s0:c1,c2\0", b"cri-containerd.apparmor.d"),
+        (b"", b"cri-containerd.apparmor.d"),
+    ],
+)
+def test_crun_may_have_put_the_profile_upon_its_own(label: bytes, profile: bytes) -> None:
+    """The label of the container's init counts where the spec's profile is one of it, and no other one does."""
+    facts = FACTS._replace(spec=json.dumps(CONTAINERD_ROOT).encode(), label=label)
+    assert of_target(facts, "amd64").apparmor == profile
+
+
+@pytest.mark.parametrize(
+    ("label", "crun", "profile"),
+    [
+        (b"crun (unconfined)\n", True, b"crun"),
+        (b"runc (unconfined)\n", False, b"runc"),
+        (b"runc (unconfined)\n", True, b""),
+        (b"crun (enforce)\n", True, b""),
+        (b"busybox (unconfined)\n", True, b""),
+        (b"unconfined\n", True, b""),
+        (b"cri-containerd.apparmor.d//&crun (mixed)\n", True, b""),
+        (b"", False, b""),
+    ],
+)
+def test_a_container_without_a_profile_stays_in_the_runtimes(label: bytes, crun: bool, profile: bytes) -> None:  # noqa: FBT001 - a row
+    """Which confines nothing; whatever else its init has become since is its own."""
+    config = json.dumps(changed(CONTAINERD_ROOT, apparmorProfile=None)).encode()
+    assert of_target(FACTS._replace(spec=config, label=label, crun=crun), "amd64").apparmor == profile
+
+
+@pytest.mark.parametrize("crun", [True, False])
+def test_crun_gives_the_pipes_to_the_group_as_well(crun: bool) -> None:  # noqa: FBT001 - a row
+    """What the shim is told of it."""
+    who = of_target(FACTS._replace(spec=json.dumps(CONTAINERD_ROOT).encode(), crun=crun), "amd64")
+    assert b"\0streams_group=%d\0" % crun in encode(who, [b"id"], stdin=False, verify=False)
 
 
 @pytest.mark.parametrize("space", [{"type": "user"}, {"type": "user", "path": "/run/userns/1"}])
@@ -197,6 +244,7 @@ def test_the_records_of_the_shim() -> None:
         b"selinux=system_u:system_r:container_t:s0:c1,c2",
         b"apparmor=",
         b"user_namespace=0",
+        b"streams_group=0",
         b"devices=a," + DEFAULT,
         b"umask=0022",
         b"cwd=/srv",

@@ -24,7 +24,18 @@ from kubectl_nsexec.model.messages import (
 from kubectl_nsexec.protocol.events import parse_event
 
 NONCE = "0123456789abcdef"
-BLOBS = ("spec", "crun_filter", "devices_list", "status", "environ", "limits", "cwd", "root", "cpu_manager_state")
+BLOBS = (
+    "spec",
+    "crun_filter",
+    "label",
+    "devices_list",
+    "status",
+    "environ",
+    "limits",
+    "cwd",
+    "root",
+    "cpu_manager_state",
+)
 TARGET_EVENT: dict[str, Any] = {
     "event": "target",
     "pid": 4711,
@@ -36,6 +47,7 @@ TARGET_EVENT: dict[str, Any] = {
     "online": "0-3",
     "pin": "folder",
     "cgroup": "v2",
+    "crun": True,
     "kubelet_flags": base64.b64encode(b"kubelet\0--v=2").decode(),
     "files": [
         {"of": "crio", "path": "/etc/crio/x", "data": base64.b64encode(b"a = 1").decode()},
@@ -68,7 +80,7 @@ def test_target_facts() -> None:
     assert (event.pid, event.entry_mask, event.mask) == (4711, CpuSet.of(0, 1), CpuSet.of(0))
     assert (event.inner_pid, event.capabilities) == (7, 2**41 - 1)
     assert (event.target_mask, event.online) == (CpuSet.of(2), CpuSet.parse("0-3"))
-    assert (event.pin, event.cgroup) == ("folder", "v2")
+    assert (event.pin, event.cgroup, event.crun) == ("folder", "v2", True)
     assert [getattr(event, name) for name in BLOBS] == [name.encode() + b"\0\xff" for name in BLOBS]
 
 
