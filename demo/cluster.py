@@ -77,8 +77,8 @@ class Stage:
         if self.kubeconfig != str(KUBECONFIG):
             yield lambda: None
             return
-        with rt_valve.armed() as calm:
-            yield calm
+        with rt_valve.armed() as valve:
+            yield valve.calm
 
     def exec_argv(self, pod: str, command: Sequence[str]) -> list[str]:
         """``kubectl exec POD -- COMMAND``."""

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from testbed import rt_config
+from testbed import debian
 from testbed.errors import ClusterError
 from testbed.paths import CACHE
 from testbed.progress import long_step
-from testbed.rt_disk import apt_sources
 
-_SOURCES: Final = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
 _OF_THE_MACHINE: Final = (
     "/dev/null",
     "/dev/urandom",
@@ -30,7 +28,7 @@ _SHOWN: Final = (
 _HANDED_ON: Final = ("NSEXEC_BUILD_CACHE", "PIP_", "SOURCE_DATE_EPOCH", "XDG_CACHE_HOME")
 
 
-def unpack(into: Path, suite: str = rt_config.SUITE, packages: Sequence[str] = ()) -> None:
+def unpack(into: Path, suite: str = "bookworm", packages: Sequence[str] = ()) -> None:
     """Fill the folder INTO with Debian's essential packages of the release SUITE, and with PACKAGES, without devices.
 
     Needs root for the owners. Raises ClusterError when mmdebstrap fails or is missing (python3 -m testbed packages rt).
@@ -49,10 +47,8 @@ def make(target: Path, suite: str, how: Sequence[str], minutes: float = 1) -> No
     ``minutes`` is about how long that takes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    release = Path("/etc/os-release").read_text(encoding="utf-8")
-    sources = apt_sources(release, _SOURCES) if suite == rt_config.SUITE else []
     scratch = target.with_name(f".{os.getpid()}-{target.name}")
-    argv = ["mmdebstrap", "--quiet", *_leave_for_an_old_mirror(), *how, suite, str(scratch), *sources]
+    argv = debian.mmdebstrap(suite, ["--quiet", *how], str(scratch))
     with long_step(f"Debian {suite}", minutes):
         try:
             subprocess.run(argv, check=True, capture_output=True, text=True)
@@ -60,13 +56,6 @@ def make(target: Path, suite: str, how: Sequence[str], minutes: float = 1) -> No
             scratch.unlink(missing_ok=True)
             raise ClusterError(f"mmdebstrap: {(getattr(error, 'stderr', None) or str(error))[-2000:]}") from error
         scratch.replace(target)
-
-
-def _leave_for_an_old_mirror() -> list[str]:
-    """Where apt on this machine may use a mirror whose files have expired (it stands still), mmdebstrap may as well."""
-    argv = ["apt-config", "shell", "told", "Acquire::Check-Valid-Until/b"]
-    told = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
-    return ['--aptopt=Acquire::Check-Valid-Until "false"'] if "false" in told else []
 
 
 def run(

@@ -1,6 +1,34 @@
 """What the real-time node's disk holds: packages, files and links, all of them the same for every cluster."""
 
-SUITE = "bookworm"
+import hashlib
+import os
+from typing import Final, NamedTuple
+
+from testbed.errors import ClusterError
+
+
+class Distribution(NamedTuple):
+    """A Debian of the real-time node: its kernel, and the OCI runtime that its containers run under by default."""
+
+    suite: str
+    oci_runtime: str
+    """Debian's package, and its program in /usr/bin."""
+
+
+_DISTRIBUTIONS: Final = {
+    "trixie": Distribution("trixie", "crun"),  # Linux 6.12; crun is OpenShift's default since 4.18
+    "bookworm": Distribution("bookworm", "runc"),  # Linux 6.1, which has no fair server
+}
+
+
+def distribution() -> Distribution:
+    """What RT_DISTRO names; Debian 13 without it. Raises ClusterError for another name."""
+    name = os.environ.get("RT_DISTRO") or "trixie"
+    if name not in _DISTRIBUTIONS:
+        raise ClusterError(f"RT_DISTRO={name}: there are {' and '.join(_DISTRIBUTIONS)}")
+    return _DISTRIBUTIONS[name]
+
+
 PACKAGES = (
     "apparmor",  # containerd then confines containers by a profile, as on Ubuntu and SUSE
     "containerd",
@@ -11,7 +39,6 @@ PACKAGES = (
     "openssh-server",
     "procps",
     "python3",
-    "runc",
     "sudo",
     "systemd",
     "systemd-sysv",
@@ -39,7 +66,8 @@ CPUS = 4
 KERNEL_ARGUMENTS = (
     "root=/dev/vda rw console=ttyS0 mitigations=off "
     f"isolcpus=managed_irq,domain,{ISOLATED} nohz_full={ISOLATED} rcu_nocbs={ISOLATED} "
-    "systemd.cpu_affinity=0,1 irqaffinity=0-1 rcutree.kthread_prio=11 nosoftlockup skew_tick=1 SYSTEMD_COLORS=0"
+    "systemd.cpu_affinity=0,1 irqaffinity=0-1 rcutree.kthread_prio=11 nosoftlockup skew_tick=1 SYSTEMD_COLORS=0 "
+    "systemd.condition_needs_update=no"  # all was made when the disk was; each step again takes an emulated CPU seconds
 )
 
 _PAYLOAD = """[Unit]
@@ -73,7 +101,7 @@ After=payload.service images.service
 
 [Service]
 ExecStart=/opt/node/kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.kubeconfig \
-  --hostname-override=rtnode --cloud-provider=external
+  --hostname-override=rtnode --cloud-provider=external --housekeeping-interval=60s
 Restart=on-failure
 RestartSec=2
 KillMode=process
@@ -99,6 +127,8 @@ _RESERVED_ONLY = f"AllowedCPUs={RESERVED}\n"
 
 FILES = {
     "etc/hostname": "rtnode\n",
+    "etc/machine-id": f"{hashlib.md5(b'rtnode', usedforsecurity=False).hexdigest()}\n",
+    "etc/systemd/journald.conf.d/volatile.conf": "[Journal]\nStorage=volatile\n",
     "etc/hosts": "127.0.0.1 localhost rtnode\n",
     "etc/fstab": "/dev/vda / ext4 defaults 0 0\n",
     "etc/resolv.conf": "",
@@ -133,8 +163,16 @@ LINKS = {
             "e2scrub_all.timer",
             "e2scrub_reap.service",
             "fstrim.timer",
+            "getty@.service",
+            "proc-sys-fs-binfmt_misc.automount",
+            "serial-getty@.service",
+            "sys-fs-fuse-connections.mount",
+            "sys-kernel-config.mount",
+            "systemd-binfmt.service",
             "systemd-logind.service",
+            "systemd-networkd-persistent-storage.service",
             "systemd-networkd-wait-online.service",
+            "systemd-pstore.service",
         )
     },
 }

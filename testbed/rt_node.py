@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from testbed import binaries, control_plane, images, nodes, processes, rt_disk, rt_payload, rt_vm
+from testbed import binaries, control_plane, images, nodes, processes, rt_config, rt_disk, rt_payload, rt_vm
 from testbed.errors import ClusterError
 from testbed.paths import RT_KUBELET_HEALTH_PORT, RT_NODE
 from testbed.progress import long_step, say
@@ -21,8 +21,8 @@ _OTHER: Final = rt_vm.FOLDER / "other-cpu-manager"
 def up() -> None:
     """Bring the node up and wait until it is Ready; a second call finds it running and only checks.
 
-    The control plane has to be up. The environment decides: RUNTIME=debian leaves the node Debian's own containerd and
-    runc. Raises ClusterError that says what was waited for in vain.
+    The control plane has to be up. The environment decides: RT_DISTRO is the node's Debian, RUNTIME=debian leaves it
+    Debian's own containerd and runc. Raises ClusterError that says what was waited for in vain.
     """
     public_key = rt_vm.ensure_key()
     kubelet = binaries.KUBERNETES.ensure() / "kubelet"
@@ -102,7 +102,8 @@ def _runtime() -> list[Path]:
     if not compiles_runtime():
         return []
     folder = binaries.RUNTIME.ensure()
-    return [folder / program for program in binaries.RUNTIME.programs]
+    left = {"runc"} - {rt_config.distribution().oci_runtime}
+    return [folder / program for program in binaries.RUNTIME.programs if program not in left]
 
 
 def _join() -> None:

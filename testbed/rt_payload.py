@@ -51,8 +51,11 @@ def kubelet_config(
     return json.dumps(config, indent=1, sort_keys=True) + "\n"
 
 
-def containerd_config(pause_image: str) -> str:
-    """Return containerd's configuration: systemd cgroups and our own pause image. 1.6 and 2.2 both read version 2."""
+def containerd_config(pause_image: str, oci_runtime: str) -> str:
+    """Return containerd's configuration: systemd cgroups and our own pause image. 1.6 to 2.2 all read version 2.
+
+    ``oci_runtime``: the program that is the default runtime, found by PATH: a payload's before Debian's.
+    """
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     return f"""version = 2
 [{cri}]
@@ -60,9 +63,12 @@ sandbox_image = "{pause_image}"
 [{cri}.cni]
 conf_dir = "/{_CNI}/config"
 bin_dir = "/{_CNI}/bin"
-[{cri}.containerd.runtimes.runc]
+[{cri}.containerd]
+default_runtime_name = "{oci_runtime}"
+[{cri}.containerd.runtimes.{oci_runtime}]
 runtime_type = "io.containerd.runc.v2"
-[{cri}.containerd.runtimes.runc.options]
+[{cri}.containerd.runtimes.{oci_runtime}.options]
+BinaryName = "{oci_runtime}"
 SystemdCgroup = true
 """
 
@@ -72,7 +78,7 @@ def write(
 ) -> tuple[Path, str]:
     """Write the payload into FOLDER and return its path and a digest that changes with its content.
 
-    RUNTIME: programs that take the place of Debian's containerd, shim, ctr and runc.
+    RUNTIME: programs that take the place of Debian's: containerd, shim, ctr, and runc where that is the default.
     """
     crt, key = pki.certificate("rt-kubelet-serving", RT_NODE, "testbed", ["IP:127.0.0.1", f"DNS:{RT_NODE}"])
     pki.certificate("rt-kubelet", f"system:node:{RT_NODE}", "system:nodes")
@@ -84,7 +90,10 @@ def write(
         f"{_PKI}/ca.crt": (0o644, pki.CA_CRT.read_bytes()),
         f"{_PKI}/serving.crt": (0o644, crt.read_bytes()),
         f"{_PKI}/serving.key": (0o600, key.read_bytes()),
-        "etc/containerd/config.toml": (0o644, containerd_config(pause_image).encode()),
+        "etc/containerd/config.toml": (
+            0o644,
+            containerd_config(pause_image, rt_config.distribution().oci_runtime).encode(),
+        ),
         "root/.ssh/authorized_keys": (0o600, public_key.encode()),
         **{  # sshd reads them as the user
             f"home/{user}/.ssh/authorized_keys": (0o644, public_key.encode())

@@ -8,16 +8,16 @@ comes from a process that runs already: it takes the loop's priority away. On Op
 
 import select
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from testbed import rt_vm
 from testbed.errors import ClusterError
 
 # Neither forks nor looks at cgroups, which would block. Kernel threads, children of PID 2, keep their priority.
 _SCRIPT: Final = """
-import os, sys
+import os, sys, time
 def loops():
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -26,48 +26,76 @@ def loops():
             yield from (thread for thread in threads if os.sched_getscheduler(thread) == os.SCHED_FIFO)
         except OSError:
             pass
+def had(thread):
+    try:
+        return int(open(f"/proc/{thread}/schedstat").read().split()[0])
+    except OSError:
+        return 0
 print("armed", flush=True)
-for _ in sys.stdin:
-    calmed = 0
-    for thread in list(loops()):
+for asked in sys.stdin:
+    found = list(loops())
+    total, clock = sum(map(had, found)), time.monotonic_ns()
+    for thread in found if asked == "calm\\n" else []:
         os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
-        calmed += 1
-    print(calmed, flush=True)
+    print(len(found), total, clock, flush=True)
 """
 _ARMED_SECONDS: Final = 120.0
-_CALMED_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 60.0
 """An emulated node is slow, but it does answer."""
 
 
-@contextmanager
-def armed() -> Iterator[Callable[[], int]]:
-    """Yield a function that makes every real-time loop in the node an ordinary process and returns how many.
+class Loops(NamedTuple):
+    """The real-time loops of the node, at one moment."""
 
-    It is to be entered before the node hangs. Raises ClusterError when the node does not answer even so.
+    number: int
+    had_ns: int
+    """The time that they have had on their CPUs, added up: field 1 of /proc/PID/schedstat (sched-stats.rst)."""
+    clock_ns: int
+    """CLOCK_MONOTONIC of the node."""
+
+
+class Valve:
+    """Talks to the process on the node. Its methods raise ClusterError when that does not answer any more."""
+
+    def __init__(self, commands: IO[str], answers: IO[str]) -> None:
+        self._commands, self._answers = commands, answers
+
+    def look(self) -> Loops:
+        """The loops as they are."""
+        return self._ask("look")
+
+    def calm(self) -> int:
+        """Make every loop an ordinary process, and return how many there were."""
+        return self._ask("calm").number
+
+    def _ask(self, what: str) -> Loops:
+        with suppress(BrokenPipeError):
+            self._commands.write(f"{what}\n")
+            self._commands.flush()
+        answer = _line(self._answers, _ANSWER_SECONDS).split()
+        if not answer:
+            raise ClusterError("the real-time node has lost its valve")
+        return Loops(*map(int, answer))
+
+
+@contextmanager
+def armed() -> Iterator[Valve]:
+    """A way out of the hang, to be entered before the node hangs.
+
+    Raises ClusterError when the node does not answer even so.
     """
     # A connection of its own: the sshd behind the shared one is stuck as soon as it forks for somebody else.
     argv = rt_vm.ssh_argv(["python3", "-c", _SCRIPT], shared=False)
     with subprocess.Popen(argv, cwd=rt_vm.FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin  # noqa: S101 - tells mypy what PIPE promises
         assert process.stdout  # noqa: S101
-        commands, answers = process.stdin, process.stdout
-
-        def calm() -> int:
-            with suppress(BrokenPipeError):
-                commands.write("\n")
-                commands.flush()
-            answer = _line(answers, _CALMED_SECONDS)
-            if not answer:
-                raise ClusterError("the real-time node has lost its valve")
-            return int(answer)
-
         try:
-            if _line(answers, _ARMED_SECONDS) != "armed\n":
+            if _line(process.stdout, _ARMED_SECONDS) != "armed\n":
                 raise ClusterError("the real-time node does not let its valve be armed; is it up?")
-            yield calm
+            yield Valve(process.stdin, process.stdout)
         finally:
             with suppress(BrokenPipeError):
-                commands.close()
+                process.stdin.close()
             process.kill()
 
 

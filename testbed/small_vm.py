@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from testbed.errors import ClusterError
 from testbed.paths import CACHE
 from testbed.progress import long_step
-from testbed.rt_config import SUITE
 
+SUITE: Final = "bookworm"
 _LIMIT_SECONDS: Final = 600.0
 _LOG: Final = CACHE / "small-vm.log"
 _KERNEL: Final = re.compile(r"\./boot/vmlinu[xz]-.+")

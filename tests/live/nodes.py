@@ -74,4 +74,4 @@ BOTH: Final = (
 def needs_user_namespaces(node: Node) -> None:
     """Skip the test where pods with ``hostUsers: false`` do not start: on the real-time node with Debian's runtime."""
     if node is RT and os.environ.get("RUNTIME") == "debian":
-        pytest.skip("containerd 1.6 and runc 1.1 know no user namespaces of pods")
+        pytest.skip("Debian's containerd knows no user namespaces of pods, as this Kubernetes asks for them")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESERVED: Final = CpuSet.parse(rt_config.RESERVED)
 MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
-_PATIENCE_SECONDS: Final = 180.0
+PATIENCE_SECONDS: Final = 180.0
 _HELPERS: Final = "/sys/fs/cgroup/kubepods.slice/kubepods-besteffort.slice"
 """Where the helper pods' cgroup folders are, and those of the few other pods that are best effort."""
 
@@ -92,7 +92,7 @@ class Session:
 
     def finish(self) -> int:
         """End the command's stdin and return the client's status."""
-        self.client.communicate(timeout=_PATIENCE_SECONDS)
+        self.client.communicate(timeout=PATIENCE_SECONDS)
         return self.client.returncode
 
     def kill(self) -> None:
@@ -108,7 +108,7 @@ def options(target: Pod) -> list[str]:
         "-n",
         target.namespace,
         "--timeout",
-        f"{_PATIENCE_SECONDS:.0f}s",
+        f"{PATIENCE_SECONDS:.0f}s",
     ]
 
 
@@ -156,7 +156,7 @@ class Sampler:
 
     def finish(self) -> None:
         """End the sampling and keep what was seen."""
-        output, _ = self._process.communicate(timeout=_PATIENCE_SECONDS)
+        output, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
         seen: dict[str, Any] = json.loads(output)
         self.longest_gap_seconds = seen["longest_gap_seconds"]
         self.marks = {label: at for at, label in seen["marks"]}

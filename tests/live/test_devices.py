@@ -49,7 +49,8 @@ def _open_it(node: Node, target: Pod) -> None:
         rule = "c {}:{} rw".format(*NUMBERS)
         node.inside(f"echo '{rule}' >/sys/fs/cgroup/devices{paths['devices']}/devices.allow")
     else:
-        node.inside(f"python3 - /sys/fs/cgroup{paths['']} <<'END'\n{EVERY_DEVICE}\nEND")
+        scope = paths[""].removesuffix("/container")  # crun has the processes in a folder below the one with the rules
+        node.inside(f"python3 - /sys/fs/cgroup{scope} <<'END'\n{EVERY_DEVICE}\nEND")
 
 
 def test_a_device_opened_after_the_start_is_the_commands_as_well(

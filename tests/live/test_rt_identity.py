@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rt_node
 
 _FILE = f"/var/lib/kubelet/seccomp/{who.LOCALHOST_PROFILE}"
+_NO_NEW_PRIVILEGES = "user 1000 with one capability and no new privileges"
 _APART = [
     "root",
     "root without capabilities",
     "root with more capabilities",
-    "user 1000 with one capability and no new privileges",
+    _NO_NEW_PRIVILEGES,
     "root under the runtime's seccomp profile",
     "root with SYS_ADMIN under the runtime's profile",
     "a seccomp profile of the node's",
@@ -90,6 +91,19 @@ def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
     assert "number 900" in report
 
 
+@pytest.mark.kernel
+@pytest.mark.parametrize("kind", ["root", _NO_NEW_PRIVILEGES])
+def test_signals_go_both_ways(kubectl: Program, kept: Program, everybody: Pod, kind: str) -> None:
+    """Between the command and the container's own: AppArmor asks the labels of both, of which crun makes two kinds."""
+    where = (everybody.name, "-n", everybody.namespace, "-c", who.name_of(kind), "--")
+    script = "kill -CONT 1 || exit; trap 'exit 44' USR1; echo $$; while :; do sleep 0.1; done"
+    with kept.start(*where, "sh", "-c", script) as command:
+        assert command.stdout is not None
+        pid = command.stdout.readline().decode().strip()
+        kubectl.ok("exec", *where, "kill", "-USR1", pid)
+        assert command.wait(timeout=rt.PATIENCE_SECONDS) == 44
+
+
 @pytest.mark.parametrize("users", ["everybody", "apart"])
 def test_a_sidecar_is_entered_and_a_terminal_is_its_own(
     kubectl: Program, kept: Program, request: pytest.FixtureRequest, users: str
@@ -101,8 +115,7 @@ def test_a_sidecar_is_entered_and_a_terminal_is_its_own(
 
 def test_by_ssh_the_command_is_the_same(kubectl: Program, nsexec: Program, apart: Pod) -> None:
     """In a user namespace, without a helper pod."""
-    kind = "user 1000 with one capability and no new privileges"
-    who.compare(kubectl, rt_ways.by_ssh(nsexec), apart, who.name_of(kind), by_runtime=False)
+    who.compare(kubectl, rt_ways.by_ssh(nsexec), apart, who.name_of(_NO_NEW_PRIVILEGES), by_runtime=False)
 
 
 def test_a_target_in_the_nodes_network_and_processes_is_entered(
