@@ -23,6 +23,7 @@ GROUPS = {
         "stdin": Flag("Pass stdin to the command."),
         "tty": Flag("With -i: give the command a terminal."),
         "no_tty": Flag("Give the shell no terminal."),
+        "env": Flag("A variable for the command, over the container's own; may be repeated.", "NAME=VALUE"),
         "shell": Flag("What to run when no command is given.", "PATH"),
         "filename": Flag("A manifest that names it, instead of POD; - is stdin.", "FILE"),
         "pod_running_timeout": Flag("How long to wait for a pod of TYPE/NAME.", "DURATION"),

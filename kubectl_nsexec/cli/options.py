@@ -31,6 +31,7 @@ class Options:
     stdin: bool = False
     tty: bool = False
     no_tty: bool = False
+    env: tuple[str, ...] = ()
     shell: str = DEFAULT_SHELL
     filename: str | None = None
     pod_running_timeout: str = DEFAULT_POD_RUNNING_TIMEOUT

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.model import privileges, resource_reference, via
+from kubectl_nsexec.model import environment, privileges, resource_reference, via
 from kubectl_nsexec.model import request as requests
 from kubectl_nsexec.model.cpu_choice import CpuChoice
 from kubectl_nsexec.model.deadline import parse_duration, parse_keep, parse_request_timeout
@@ -48,6 +48,7 @@ def request(
         pod_running_timeout_seconds=parse_duration(options.pod_running_timeout, "--pod-running-timeout"),
         stdin=options.stdin,
         tty=options.tty,
+        env=environment.variables(options.env),
         quiet=options.quiet,
         cpus=CpuChoice(options.cpus, options.profile, options.cpu_source),
         image=options.image,

@@ -208,6 +208,15 @@ def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
     return identity._replace(env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
 
 
+def with_variables(identity: Identity, variables: tuple[bytes, ...]) -> Identity:
+    """The identity of a command with ``variables`` (NAME=VALUE), over its own (``--env``).
+
+    KEP-6035, "Environment Variable Precedence": the caller's go before the container's. What others give to the exec
+    goes before both, which the shim sees to (node/shim/exec_env.c).
+    """
+    return identity._replace(env=_environment([*identity.env, *variables]))
+
+
 def _device_rules(config: dict[str, Any]) -> list[dict[str, Any]]:
     return ((config.get("linux") or {}).get("resources") or {}).get("devices") or []
 

@@ -64,6 +64,8 @@ class Request(NamedTuple):
     """CMD gets a terminal: only with ``stdin``, and where the user has one."""
     term: str | None = None
     """CMD's TERM; None: what the runtime's own exec would set."""
+    env: tuple[bytes, ...] = ()
+    """Variables for CMD, NAME=VALUE, over the container's own (``--env``)."""
     quiet: bool = False
     cpus: CpuChoice = BY_WHO_KNOWS
     image: str | None = None
@@ -168,5 +170,7 @@ def check(request: Request) -> None:
         raise UsageError("you must specify at least one command for the container")
     if any(b"\0" in word for word in request.command):
         raise UsageError("an argument cannot contain a NUL byte")
+    if any(b"\0" in pair for pair in request.env):
+        raise UsageError("--env: a value cannot contain a NUL byte")
     privileges.check(request.privileges)
     cpu_choice.check(request.cpus)

@@ -53,6 +53,7 @@ def checked(context: Context, policy: CpuPolicy, facts: TargetFacts) -> Checked:
     granted = privileges.granted(own, request.privileges, facts)
     if context.window is not None or request.term is not None:
         who = identity.with_term(who, request.term, plan.target.runtime)
+    who = identity.with_variables(who, request.env)
     record = records.encode(
         who,
         request.command,

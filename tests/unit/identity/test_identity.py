@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity.devices import DEFAULT
-from kubectl_nsexec.identity.identity import Identity, from_spec, of_target, with_term
+from kubectl_nsexec.identity.identity import Identity, from_spec, of_target, with_term, with_variables
 from kubectl_nsexec.identity.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
 from kubectl_nsexec.identity.seccomp.compiler import compile_filter
 from kubectl_nsexec.protocol.records import encode
@@ -319,3 +319,10 @@ def test_term_is_what_the_runtimes_exec_makes_of_it(
     """Once and only once in the environment; a shell without a command has the user's."""
     who = with_term(from_spec(changed(CRIO_USER, env=["A=b", *own]), "amd64"), term, runtime)
     assert who.env == (b"A=b", b"TERM=" + expected)
+
+
+def test_variables_of_the_caller_go_before_the_containers() -> None:
+    """One of the container's name takes its place; none is there twice; what is empty is there."""
+    who = from_spec(changed(CRIO_USER, env=["A=b", "PATH=/bin", "C=d"]), "amd64")
+    assert with_variables(who, (b"A=x=y", b"NEW=")).env == (b"A=x=y", b"PATH=/bin", b"C=d", b"NEW=")
+    assert with_variables(who, ()).env == who.env
