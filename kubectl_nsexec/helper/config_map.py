@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import ApiError, HelperPodError
 from kubectl_nsexec.helper import rbac
-from kubectl_nsexec.helper.manifest import NAME_PREFIX, OWNER, OWNER_LABEL, manifest, namespace_manifest
+from kubectl_nsexec.helper.manifest import (
+    AGENT_KEY,
+    NAME_PREFIX,
+    OWNER,
+    OWNER_LABEL,
+    SHIM_KEY,
+    manifest,
+    namespace_manifest,
+)
 from kubectl_nsexec.model.http import CONFLICT, FORBIDDEN, NOT_FOUND
 
 if TYPE_CHECKING:
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.http import Json
 
-SHIM_KEY, AGENT_KEY = "shim", "agent.sh"
-"""The files of the volume, as node/shim/init.c names them."""
 _HASH_CHARACTERS = 32
 
 

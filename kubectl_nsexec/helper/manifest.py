@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.errors import HelperPodError
+from kubectl_nsexec.model import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +24,16 @@ TARGET_ANNOTATION = "nsexec.io/target"
 USER_ANNOTATION = "nsexec.io/user"
 MAX_LIFE_SECONDS = 24 * 3600
 """activeDeadlineSeconds: what a half-open connection could leave behind at the most, unless --max-duration says so."""
+SHIM_KEY, AGENT_KEY = "shim", "agent.sh"
+"""Of the ConfigMap, and the files of its volume, as node/shim/init.c names them."""
 LIFE_SLACK_SECONDS = 60
 """What a helper may live longer than its start and its command may take: the command's end is not its business."""
 
 _POD_UID = "NSEXEC_POD_UID"
 _PROGRAM_MODE = 0o555
+_PROGRAM_FILES = ((SHIM_KEY, SHIM_KEY), (SHIM_KEY, "env"), (AGENT_KEY, AGENT_KEY))
+"""(key of the ConfigMap, file of the volume). A webhook that puts ``env NAME=VALUE`` before an exec's words finds no
+program of the image by that name, but the shim, which passes the variable on (node/shim/exec_env.h)."""
 _NODE_TOOLS, _IMAGE_TOOLS = "node", "image"
 """Whose root directory the shim takes (node/shim/init.h)."""
 _BEFORE_POD_UID = 4
@@ -94,7 +100,7 @@ def manifest(spec: HelperSpec) -> Json:
     tools = _NODE_TOOLS if spec.node_tools else _IMAGE_TOOLS
     volumes: list[Json] = [
         {"name": "node", "hostPath": {"path": "/", "type": "Directory"}},
-        {"name": "program", "configMap": {"name": spec.program.name, "defaultMode": _PROGRAM_MODE}},
+        {"name": "program", "configMap": _program(spec)},
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
     ]
     mounts: list[Json] = [
@@ -144,7 +150,7 @@ def manifest(spec: HelperSpec) -> Json:
                     "stdin": True,
                     "stdinOnce": True,
                     "workingDir": "/",
-                    "env": [{"name": _POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
+                    "env": _variables(spec),
                     "securityContext": {
                         "privileged": True,
                         "runAsUser": 0,
@@ -157,6 +163,25 @@ def manifest(spec: HelperSpec) -> Json:
             "volumes": volumes,
         },
     }
+
+
+def _program(spec: HelperSpec) -> Json:
+    items = [{"key": key, "path": path} for key, path in _PROGRAM_FILES]
+    return {"name": spec.program.name, "defaultMode": _PROGRAM_MODE, "items": items}
+
+
+def _variables(spec: HelperSpec) -> list[Json]:
+    """Of the container and of every exec into it; the shim leaves nothing of them to what it becomes.
+
+    A runtime looks a program without a slash up by this PATH (runc, libcontainer/env.go, prepareEnv): it has to be one
+    of ours, whatever the image has by that name. The others are empty, so that what the image says of them is not taken
+    for the API server's word.
+    """
+    return [
+        {"name": _POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        {"name": "PATH", "value": f"{spec.folder}/program"},
+        *({"name": name, "value": ""} for name in environment.OF_THE_EXEC),
+    ]
 
 
 def entrance(pod: Json) -> list[str]:

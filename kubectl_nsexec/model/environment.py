@@ -1,4 +1,4 @@
-"""Variables that only the command gets (``--env``)."""
+"""Variables that only the command gets: those of ``--env``, and those that others give to an exec on its way."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 AUDIT_ID = "KUBERNETES_EXEC_AUDIT_ID"
 """The API server's, from KEP-6035 on: the ``auditID`` of the exec in its audit log."""
+SPO_UID = "SPO_EXEC_REQUEST_UID"
+"""The Security Profiles Operator's (its webhook execmetadata.spo.io): the uid of the admission request."""
+OF_THE_EXEC = (AUDIT_ID, SPO_UID)
+"""What the shim passes on of the environment that an exec into the helper pod has (node/shim/exec_env.c)."""
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 """KEP-6035, "Validation": as names of a container's own variables."""
 

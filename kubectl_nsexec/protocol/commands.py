@@ -183,6 +183,8 @@ _NEXT_STEPS: Mapping[str, str] = {
     "host-namespace": "entering it would run the command on the node itself; for that there is oc debug node/{node}",
     "user-namespace": "the command would not have the ids and rights that the container has; use oc exec",
     "shim": "does node {node} forbid it to run programs from memory, or is its architecture not amd64?",
+    "command": "an admission webhook changes what an exec runs (kubectl get mutatingwebhookconfigurations): let it put "
+    "nothing there but env NAME=VALUE, or leave the helpers' namespace alone",
     "identity": "the command would not run as who the container is; use oc exec",
     "node": "if node {node} has no util-linux, name an image that has it with --image",
 }

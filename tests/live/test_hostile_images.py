@@ -9,6 +9,7 @@ import pytest
 from tests.live import attacks
 from tests.live.nodes import BOTH, Node
 from tests.live.pods import container, pod
+from tests.live.webhooks import as_spo, exec_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,20 @@ def test_a_helper_of_a_hostile_image_serves_another_target(
     done = _run(nsexec, harmless, "keep")
     assert (done.status, done.stdout, done.stderr) == (0, b"1000\n", "")
     assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name").count("\n") == 1
+    assert not attacks.marked(node)
+
+
+def test_a_webhook_that_puts_env_before_an_exec_runs_nothing_of_it(
+    nsexec: Program, kubectl: Program, hostile: Pod, harmless: Pod, helpers: str, node: Node
+) -> None:
+    """The image has an ``env`` in every folder of its own PATH; the helper's leads to none of them."""
+    assert _run(nsexec, harmless, "plain").status == 0  # the helpers' namespace is there now
+    with exec_webhook(kubectl, as_spo, helpers) as webhook:
+        show = ("/bin/busybox", "env")
+        done = nsexec(hostile.name, "-n", hostile.namespace, *_TIMEOUT, "--", *show)
+    assert done.status == 0, done.stderr
+    assert f"SPO_EXEC_REQUEST_UID={webhook.uids[-1]}" in done.text.splitlines()
+    assert attacks.WORD not in done.text + done.stderr
     assert not attacks.marked(node)
 
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
-from kubectl_nsexec.helper.config_map import AGENT_KEY, SHIM_KEY
+from kubectl_nsexec.helper.manifest import AGENT_KEY, SHIM_KEY
 from kubectl_nsexec.protocol.commands import HOLD
 from tests.node.shim_lab import NONCE, QUIET_SANITIZERS
 from tools.signals import of_mask
@@ -52,7 +52,17 @@ class Helper:
 
     def start(self, tools: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         """The shim, as the runtime starts it, with what an image may say of user, groups and environment."""
-        started = [str(self.folder / "program" / SHIM_KEY), "init", str(self.folder), tools, UID, *words]
+        return self._started(
+            [str(self.folder / "program" / SHIM_KEY), "init", str(self.folder), tools, UID, *words], environment
+        )
+
+    def execute(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+        """WORDS as a runtime starts an exec: the first one is looked up in the one folder of the helper's PATH."""
+        program = self.folder / "program" / words[0]
+        named = ["bash", "-c", 'program=$1 name=$2; shift 2; exec -a "$name" "$program" "$@"', "bash", str(program)]
+        return self._started([*named, *words], environment)
+
+    def _started(self, started: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         mounts = ["sh", "-c", _HELPER, "sh", str(self.folder), "mnt", self._shell]
         pipe = subprocess.PIPE
         return subprocess.Popen(

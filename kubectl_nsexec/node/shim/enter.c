@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "devices.h"
+#include "exec_env.h"
 #include "server.h"
 #include "report.h"
 #include "session.h"
@@ -219,6 +220,7 @@ int enter(char **words)
     if (!identity.with_stdin)
         take_null(session.proc);
     identity_complete(&identity, session.proc);
+    exec_env_merge(&identity); /* after HOME, which a runtime completes before any env(1) runs */
     if (identity.with_terminal)
         session.terminal =
             terminal_open(&identity, &session.users, node_root ? "node" : "container", own_terminals, session.proc);

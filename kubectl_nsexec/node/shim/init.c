@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exec_env.h"
 #include "server.h"
 #include "report.h"
 #include "session.h"
@@ -82,7 +83,7 @@ static int forget_image(void)
 
 static int set_environment(const char *host, const char *pod_uid)
 {
-    return clearenv() || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) || setenv("NSEXEC_HOST", host, 1) ||
+    return exec_env_only() || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) || setenv("NSEXEC_HOST", host, 1) ||
            setenv("NSEXEC_RUN", RUN, 1) || setenv("NSEXEC_SHIM", SHIM_PATH, 1) || setenv("NSEXEC_POD_UID", pod_uid, 1);
 }
 
@@ -150,6 +151,8 @@ int init(char **words)
     words += 3;
     if (words[1] && !report_as(words[1]))
         return OWN_FAILURE;
+    if (exec_env_odd())
+        fail("command", "something has put '%s' before the command of the helper pod", exec_env_odd());
     if (snprintf(host, sizeof host, "%s/node", folder) >= (int)sizeof host)
         refuse(words, "the node's root has too long a path", ENAMETOOLONG);
     close_all_but(&nobodys, 1);

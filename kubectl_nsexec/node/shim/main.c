@@ -2,6 +2,7 @@
  * The shim of nsexec on the node: a static program without dependencies. docs/reference/protocol.md has its arguments.
  *
  *   shim init FOLDER node|image POD_UID WORD...          becomes each of these, or the agent, in a helper pod: see init.h
+ *   env NAME=VALUE... FOLDER/program/shim init FOLDER... the same, with variables for the command: see exec_env.h
  *   shim watch HOLDER_PID CPUS CPUSET_FILE...            holds the helper container on the reserved CPUs
  *   shim enter NONCE CPUS IDENTITY_BYTES LEASE KILL_FILE|- FIRST_PID ROOT|- DEVICES_FOLDER|- CONTAINER_FOLDER|-
  *                                                        one session, in /proc/PID
@@ -16,6 +17,7 @@
 
 #include "cpuset_watch.h"
 #include "enter.h"
+#include "exec_env.h"
 #include "guard.h"
 #include "init.h"
 #include "profile.h"
@@ -34,7 +36,10 @@ int main(int count, char **words)
         "       shim session NONCE SOCKET ID IDLE HELD PROGRAM ARGUMENT...\n"
         "       shim lease NONCE SOCKET ID\n"
         "       shim end SOCKET\n";
+    size_t before = exec_env_take(words);
 
+    words += before;
+    count -= (int)before;
     if (count == 11 && !strcmp(words[1], "enter") && report_as(words[2])) {
         sealed(words);
         profile_leave();

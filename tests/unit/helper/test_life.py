@@ -115,16 +115,36 @@ def test_nothing_of_the_image_runs_in_the_pod() -> None:
     volumes = {volume.pop("name"): volume for volume in made["volumes"]}
     assert volumes == {
         "node": {"hostPath": {"path": "/", "type": "Directory"}},
-        "program": {"configMap": {"name": PROGRAM.name, "defaultMode": 0o555}},
+        "program": {
+            "configMap": {
+                "name": PROGRAM.name,
+                "defaultMode": 0o555,
+                "items": [
+                    {"key": "shim", "path": "shim"},
+                    {"key": "shim", "path": "env"},
+                    {"key": "agent.sh", "path": "agent.sh"},
+                ],
+            }
+        },
         "run": {"emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
     }
-    assert [variable["name"] for variable in container["env"]] == ["NSEXEC_POD_UID"]
     assert container["securityContext"] == {
         "privileged": True,
         "runAsUser": 0,
         "runAsGroup": 0,
         "runAsNonRoot": False,
     }
+
+
+def test_a_webhook_that_puts_env_before_an_exec_finds_no_program_of_the_image() -> None:
+    """Its PATH has one folder, random for each pod, where that name is the shim's."""
+    container = manifest(spec())["spec"]["containers"][0]
+    assert [variable for variable in container["env"] if "value" in variable] == [
+        {"name": "PATH", "value": "/nsexec-r/program"},
+        # Whatever the image says of these, it is not the API server's or the operator's word.
+        {"name": "KUBERNETES_EXEC_AUDIT_ID", "value": ""},
+        {"name": "SPO_EXEC_REQUEST_UID", "value": ""},
+    ]
 
 
 def test_the_pod_tolerates_everything_and_is_gone_at_once() -> None:
