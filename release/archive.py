@@ -19,7 +19,7 @@ from pathlib import Path
 from time import gmtime
 from typing import TYPE_CHECKING, Final
 
-from release import licences
+from release import fips, licences
 from release.names import PROGRAM, ROOT, Platform
 from release.packages import run
 
@@ -36,16 +36,11 @@ def freeze(wheel: Path, site: Path, bill: str, work: Path) -> Path:
     """Return the folder WORK/kubectl-nsexec, complete: program, modules, licences, bill of materials, man page.
 
     SITE is a folder that WHEEL is installed in: its modules are taken from there, its other files from the wheel.
-    Raises ReleaseError when PyInstaller fails or a licence is missing.
+    Raises ReleaseError when PyInstaller fails, a licence is missing, or it would not start in FIPS mode.
     """
     more = [metadata.distribution(name) for name in ("pysocks", "pyinstaller")]
     licences.write(work / "licenses", [*licences.closure(PROGRAM, site), *more])  # before the step that takes long
-    words = ["--onedir", "--noconfirm", "--noupx", "--debug", "noarchive", "--log-level", "WARN", "--name", PROGRAM]
-    words += ["--distpath", str(work), "--workpath", str(work / "pyinstaller"), "--specpath", str(work)]
-    words += [word for name in _EXCLUDED for word in ("--exclude-module", name)]
-    words += ["--paths", str(site), "--hidden-import", "socks", "--collect-submodules", _PACKAGE]
-    if sys.platform == "linux" and shutil.which("strip"):
-        words.append("--strip")
+    words = [*how(work), "--paths", str(site), "--hidden-import", "socks", "--collect-submodules", _PACKAGE]
     # The checkout must not be found on the way: what is frozen is what was installed. A fixed seed: sets are in .pyc.
     run(
         [sys.executable, "-m", "PyInstaller", *words, str(ROOT / "release/entry.py")],
@@ -54,12 +49,24 @@ def freeze(wheel: Path, site: Path, bill: str, work: Path) -> Path:
     )
     folder = work / PROGRAM
     _take_from_wheel(wheel, folder)
-    licences.write_of_libraries(work / "licenses", _libraries(work / "pyinstaller"))
+    libraries = _libraries(work / "pyinstaller")
+    licences.write_of_libraries(work / "licenses", libraries)
     shutil.move(work / "licenses", folder)
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     shutil.copyfile(ROOT / "README.md", folder / "README.md")
     (folder / f"{PROGRAM}.cdx.json").write_text(bill, encoding="utf-8")
+    fips.check(folder, libraries)
     return folder
+
+
+def how(work: Path) -> list[str]:
+    """The options by which PyInstaller makes WORK/kubectl-nsexec, whatever is to be in it."""
+    words = ["--onedir", "--noconfirm", "--noupx", "--debug", "noarchive", "--log-level", "WARN", "--name", PROGRAM]
+    words += ["--distpath", str(work), "--workpath", str(work / "pyinstaller"), "--specpath", str(work)]
+    words += [word for name in _EXCLUDED for word in ("--exclude-module", name)]
+    if sys.platform == "linux" and shutil.which("strip"):
+        words.append("--strip")
+    return words
 
 
 def _take_from_wheel(wheel: Path, folder: Path) -> None:

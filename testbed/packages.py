@@ -28,7 +28,7 @@ HOST: Final = (
 )
 DOCS: Final = ("chromium", "chromium-driver", "fonts-dejavu-core")
 TREES: Final = ("debian-archive-keyring", "mmdebstrap")
-PACKAGING: Final = ("binutils", "git", *TREES)
+PACKAGING: Final = ("binutils", "git", "openssl", *TREES)
 RT: Final = ("e2fsprogs", "fakeroot", "openssh-client", "qemu-system-x86", "uidmap", *COMPILES_RUNC, *TREES)
 SMALL_VM: Final = (
     "apparmor",

@@ -70,9 +70,9 @@ class FakeSession:
 
 
 @contextmanager
-def fake_session() -> Iterator[FakeSession]:
+def fake_session(handler: type[Handler] | None = None) -> Iterator[FakeSession]:
     """One for the time of a test."""
-    session = FakeSession()
+    session = FakeSession(handler)
     try:
         yield session
     finally:
