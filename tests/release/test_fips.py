@@ -141,7 +141,7 @@ def test_an_archive_of_the_older_system_starts_in_fips_mode(tmp_path: Path) -> N
     (root / "dev/null").touch()
     done = subprocess.run(
         ["chroot", str(root), f"/opt/kubectl-nsexec/{PROGRAM}", "-s", "https://127.0.0.1:9", "some-pod", "--", "id"],
-        env={"PATH": "/usr/bin", "LC_ALL": "C", "OPENSSL_FORCE_FIPS_MODE": "1"},
+        env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C", "OPENSSL_FORCE_FIPS_MODE": "1"},
         capture_output=True,
         text=True,
         check=False,
