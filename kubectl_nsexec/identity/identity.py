@@ -8,11 +8,10 @@ derives the final ones itself (capabilities(7)), e.g. empty permitted and effect
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.identity import apparmor, capabilities, devices
+from kubectl_nsexec.identity import apparmor, capabilities, devices, variables
 from kubectl_nsexec.identity.proc import RLIMIT_NUMBERS, parse_environ, parse_limits, parse_status
 from kubectl_nsexec.identity.seccomp.compiler import UNFILTERED, Filter, compile_filter, compiled_by_crun
 
@@ -149,7 +148,7 @@ def from_spec(
             umask=int(user["umask"]) if user.get("umask") is not None else DEFAULT_UMASK,
             cwd=_bytes(process.get("cwd") or "/"),
             rlimits=_triples(limits),
-            env=_environment([_bytes(pair) for pair in process.get("env") or []]),
+            env=variables.of_pairs([_bytes(pair) for pair in process.get("env") or []]),
             source=SOURCE_SPEC,
             seccomp=_filter(profile, crun_filter, architecture),
             selinux=_bytes(process.get("selinuxLabel") or ""),
@@ -196,45 +195,8 @@ def from_proc(status: bytes, environ: bytes, limits: bytes, cwd: bytes) -> Ident
         raise _doubt(f"the container's init cannot be understood by /proc: {error!r}") from error
 
 
-def with_term(identity: Identity, term: str | None, runtime: str) -> Identity:
-    """The identity of a command with a terminal: TERM is ``term``, else what the runtime's own exec makes of it.
-
-    containerd's exec with a terminal says xterm, whatever the container has. CRI-O leaves the container's environment
-    alone; one that has no TERM gets xterm there too, for nothing works without.
-    """
-    others = tuple(pair for pair in identity.env if not pair.startswith(b"TERM="))
-    if term is None and runtime != "containerd" and len(others) < len(identity.env):
-        return identity
-    return identity._replace(env=(*others, b"TERM=" + os.fsencode(term or "xterm")))
-
-
-def with_variables(identity: Identity, variables: tuple[bytes, ...]) -> Identity:
-    """The identity of a command with ``variables`` (NAME=VALUE), over its own (``--env``).
-
-    KEP-6035, "Environment Variable Precedence": the caller's go before the container's. What others give to the exec
-    goes before both, which the shim sees to (node/shim/exec_env.c).
-    """
-    return identity._replace(env=_environment([*identity.env, *variables]))
-
-
 def _device_rules(config: dict[str, Any]) -> list[dict[str, Any]]:
     return ((config.get("linux") or {}).get("resources") or {}).get("devices") or []
-
-
-def _environment(pairs: list[bytes]) -> tuple[bytes, ...]:
-    """What crun makes of them by putenv(3): the last one of equal keys wins, an entry without "=" takes its key back.
-
-    runc's does the same with every list that it takes (libcontainer/env.go); with an entry that has no key or no "="
-    it starts no container.
-    """
-    env: dict[bytes, bytes] = {}
-    for pair in pairs:
-        key, separator, _ = pair.partition(b"=")
-        if separator:
-            env[key] = pair
-        else:
-            env.pop(key, None)
-    return tuple(env.values())
 
 
 def _filter(profile: dict[str, Any] | None, crun_filter: bytes, architecture: str) -> Filter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpus import node_files, node_policy, verdict
-from kubectl_nsexec.identity import identity, privileges
+from kubectl_nsexec.identity import identity, privileges, variables
 from kubectl_nsexec.model.proof import Proof
 from kubectl_nsexec.protocol import records
 
@@ -52,8 +52,8 @@ def checked(context: Context, policy: CpuPolicy, facts: TargetFacts) -> Checked:
     who = privileges.grant(own, request.privileges, facts, plan.target.groups)
     granted = privileges.granted(own, request.privileges, facts)
     if context.window is not None or request.term is not None:
-        who = identity.with_term(who, request.term, plan.target.runtime)
-    who = identity.with_variables(who, request.env)
+        who = variables.with_term(who, request.term, plan.target.runtime)
+    who = variables.with_variables(who, request.env)
     record = records.encode(
         who,
         request.command,

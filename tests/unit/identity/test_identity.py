@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.identity.devices import DEFAULT
-from kubectl_nsexec.identity.identity import Identity, from_spec, of_target, with_term, with_variables
+from kubectl_nsexec.identity.identity import Identity, from_spec, of_target
 from kubectl_nsexec.identity.proc import CAPABILITY_NUMBERS, RLIM_INFINITY
 from kubectl_nsexec.identity.seccomp.compiler import compile_filter
+from kubectl_nsexec.identity.variables import with_term, with_variables
 from kubectl_nsexec.protocol.records import encode
 from tests.unit.fakes import FACTS
 
