@@ -1,0 +1,85 @@
+"""What the rules say of one way into one container, given where it lands and what lives there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.check import rules
+from kubectl_nsexec.check.landing import ANY, FIRST, LIKELY, POSSIBLE, SHARED_CPU
+from kubectl_nsexec.check.rules import INFO, LATENCY, Finding
+from kubectl_nsexec.check.ways import EXEC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kubectl_nsexec.check.facts import NodeFacts
+    from kubectl_nsexec.check.landing import Landing
+    from kubectl_nsexec.check.tenants import Tenants
+    from kubectl_nsexec.check.ways import WayIn
+
+_OTHER_PROBE = "httpGet, tcpSocket or grpc"
+_FIXED_CRI_O = "CRI-O 1.34.4, or 1.35"
+
+
+def findings(
+    way: WayIn, landing: Landing, tenants: Tenants, node: NodeFacts, annotations: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """All that the rules find, the worst first; ``annotations``, of the pod, may suppress some, with a reason."""
+    found = [*_where(way, landing, tenants, node), *_how_often(way)]
+    found.sort(key=lambda finding: rules.SEVERITIES.index(finding.severity))
+    return tuple(finding._replace(suppressed=_reason(finding, annotations)) for finding in found)
+
+
+def without_reason(annotations: Mapping[str, str]) -> list[str]:
+    """The annotations that would suppress a rule and give no reason, or name no rule: they count for nothing."""
+    named = [name for name in annotations if name.startswith(rules.IGNORE_PREFIX)]
+    known = {f"{rules.IGNORE_PREFIX}{rule.id}" for rule in rules.RULES}
+    return sorted(name for name in named if name not in known or not str(annotations[name] or "").strip())
+
+
+def _reason(finding: Finding, annotations: Mapping[str, str]) -> str:
+    return str(annotations.get(f"{rules.IGNORE_PREFIX}{finding.rule.id}") or "").strip()
+
+
+def _where(way: WayIn, landing: Landing, tenants: Tenants, node: NodeFacts) -> Iterator[Finding]:
+    slips = landing.unreliable and landing.kind in (FIRST, SHARED_CPU)
+    if not landing.on_own_cpus and not slips:
+        return
+    once = not way.recurs and way.kind != EXEC
+    remedy = remedy_of(way, landing, node)
+    beside_the_loop = landing.kind != FIRST or landing.cpus == 1 or slips
+    if tenants.real_time and beside_the_loop:
+        verdict = LIKELY if (landing.verdict, tenants.real_time) == (LIKELY, LIKELY) and not slips else POSSIBLE
+        yield Finding(rules.ON_REAL_TIME, rules.DANGER, verdict, remedy)
+    elif landing.kind == FIRST:
+        tolerable = not tenants.real_time  # the usual pattern: slow threads on the first CPU
+        yield Finding(rules.ON_FIRST, INFO if once or tolerable else LATENCY, landing.verdict, remedy)
+    elif landing.kind != SHARED_CPU:
+        yield Finding(rules.ON_EXCLUSIVE, INFO if once else LATENCY, landing.verdict, remedy)
+    if slips:
+        yield Finding(rules.UNRELIABLE, INFO if once else LATENCY, landing.verdict, _FIXED_CRI_O)
+    if way.recurs and landing.on_own_cpus:
+        yield Finding(rules.PROBE_PINNED, LATENCY, landing.verdict, remedy)
+    elif way.is_hook and landing.on_own_cpus:
+        yield Finding(rules.HOOK_PINNED, INFO, landing.verdict, remedy)
+
+
+def _how_often(way: WayIn) -> Iterator[Finding]:
+    if way.recurs and way.period_seconds is not None and way.period_seconds < rules.LEAST_PERIOD_SECONDS:
+        remedy = f"periodSeconds: {rules.LEAST_PERIOD_SECONDS}, or {_OTHER_PROBE}"
+        yield Finding(rules.TOO_OFTEN, INFO, LIKELY, remedy)
+
+
+def remedy_of(way: WayIn, landing: Landing, node: NodeFacts) -> str:
+    """What to do instead; for people ``oc nsexec``, which needs no change of the workload."""
+    if way.kind == EXEC:
+        return "oc nsexec"
+    if way.only_sleeps:
+        return f"lifecycle.{way.kind}.sleep"
+    instead = "httpGet or sleep" if way.is_hook else _OTHER_PROBE
+    profile = node.profile
+    if profile is not None and profile.shared and landing.kind in (FIRST, ANY):
+        return f"{instead}; or shared CPUs (workload.openshift.io/enable-shared-cpus)"
+    if profile is not None and profile.no_exec_affinity and landing.kind == ANY:
+        return f"{instead}; or exec_cpu_affinity (profile {profile.name} opts out)"
+    return instead

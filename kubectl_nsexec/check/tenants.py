@@ -1,0 +1,56 @@
+"""What lives on a container's own CPUs, as far as its pod tells: whether threads of it may be real-time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubectl_nsexec.check.landing import LIKELY, POSSIBLE, is_high_performance
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.check.facts import NodeFacts
+    from kubectl_nsexec.model.http import Json
+
+_TUNED = ("cpu-load-balancing.crio.io", "cpu-quota.crio.io", "irq-load-balancing.crio.io")
+"""CRI-O's annotations for a loop that nothing may interrupt: of the pod, or with /CONTAINER of that one."""
+_OFF = frozenset({"disable", "true", "housekeeping"})
+_HUGE_PAGES = "hugepages-"
+_MAY_BE_REAL_TIME = frozenset({"SYS_NICE", "ALL"})
+"""sched(7): who has CAP_SYS_NICE may give itself SCHED_FIFO."""
+
+
+class Tenants(NamedTuple):
+    """``real_time``: LIKELY, POSSIBLE, or "" where the pod gives no sign of real-time threads; and the signs."""
+
+    real_time: str = ""
+    why: tuple[str, ...] = ()
+
+
+def by_api(pod: Json, container: Json, node: NodeFacts, handler: str | None) -> Tenants:
+    """The signs: the right to have such threads, a real-time kernel, tuning for a loop."""
+    spec = pod.get("spec") or {}
+    right, tuning = _right(container), _tuning(pod, container)
+    if is_high_performance(handler, str(spec.get("runtimeClassName") or "")):
+        tuning = [f"runtime class {spec.get('runtimeClassName')}", *tuning]
+    kernel = ["real-time kernel"] if node.real_time else []
+    signs = (*right, *kernel, *tuning)
+    if right and (kernel or tuning):
+        return Tenants(LIKELY, signs)
+    if right or (kernel and tuning):
+        return Tenants(POSSIBLE, signs)
+    return Tenants("", signs)
+
+
+def _right(container: Json) -> list[str]:
+    security = container.get("securityContext") or {}
+    if security.get("privileged"):
+        return ["privileged"]
+    added = {str(name).upper().removeprefix("CAP_") for name in (security.get("capabilities") or {}).get("add") or []}
+    return [f"capability {name}" for name in sorted(added & _MAY_BE_REAL_TIME)]
+
+
+def _tuning(pod: Json, container: Json) -> list[str]:
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    own = {name: annotations.get(f"{name}/{container.get('name')}", annotations.get(name)) for name in _TUNED}
+    signs = [f"{name}: {value}" for name, value in own.items() if value in _OFF]
+    limits = (container.get("resources") or {}).get("limits") or {}
+    return [*signs, *(["huge pages"] if any(str(name).startswith(_HUGE_PAGES) for name in limits) else [])]
