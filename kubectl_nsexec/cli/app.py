@@ -58,6 +58,10 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         from kubectl_nsexec.session import cleanup  # noqa: PLC0415 - as below
 
         return cleanup.run(asked, console)
+    if isinstance(asked, requests.CheckRequest):
+        from kubectl_nsexec.check import run as check  # noqa: PLC0415 - as below
+
+        return check.run(asked, console)
     from kubectl_nsexec.session import plan  # noqa: PLC0415 - not for --help
 
     request = requests.settle_tty(asked, console.notice, terminal=on_terminal)

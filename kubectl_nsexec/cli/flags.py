@@ -55,7 +55,10 @@ GROUPS = {
         "image": Flag("Image with util-linux, for nodes without it.", "IMAGE"),
         "helper_namespace": Flag("Where the helper pod runs. Without it: nsexec.", "NAME"),
         "dry_run": Flag("client: only print the helper pod, or what --cleanup finds.", "none|client"),
-        "output": Flag("With --verify, --dry-run=client or --cleanup: for scripts.", "json|yaml"),
+        "output": Flag(
+            "With --verify, --dry-run=client or --cleanup: json or yaml; with --check any of these.",
+            "json|yaml|wide|junit|sarif",
+        ),
         "record_args": Flag("Write CMD's arguments into the Event and the helper pod."),
     },
     "More than oc exec gives": {
@@ -66,6 +69,16 @@ GROUPS = {
     "Instead of a command": {
         "cleanup": Flag("List the helper pods, and delete those that are over."),
         "force": Flag("With --cleanup: delete all, those in use as well."),
+        "check": Flag(
+            "Say where plain oc exec, exec probes and exec hooks land, and where that is dangerous. Of POD, TYPE/NAME, "
+            "a manifest (-f), or all pods of the namespace."
+        ),
+        "fail_on": Flag("With --check: exit with 3 for a finding as bad as this.", "danger|latency|any"),
+    },
+    "Which pods, with --check": {
+        "selector": Flag("Those with these labels.", "SELECTOR"),
+        "all_namespaces": Flag("Those of all namespaces."),
+        "node": Flag("Those on this node, or a manifest as if it ran there; may be repeated.", "NAME"),
     },
     "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": {
         "kubeconfig": Flag("The kubeconfig to use.", "FILE"),

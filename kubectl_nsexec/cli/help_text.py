@@ -25,7 +25,10 @@ cpuset of these CPUs that nothing in it can leave, enters every namespace of the
 would have made it: user, groups, capabilities, limits, environment, directory, seccomp filter and label. Before CMD
 starts, its CPUs are compared with those of the container; where anything is in doubt, nothing is started.
 
-When CMD or the client ends, in whatever way, the pod ends too, and the node ends what is left in it."""
+When CMD or the client ends, in whatever way, the pod ends too, and the node ends what is left in it.
+
+With --check nothing is run: it lists every way in which oc exec, exec probes and exec hooks enter containers, with
+where they land, what is known to live there, and what to do instead."""
 """Paragraphs for the man page, after SUMMARY."""
 COMMON = (
     "--namespace", "--container", "--stdin", "--tty", "--quiet", "--verify", "--cpus", "--host-tools",
@@ -43,6 +46,8 @@ EXAMPLES = (
 EXIT_STATUS = (
     ("0-255", "the command's own; 128+n when signal n ended it; 126 not executable, 127 not found"),
     ("1", "bad input, or the API server's own answer"),
+    ("3", "--check: something is as bad as --fail-on says"),
+    ("4", "--check: nothing is, but something could not be looked at"),
     ("124", "ended by --max-duration"),
     ("125", "nsexec itself failed: the command was not started, or its end is not known"),
     ("130", "interrupted before the command started"),

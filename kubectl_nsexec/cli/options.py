@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = "60s"
 DEFAULT_POD_RUNNING_TIMEOUT = "1m0s"
 DEFAULT_SHELL = "/bin/sh"
+DEFAULT_FAIL_ON = "danger"
 
 
 class Options:
@@ -53,6 +54,11 @@ class Options:
     record_args: bool = False
     cleanup: bool = False
     force: bool = False
+    check: bool = False
+    fail_on: str = DEFAULT_FAIL_ON
+    selector: str | None = None
+    all_namespaces: bool = False
+    node: tuple[str, ...] = ()
     privileged: bool = False
     host_tools: bool = False
     process: str | None = None
@@ -91,6 +97,8 @@ SHORT = {
     "-f": "filename",
     "-q": "quiet",
     "-o": "output",
+    "-l": "selector",
+    "-A": "all_namespaces",
     "-s": "server",
     "-v": "v",
 }

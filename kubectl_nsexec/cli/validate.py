@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec.cli.options import long_flag
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model import environment, privileges, resource_reference, via
 from kubectl_nsexec.model import request as requests
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
 
 _DRY_RUN = ("none", "client")
 _OUTPUTS = ("json", "yaml")
+_CHECK_OUTPUTS = ("wide", "json", "yaml", "junit", "sarif")
+_FAIL_ON = ("danger", "latency", "any")
 
 
 def request(
     options: Options, after: Sequence[str] | None, program: str, *, stdin_fd: int, on_terminal: bool
-) -> requests.Request | requests.CleanupRequest:
+) -> requests.Request | requests.CleanupRequest | requests.CheckRequest:
     """What ``options`` and the words ``after`` the first ``--`` (None: there is none) ask for. Raises UsageError.
 
     ``stdin_fd`` is read for ``-f -``; ``on_terminal``: the user has a terminal, which a shell then gets.
     """
+    if options.check:
+        return _check(options, after, program, stdin_fd)
+    _check_goes_with_check(options)
     if options.cleanup:
         return _cleanup(options, after)
     _check_dry_run(options)
@@ -125,6 +131,47 @@ def _cleanup(options: Options, after: Sequence[str] | None) -> requests.CleanupR
     return requests.CleanupRequest(
         connection(options), options.helper_namespace, options.force, only_list, options.output, options.quiet
     )
+
+
+def _check(options: Options, after: Sequence[str] | None, program: str, stdin_fd: int) -> requests.CheckRequest:
+    """Raises UsageError for what --check does not take, and for two ways of saying which pods."""
+    other = next((name for name in ("verify", "cleanup") if getattr(options, name)), None)
+    if other is not None or after is not None:
+        raise UsageError(
+            f"--check runs nothing, so {'a command' if other is None else f'--{other}'} does not go with it"
+        )
+    if options.output not in (None, *_CHECK_OUTPUTS):
+        raise UsageError(f'-o: "{options.output}" is none of {", ".join(_CHECK_OUTPUTS)}')
+    if options.fail_on not in _FAIL_ON:
+        raise UsageError(f'--fail-on: "{options.fail_on}" is none of {", ".join(_FAIL_ON)}')
+    pod = requests.pod_name(options.pod, program) if options.pod else None
+    named = {"a pod": pod, "-f": options.filename, "-l": options.selector}
+    both = [name for name, value in named.items() if value] + (["-A"] if options.all_namespaces else [])
+    if len(both) > 1 and both != ["-l", "-A"]:
+        raise UsageError(f"{both[0]} and {both[1]} both say which pods to check: give one of them")
+    text = None
+    if options.filename is not None:
+        text = resource_reference.manifest_text(options.filename, stdin_fd, stdin_taken=False)
+    return requests.CheckRequest(
+        connection=connection(options),
+        namespace=options.namespace,
+        pod=pod,
+        selector=options.selector,
+        all_namespaces=options.all_namespaces,
+        nodes=options.node,
+        filename=options.filename,
+        manifest=text,
+        fail_on=options.fail_on,
+        output=options.output,
+        quiet=options.quiet,
+    )
+
+
+def _check_goes_with_check(options: Options) -> None:
+    """Raises UsageError for a flag that only --check has."""
+    for field in ("selector", "all_namespaces", "node", "fail_on"):
+        if getattr(options, field) != getattr(type(options), field):
+            raise UsageError(f"{long_flag(field)} goes with --check")
 
 
 def _check_dry_run(options: Options) -> None:

@@ -97,6 +97,27 @@ class CleanupRequest(NamedTuple):
     quiet: bool
 
 
+class CheckRequest(NamedTuple):
+    """One ``--check``: of a pod or what leads to pods, of a selector, or of a manifest."""
+
+    connection: ClusterOptions
+    namespace: str | None = None
+    pod: str | None = None
+    """As ``resource_reference.parse`` takes it."""
+    selector: str | None = None
+    all_namespaces: bool = False
+    nodes: tuple[str, ...] = ()
+    """Only the pods there; of a manifest, where it would run."""
+    filename: str | None = None
+    manifest: str | None = None
+    """The text behind ``filename``."""
+    fail_on: str = "danger"
+    """danger, latency or any."""
+    output: str | None = None
+    """wide, json, yaml, junit, sarif, or None for a table."""
+    quiet: bool = False
+
+
 def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str] | None]:
     """``(before, after)`` the first ``--``; ``after`` is None where there is none.
 

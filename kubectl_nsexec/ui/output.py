@@ -91,12 +91,17 @@ def helper_list(helpers: Sequence[Mapping[str, str | int]], form: str | None) ->
     document = {"version": _LIST_VERSION, "helpers": list(helpers)}
     if form is not None:
         return in_form(document, form)
-    from tabulate import tabulate  # noqa: PLC0415 - as above
-
     shown = [{**helper, "age": age(int(helper["ageSeconds"]))} for helper in helpers]
     columns = ("namespace", "kind", "name", "node", "target", "user", "state", "age", "result")
-    rows = [[row[column] for column in columns] for row in shown]
-    return tabulate(rows, [column.upper() for column in columns], tablefmt="plain", disable_numparse=True)
+    rows = [[str(row[column]) for column in columns] for row in shown]
+    return table([column.upper() for column in columns], rows)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below their columns' names as kubectl shows them, without the last newline."""
+    from tabulate import tabulate  # noqa: PLC0415 - as above
+
+    return tabulate(rows, columns, tablefmt="plain", disable_numparse=True)
 
 
 def age(seconds: int) -> str:

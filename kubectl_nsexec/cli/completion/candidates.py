@@ -117,10 +117,11 @@ def _values(
     word, metavar = line.word, flag.metavar or ""
     if flag.name == "container":
         return Candidates(_matching(word, _containers(line, connect(options))))
-    if flag.name in ("namespace", "helper_namespace", "profile"):
+    if flag.name in ("namespace", "helper_namespace", "node", "profile"):
         known_to = connect(options)
-        profiles = flag.name == "profile"
-        return Candidates(_matching(word, _profiles(known_to) if profiles else _names(known_to, "/api/v1/namespaces")))
+        profiles, nodes = flag.name == "profile", flag.name == "node"
+        path = "/api/v1/nodes" if nodes else "/api/v1/namespaces"
+        return Candidates(_matching(word, _profiles(known_to) if profiles else _names(known_to, path)))
     if flag.name in ("context", "cluster", "user"):
         sections = kubeconfig(options)
         known = {"context": sections.contexts, "cluster": sections.clusters, "user": sections.users}

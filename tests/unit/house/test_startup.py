@@ -64,7 +64,15 @@ def test_the_first_request_needs_no_more_than_is_asked_for_it(api: FakeApi, kube
     assert third_party(found) <= PARSER | KUBECONFIG | CLIENT
     assert not [name for name in found if name.startswith(("kubernetes.client.models.", "kubernetes.client.api."))]
     assert not [name for name in found if name.rpartition(".")[0] in SIBLINGS]  # lazy: there, and not yet loaded
-    later = ("session.admission", "identity", "identity.seccomp", "transport.shell", "ui.output")
+    later = (
+        "session.admission",
+        "identity",
+        "identity.seccomp",
+        "transport.shell",
+        "ui.output",
+        "check",
+        "kube.listing",
+    )
     assert not {f"kubectl_nsexec.{name}" for name in later} & found
     assert len(found) < MOST_MODULES
 

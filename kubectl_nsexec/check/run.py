@@ -1,0 +1,97 @@
+"""``--check`` from the request to the exit status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.check import gather, show, workloads
+from kubectl_nsexec.check.lookups import Lookups
+from kubectl_nsexec.check.report import Report
+from kubectl_nsexec.errors import ApiError, TargetError, UsageError
+from kubectl_nsexec.kube import load
+from kubectl_nsexec.kube.listing import GONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubectl_nsexec.kube import Cluster
+    from kubectl_nsexec.model.request import CheckRequest
+    from kubectl_nsexec.ui.console import Console
+
+
+def run(request: CheckRequest, console: Console) -> int:
+    """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
+    return check(request, console, lambda: load(request.connection, console.say))
+
+
+def check(request: CheckRequest, console: Console, connect: Callable[[], Cluster]) -> int:
+    """Looks at the pods or the manifest, prints the report and returns the exit status (report.exit_status).
+
+    A manifest takes no cluster, unless a node is named for it.
+    """
+    if request.manifest is not None:
+        report = _of_manifest(request, Lookups(connect()) if request.nodes else None, console)
+    else:
+        report = _of_cluster(request, connect())
+    for note in report.notes:
+        console.say(f"warning: {note}")
+    text = show.report(report, request)
+    if text:
+        console.print(text)
+    console.notice(show.summary(report))
+    return report.exit_status(request.fail_on)
+
+
+def _of_cluster(request: CheckRequest, cluster: Cluster) -> Report:
+    """Raises TargetError where nothing matches what was asked for."""
+    lookups = Lookups(cluster)
+    try:
+        report = _looked_at(request, cluster, lookups)
+    except ApiError as error:
+        if error.status != GONE:
+            raise
+        report = _looked_at(request, cluster, lookups)  # the list grew too old between two pages
+    if not report.pods + report.finished:
+        raise TargetError(f"no pod matches {_what(request, cluster)}")
+    return report
+
+
+def _looked_at(request: CheckRequest, cluster: Cluster, lookups: Lookups) -> Report:
+    report = Report(lookups)
+    for pod in gather.pods(cluster, request):
+        report.add(pod)
+    return report
+
+
+def _of_manifest(request: CheckRequest, lookups: Lookups | None, console: Console) -> Report:
+    """On each node that is named, or on one of which nothing is known."""
+    found = workloads.read(request.manifest or "", request.filename or "", request.namespace)
+    report = Report(workloads.Together(found.facts, lookups) if lookups else found.facts)
+    for planned in found.pods:
+        for node in request.nodes or (str(planned.pod["spec"].get("nodeName") or ""),):
+            _add(report, planned, node, request.filename or "")
+    if lookups is None and any(each.row.landing.on_own_cpus for each in report.replicas):
+        console.notice(
+            "the runtime is not known, so exec is taken to land anywhere on exclusive CPUs; --node NODE judges the "
+            "manifest as if it ran there"
+        )
+    return report
+
+
+def _add(report: Report, planned: workloads.Planned, node: str, source: str) -> None:
+    """Raises UsageError for a pod that is not built as one: no API server has validated it."""
+    pod, line = planned
+    try:
+        report.add({**pod, "spec": {**pod["spec"], "nodeName": node}}, line)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{source}, line {line}: not built as a pod is ({type(error).__name__}: {error})") from error
+
+
+def _what(request: CheckRequest, cluster: Cluster) -> str:
+    named = [
+        *([request.pod] if request.pod else []),
+        *([f"-l {request.selector}"] if request.selector else []),
+        *(f"--node {node}" for node in request.nodes),
+        "in all namespaces" if request.all_namespaces else f"in namespace {request.namespace or cluster.namespace}",
+    ]
+    return " ".join(named)

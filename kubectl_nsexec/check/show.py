@@ -1,0 +1,41 @@
+"""A report in the form that was asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.ui import output
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.check.report import Report
+    from kubectl_nsexec.model.request import CheckRequest
+
+
+def report(made: Report, request: CheckRequest) -> str:
+    """For ``-o``, without the last newline; a table where there is none."""
+    form = request.output
+    if form in ("json", "yaml"):
+        from kubectl_nsexec.check.document import document  # noqa: PLC0415 - one form is shown
+
+        return output.in_form(document(made, request.fail_on), form)
+    if form == "junit":
+        from kubectl_nsexec.check.junit import xml  # noqa: PLC0415 - as above
+
+        return xml(made, request.fail_on)
+    if form == "sarif":
+        from kubectl_nsexec.check import sarif  # noqa: PLC0415 - as above
+
+        return json.dumps(sarif.document(made, request.filename), indent=2)
+    from kubectl_nsexec.check.table import table  # noqa: PLC0415 - as above
+
+    return table(made, wide=form == "wide")
+
+
+def summary(made: Report) -> str:
+    """One line for stderr."""
+    counts = made.counts()
+    found = ", ".join(f"{counts[name]} {name}" for name in ("danger", "latency", "info", "suppressed"))
+    left_out = f", {made.finished} left out (ended, or of Windows)" if made.finished else ""
+    missing = f"; {counts['notLookedAt']} could not be looked at" if counts["notLookedAt"] else ""
+    return f"{made.pods} pods{left_out}, {len(made.replicas)} ways in: {found}{missing}"

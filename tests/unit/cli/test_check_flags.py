@@ -1,0 +1,78 @@
+"""What goes with --check, and what of it with nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubectl_nsexec.cli import validate
+from kubectl_nsexec.cli.options import Options
+from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.model.request import CheckRequest
+
+
+def ask(after: list[str] | None = None, **values: Any) -> object:  # noqa: ANN401 - as a flag has it
+    """What these flags ask for."""
+    return validate.request(Options(values), after, "oc nsexec", stdin_fd=0, on_terminal=False)
+
+
+def test_every_flag_reaches_the_request() -> None:
+    """By its own name."""
+    asked = ask(
+        check=True,
+        selector="app=du",
+        all_namespaces=True,
+        node=["a", "b"],
+        fail_on="latency",
+        output="sarif",
+        quiet=True,
+    )
+    assert isinstance(asked, CheckRequest)
+    assert (asked.selector, asked.all_namespaces, asked.nodes) == ("app=du", True, ("a", "b"))
+    assert (asked.fail_on, asked.output, asked.quiet, asked.pod, asked.manifest) == (
+        "latency",
+        "sarif",
+        True,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "after", "words"),
+    [
+        ({"verify": True}, None, "--verify does not go with it"),
+        ({"cleanup": True}, None, "--cleanup does not go with it"),
+        ({}, ["ls"], "a command does not go with it"),
+        ({"output": "xml"}, None, '-o: "xml" is none of wide, json, yaml, junit, sarif'),
+        ({"fail_on": "info"}, None, '--fail-on: "info" is none of danger, latency, any'),
+        ({"pod": ["a", "b"]}, None, "nsexec [POD] [COMMAND] is not supported"),
+        ({"pod": ["a"], "selector": "x=y"}, None, "a pod and -l both say which pods"),
+        ({"pod": ["a"], "all_namespaces": True}, None, "a pod and -A both say which pods"),
+        ({"filename": "m.yaml", "selector": "x=y"}, None, "-f and -l both say which pods"),
+        ({"filename": "m.yaml", "pod": ["a"]}, None, "a pod and -f both say which pods"),
+        ({"filename": "/no/such/file"}, None, 'the path "/no/such/file" cannot be read'),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(values: dict[str, Any], after: list[str] | None, words: str) -> None:
+    """It runs nothing, and looks at one selection."""
+    with pytest.raises(UsageError) as refused:
+        ask(after, check=True, **values)
+    assert words in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("values", "flag"),
+    [
+        ({"selector": "a=b"}, "--selector"),
+        ({"all_namespaces": True}, "--all-namespaces"),
+        ({"node": ["n"]}, "--node"),
+        ({"fail_on": "any"}, "--fail-on"),
+    ],
+)
+def test_its_flags_go_with_nothing_else(values: dict[str, Any], flag: str) -> None:
+    """A selector that was ignored would hit another pod than was meant."""
+    with pytest.raises(UsageError) as refused:
+        ask(["true"], pod=["p"], **values)
+    assert refused.value.message == f"{flag} goes with --check"
