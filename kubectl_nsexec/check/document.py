@@ -51,7 +51,7 @@ def _row(replicas: Replicas) -> dict[str, object]:
             "verdict": row.landing.verdict,
             "why": list(row.landing.why),
         },
-        "realTime": {"verdict": row.tenants.real_time, "signs": list(row.tenants.why)},
+        "realTime": {"verdict": row.tenants.real_time, "signs": list(row.tenants.why), "harm": row.tenants.harm},
         "severity": row.severity,
         "findings": [_finding(finding) for finding in row.findings],
         "notLookedAt": row.unknown,

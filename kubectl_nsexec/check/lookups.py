@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from kubectl_nsexec.check.facts import NodeFacts, asks_cpu_driver, node_facts
 from kubectl_nsexec.errors import ApiError
-from kubectl_nsexec.kube.api import list_performance_profiles
+from kubectl_nsexec.kube.api import list_performance_profiles, runtime_handler
 from kubectl_nsexec.kube.listing import items
 from kubectl_nsexec.model.http import FORBIDDEN, NOT_FOUND
 
@@ -30,7 +30,7 @@ class Lookups:
         self._nodes: dict[str, NodeFacts] = {}
         self._all_nodes = False
         self._profiles: list[Json] | None = None
-        self._handlers: dict[str, str] | None = None
+        self._handlers: dict[str, str | None] = {}
         self._claims: dict[tuple[str, bool], dict[str, bool] | None] = {}
 
     def node(self, name: str) -> NodeFacts:
@@ -43,15 +43,9 @@ class Lookups:
 
     def handler(self, runtime_class: str) -> str | None:
         """See facts.Facts."""
-        if self._handlers is None:
-            try:
-                found = items(self._cluster, "/apis/node.k8s.io/v1/runtimeclasses")
-                self._handlers = {each["metadata"]["name"]: str(each.get("handler") or "") for each in found}
-            except ApiError as error:
-                if error.status not in _REFUSED:
-                    raise
-                self._handlers = {}
-        return self._handlers.get(runtime_class)
+        if runtime_class not in self._handlers:
+            self._handlers[runtime_class] = runtime_handler(self._cluster, runtime_class) or None
+        return self._handlers[runtime_class]
 
     def claims_cpus(self, namespace: str, claim: str, *, template: bool) -> bool | None:
         """See facts.Facts."""

@@ -66,6 +66,8 @@ def _of_row(replicas: Replicas, finding: Finding, filename: str | None) -> dict[
         f"{row.way.kind} into container {row.container} of {row.owner} lands on {row.landing.words} "
         f"({finding.verdict}). Instead: {finding.remedy}."
     )
+    if finding.rule is rules.ON_REAL_TIME and row.tenants.harm:
+        text += f" {row.tenants.harm}."
     result = _result(finding, name, text, filename, row.line)
     nodes = dict(sorted(replicas.nodes.items()))
     return {**result, "properties": {"verdict": finding.verdict, "pods": replicas.pods, "nodes": nodes}}

@@ -49,7 +49,12 @@ def _row(replicas: Replicas, *, wide: bool) -> list[str]:
     if not wide:
         return _on_one_line(cells)
     way = row.way
-    why = [*row.landing.why, *row.tenants.why, *(f"not looked at: {row.unknown}" for _ in [0] if row.unknown)]
+    why = [
+        *row.landing.why,
+        *row.tenants.why,
+        *filter(None, [row.tenants.harm]),
+        *(f"not looked at: {row.unknown}" for _ in [0] if row.unknown),
+    ]
     wider = [
         *cells,
         _nodes(replicas.nodes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubectl_nsexec.check.facts import version
 from kubectl_nsexec.check.landing import LIKELY, POSSIBLE, is_high_performance
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 _TUNED = ("cpu-load-balancing.crio.io", "cpu-quota.crio.io", "irq-load-balancing.crio.io")
 """CRI-O's annotations for a loop that nothing may interrupt: of the pod, or with /CONTAINER of that one."""
 _OFF = frozenset({"disable", "true", "housekeeping"})
+_FAIR_SERVER = (6, 12, 0)
 _HUGE_PAGES = "hugepages-"
 _MAY_BE_REAL_TIME = frozenset({"SYS_NICE", "ALL"})
 """sched(7): who has CAP_SYS_NICE may give itself SCHED_FIFO."""
@@ -23,6 +25,8 @@ class Tenants(NamedTuple):
 
     real_time: str = ""
     why: tuple[str, ...] = ()
+    harm: str = ""
+    """What the node's kernel does to an ordinary process beside a real-time loop."""
 
 
 def by_api(pod: Json, container: Json, node: NodeFacts, handler: str | None) -> Tenants:
@@ -34,10 +38,20 @@ def by_api(pod: Json, container: Json, node: NodeFacts, handler: str | None) -> 
     kernel = ["real-time kernel"] if node.real_time else []
     signs = (*right, *kernel, *tuning)
     if right and (kernel or tuning):
-        return Tenants(LIKELY, signs)
+        return Tenants(LIKELY, signs, _harm(node))
     if right or (kernel and tuning):
-        return Tenants(POSSIBLE, signs)
+        return Tenants(POSSIBLE, signs, _harm(node))
     return Tenants("", signs)
+
+
+def _harm(node: NodeFacts) -> str:
+    """Since Linux 6.12 ordinary tasks have a deadline server (sched/fair: Fair server for starvation)."""
+    kernel = version(node.kernel)
+    if kernel is None:
+        return ""
+    if kernel >= _FAIR_SERVER:
+        return f"Linux {kernel[0]}.{kernel[1]}: it waits, and takes up to 50 ms of each second from the loop"
+    return f"Linux {kernel[0]}.{kernel[1]}: it may never run, or stalld runs it over the loop"
 
 
 def _right(container: Json) -> list[str]:

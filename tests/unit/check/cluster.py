@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cli import app
-from tests.unit.check.builders import SYS_NICE, Json, container, probe
+from tests.unit.check.builders import CLASS, SYS_NICE, Json, container, probe
 
 if TYPE_CHECKING:
     import pytest
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.unit.fake_api import FakeApi
 
 ALL_PODS = "/api/v1/pods"
-CLASSES = "/apis/node.k8s.io/v1/runtimeclasses"
+CLASS_PATH = f"/apis/node.k8s.io/v1/runtimeclasses/{CLASS}"
 PROFILES = "/apis/performance.openshift.io/v2/performanceprofiles"
 LOOP = container(securityContext=SYS_NICE, livenessProbe=probe())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.check.builders import CLASS, pod
-from tests.unit.check.cluster import ALL_PODS, CLASSES, LOOP, PROFILES, node, profile
+from tests.unit.check.cluster import ALL_PODS, CLASS_PATH, LOOP, PROFILES, node, profile
 from tests.unit.fake_api import PODS, FakeApi
 
 if TYPE_CHECKING:
@@ -22,6 +22,6 @@ def cluster(api: FakeApi, kubeconfig: Path) -> FakeApi:
     api.objects[ALL_PODS] = api.objects[PODS]
     api.objects[f"{PODS}/du-0"] = pod(LOOP, runtimeClassName=CLASS)
     api.objects["/api/v1/nodes/n1"] = node()
-    api.objects[CLASSES] = [{"metadata": {"name": CLASS}, "handler": "high-performance"}]
+    api.objects[CLASS_PATH] = {"metadata": {"name": CLASS}, "handler": "high-performance"}
     api.objects[PROFILES] = [profile()]
     return api

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.check.builders import CLASS, Json, container, pod
-from tests.unit.check.cluster import ALL_PODS, CLASSES, LOOP, PROFILES, paths, run
+from tests.unit.check.cluster import ALL_PODS, CLASS_PATH, LOOP, PROFILES, paths, run
 from tests.unit.fake_api import PODS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def test_a_namespace_is_looked_at_by_one_list(cluster: FakeApi, capfd: pytest.Ca
     assert status == 3
     assert [line.split()[1] for line in out.splitlines()] == ["OWNER", "pod/du-0", "pod/du-0"]
     assert err == "2 pods, 3 ways in: 2 danger, 1 latency, 0 info, 0 suppressed\n"
-    assert sorted(paths(cluster)) == sorted([PODS, "/api/v1/nodes/n1", CLASSES, PROFILES])
+    assert sorted(paths(cluster)) == sorted([PODS, "/api/v1/nodes/n1", CLASS_PATH, PROFILES])
 
 
 def test_pods_of_the_shared_pool_take_nothing_but_the_list(cluster: FakeApi, capfd: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +93,7 @@ def test_without_more_rights_than_to_list_pods(
     cluster: FakeApi, capfd: pytest.CaptureFixture[str], made: Json, status: int
 ) -> None:
     """Nodes, classes and profiles are refused: what is found is found, the rest is said not to be known."""
-    for path in ("/api/v1/nodes/n1", CLASSES, PROFILES):
+    for path in ("/api/v1/nodes/n1", CLASS_PATH, PROFILES):
         del cluster.objects[path]
     cluster.objects[PODS] = [made]
     exit_status, out, _ = run(capfd, "-o", "json")

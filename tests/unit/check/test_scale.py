@@ -11,7 +11,7 @@ from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.model.request import CheckRequest, ClusterOptions
 from kubectl_nsexec.ui.console import Console
 from tests.unit.check.builders import CLASS, Json, pod, probe
-from tests.unit.check.cluster import ALL_PODS, CLASSES, LOOP, PROFILES, node, paths, run
+from tests.unit.check.cluster import ALL_PODS, CLASS_PATH, LOOP, PROFILES, node, paths, run
 from tests.unit.fakes import FakeCluster
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_five_thousand_pods_take_ten_pages_and_little_memory(
         ALL_PODS: 10,
         "/api/v1/nodes/n": 8,
         "/api/v1/nodes": 2,
-        CLASSES: 1,
+        CLASS_PATH: 1,
         PROFILES: 1,
     }
     assert peak < 40_000_000  # 25 MB with the server's own, 70 where all pods are held

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_nsexec.check.tenants import Tenants
 from kubectl_nsexec.check.ways import ways_into
 from tests.unit.check.builders import CLASS, CRI_O, SYS_NICE, Json, container, facts, first, found, pod, probe
 
@@ -105,4 +104,22 @@ def test_huge_pages_and_the_class_are_signs_of_a_loop() -> None:
     """Both are of no use to much else."""
     limits = {"limits": {"cpu": "2", "memory": "1Gi", "hugepages-1Gi": "4Gi"}}
     row = first(pod(container(resources=limits, securityContext=SYS_NICE), runtimeClassName=CLASS))
-    assert row.tenants == Tenants("likely", ("capability SYS_NICE", f"runtime class {CLASS}", "huge pages"))
+    assert (row.tenants.real_time, row.tenants.why) == (
+        "likely",
+        ("capability SYS_NICE", f"runtime class {CLASS}", "huge pages"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "harm"),
+    [
+        ("5.14.0-570.el9.x86_64+rt", "Linux 5.14: it may never run, or stalld runs it over the loop"),
+        ("6.12.0-55.el10.x86_64+rt", "Linux 6.12: it waits, and takes up to 50 ms of each second from the loop"),
+        ("", ""),
+    ],
+)
+def test_the_kernel_says_what_becomes_of_the_command(kernel: str, harm: str) -> None:
+    """Linux 6.12 brought the fair server; nothing is said where no loop is expected."""
+    node = facts(CRI_O._replace(kernel=kernel))
+    assert first(pod(container(securityContext=SYS_NICE)), node).tenants.harm == harm
+    assert first(pod(container()), node).tenants.harm == ""

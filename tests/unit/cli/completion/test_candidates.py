@@ -117,6 +117,12 @@ def test_namespaces(words: Complete, line: tuple[str, ...]) -> None:
     assert words(*line) == (["other"], candidates.NO_FILES)
 
 
+def test_nodes(words: Complete, api: FakeApi) -> None:
+    """For --node, which may be repeated."""
+    api.put("/api/v1/nodes", "n1", "n2", "m1")
+    assert words("--check", "--node", "n1", "--node", "n") == (["n1", "n2"], candidates.NO_FILES)
+
+
 def test_performance_profiles(words: Complete, api: FakeApi) -> None:
     """For --profile."""
     api.put("/apis/performance.openshift.io/v2/performanceprofiles", "rt", "cnf")
@@ -221,6 +227,7 @@ def test_every_flag_has_its_own_explanation(kubeconfig: Path, capfd: pytest.Capt
         (("--dry-run", ""), ["none", "client"], candidates.NO_FILES),
         (("-o", "y"), ["yaml"], candidates.NO_FILES),
         (("--cpu-source=",), ["profile", "node", "kubelet"], candidates.NO_FILES),
+        (("--fail-on", ""), ["danger", "latency", "any"], candidates.NO_FILES),
         (("--token", ""), [], candidates.NO_FILES),
         (("--stdin=t",), ["true"], candidates.NO_FILES),
         (("--nonsense=",), None, candidates.ERROR),
