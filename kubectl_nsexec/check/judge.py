@@ -27,7 +27,7 @@ def findings(
     """All that the rules find, the worst first; ``annotations``, of the pod, may suppress some, with a reason."""
     found = [*_where(way, landing, tenants, node), *_how_often(way)]
     found.sort(key=lambda finding: rules.SEVERITIES.index(finding.severity))
-    return tuple(finding._replace(suppressed=_reason(finding, annotations)) for finding in found)
+    return tuple(finding._replace(suppressed=reason(finding.rule, annotations)) for finding in found)
 
 
 def without_reason(annotations: Mapping[str, str]) -> list[str]:
@@ -37,8 +37,9 @@ def without_reason(annotations: Mapping[str, str]) -> list[str]:
     return sorted(name for name in named if name not in known or not str(annotations[name] or "").strip())
 
 
-def _reason(finding: Finding, annotations: Mapping[str, str]) -> str:
-    return str(annotations.get(f"{rules.IGNORE_PREFIX}{finding.rule.id}") or "").strip()
+def reason(rule: rules.Rule, annotations: Mapping[str, str]) -> str:
+    """Why a pod with these annotations leaves ``rule`` alone; "" where it does not."""
+    return str(annotations.get(f"{rules.IGNORE_PREFIX}{rule.id}") or "").strip()
 
 
 def _where(way: WayIn, landing: Landing, tenants: Tenants, node: NodeFacts) -> Iterator[Finding]:

@@ -85,12 +85,20 @@ class Report:
     def node_sums(self) -> list[NodeSum]:
         """By the node's name; those without one, not scheduled yet, as one."""
         probes: Counter[str] = Counter()
+        counting: Counter[str] = Counter()
         commands: dict[str, float] = {}
+        reasons: dict[str, str] = {}
         for row, (_, nodes) in self._rows.items():
             for node, count in nodes.items():
                 probes[node] += count * row.way.recurs
+                counting[node] += 0 if row.out_of_sum else count * row.way.recurs
                 commands[node] = commands.get(node, 0.0) + count * row.way.per_minute
-        return [NodeSum(node, probes[node], commands[node], _too_many(probes[node])) for node in sorted(commands)]
+                if row.out_of_sum:
+                    reasons.setdefault(node, f"{row.owner}: {row.out_of_sum}")
+        return [
+            NodeSum(node, probes[node], commands[node], _too_many(probes[node], counting[node], reasons.get(node, "")))
+            for node in sorted(commands)
+        ]
 
     def findings(self) -> Iterator[Finding]:
         """Each once for its row, and those of nodes."""
@@ -115,7 +123,9 @@ class Report:
         return EXIT_NOT_ALL_LOOKED_AT if counts["notLookedAt"] else 0
 
 
-def _too_many(exec_probes: int) -> tuple[Finding, ...]:
+def _too_many(exec_probes: int, counting: int, reason: str) -> tuple[Finding, ...]:
+    """``counting``: those of pods that do not leave the rule alone, which others do for ``reason``."""
     if exec_probes < rules.FEWER_EXEC_PROBES_THAN:
         return ()
-    return (Finding(rules.TOO_MANY, rules.INFO, LIKELY, "httpGet, tcpSocket or grpc"),)
+    suppressed = reason if counting < rules.FEWER_EXEC_PROBES_THAN else ""
+    return (Finding(rules.TOO_MANY, rules.INFO, LIKELY, "httpGet, tcpSocket or grpc", suppressed),)

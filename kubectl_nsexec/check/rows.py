@@ -8,7 +8,7 @@ from kubectl_nsexec.check import judge, landing, tenants
 from kubectl_nsexec.check.facts import NodeFacts
 from kubectl_nsexec.check.owners import Owner, owner_of
 from kubectl_nsexec.check.resources import POOL, Owned, containers, owned
-from kubectl_nsexec.check.rules import Finding, worst
+from kubectl_nsexec.check.rules import TOO_MANY, Finding, worst
 from kubectl_nsexec.check.ways import WayIn, ways_into
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Row(NamedTuple):
     findings: tuple[Finding, ...]
     per_minute: float = 0.0
     """Commands that the kubelet starts in the container, by all ways in, in the long run."""
+    out_of_sum: str = ""
+    """Why its probes are not to count for their node; "" where they are."""
     unknown: str = ""
     """What could not be looked at, and may hide something worse."""
     line: int = 0
@@ -71,6 +73,7 @@ def of_pod(pod: Json, facts: Facts, line: int = 0) -> Iterator[Row]:
                 tenants=lives if lands.on_own_cpus or lands.unreliable else tenants.Tenants(),
                 findings=judge.findings(way, lands, lives, node, annotations),
                 per_minute=sum(each.per_minute for each in ways),
+                out_of_sum=judge.reason(TOO_MANY, annotations) if way.recurs else "",
                 unknown=unknown,
                 line=line,
             )

@@ -142,6 +142,18 @@ def test_exec_probes_are_summed_by_node() -> None:
     assert ten.exit_status("any") == 3
 
 
+def test_a_pod_can_leave_its_probes_out_of_the_nodes_sum() -> None:
+    """With a reason; where too many are left all the same it is no help."""
+    one = {"name": "a", "livenessProbe": probe()}
+    ignoring = pod(one, name="ours", annotations={"nsexec.io/ignore-NSX008": "once an hour"})
+    nine = [pod(one, name=f"a-{n}") for n in range(9)]
+    (finding,) = report(*nine, ignoring).node_sums()[0].findings
+    assert finding.suppressed == "pod/ours: once an hour"
+    assert report(*nine, ignoring).exit_status("any") == 0
+    (finding,) = report(*nine, pod(one, name="a-9"), ignoring).node_sums()[0].findings
+    assert finding.suppressed == ""
+
+
 def test_a_containers_own_sum_is_in_each_of_its_rows() -> None:
     """By all of its probes."""
     made = pod({"name": "a", "livenessProbe": probe(), "readinessProbe": probe(periodSeconds=5)})
