@@ -5,27 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import rules
-from kubectl_nsexec.check.landing import ANY, FIRST, LIKELY, POSSIBLE, SHARED_CPU
+from kubectl_nsexec.check.landing import FIRST, FIXED_CRI_O, LIKELY, POSSIBLE, SHARED_CPU
 from kubectl_nsexec.check.rules import INFO, LATENCY, Finding
 from kubectl_nsexec.check.ways import EXEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubectl_nsexec.check.facts import NodeFacts
     from kubectl_nsexec.check.landing import Landing
     from kubectl_nsexec.check.tenants import Tenants
     from kubectl_nsexec.check.ways import WayIn
 
 _OTHER_PROBE = "httpGet, tcpSocket or grpc"
-_FIXED_CRI_O = "CRI-O 1.34.4, or 1.35"
 
 
-def findings(
-    way: WayIn, landing: Landing, tenants: Tenants, node: NodeFacts, annotations: Mapping[str, str]
-) -> tuple[Finding, ...]:
+def findings(way: WayIn, landing: Landing, tenants: Tenants, annotations: Mapping[str, str]) -> tuple[Finding, ...]:
     """All that the rules find, the worst first; ``annotations``, of the pod, may suppress some, with a reason."""
-    found = [*_where(way, landing, tenants, node), *_how_often(way)]
+    found = [*_where(way, landing, tenants), *_how_often(way)]
     found.sort(key=lambda finding: rules.SEVERITIES.index(finding.severity))
     return tuple(finding._replace(suppressed=reason(finding.rule, annotations)) for finding in found)
 
@@ -42,23 +38,23 @@ def reason(rule: rules.Rule, annotations: Mapping[str, str]) -> str:
     return str(annotations.get(f"{rules.IGNORE_PREFIX}{rule.id}") or "").strip()
 
 
-def _where(way: WayIn, landing: Landing, tenants: Tenants, node: NodeFacts) -> Iterator[Finding]:
+def _where(way: WayIn, landing: Landing, tenants: Tenants) -> Iterator[Finding]:
     slips = landing.unreliable and landing.kind in (FIRST, SHARED_CPU)
     if not landing.on_own_cpus and not slips:
         return
     once = not way.recurs and way.kind != EXEC
-    remedy = remedy_of(way, landing, node)
+    remedy = remedy_of(way, landing)
     beside_the_loop = landing.kind != FIRST or landing.cpus == 1 or slips
     if tenants.real_time and beside_the_loop:
         verdict = LIKELY if (landing.verdict, tenants.real_time) == (LIKELY, LIKELY) and not slips else POSSIBLE
         yield Finding(rules.ON_REAL_TIME, rules.DANGER, verdict, remedy)
     elif landing.kind == FIRST:
-        tolerable = not tenants.real_time  # the usual pattern: slow threads on the first CPU
+        tolerable = not tenants.real_time and not slips  # the usual pattern: slow threads on the first CPU
         yield Finding(rules.ON_FIRST, INFO if once or tolerable else LATENCY, landing.verdict, remedy)
     elif landing.kind != SHARED_CPU:
         yield Finding(rules.ON_EXCLUSIVE, INFO if once else LATENCY, landing.verdict, remedy)
     if slips:
-        yield Finding(rules.UNRELIABLE, INFO if once else LATENCY, landing.verdict, _FIXED_CRI_O)
+        yield Finding(rules.UNRELIABLE, INFO if once else LATENCY, landing.verdict, FIXED_CRI_O)
     if way.recurs and landing.on_own_cpus:
         yield Finding(rules.PROBE_PINNED, LATENCY, landing.verdict, remedy)
     elif way.is_hook and landing.on_own_cpus:
@@ -71,16 +67,11 @@ def _how_often(way: WayIn) -> Iterator[Finding]:
         yield Finding(rules.TOO_OFTEN, INFO, LIKELY, remedy)
 
 
-def remedy_of(way: WayIn, landing: Landing, node: NodeFacts) -> str:
+def remedy_of(way: WayIn, landing: Landing) -> str:
     """What to do instead; for people ``oc nsexec``, which needs no change of the workload."""
     if way.kind == EXEC:
         return "oc nsexec"
     if way.only_sleeps:
         return f"lifecycle.{way.kind}.sleep"
     instead = "httpGet or sleep" if way.is_hook else _OTHER_PROBE
-    profile = node.profile
-    if profile is not None and profile.shared and landing.kind in (FIRST, ANY):
-        return f"{instead}; or shared CPUs (workload.openshift.io/enable-shared-cpus)"
-    if profile is not None and profile.no_exec_affinity and landing.kind == ANY:
-        return f"{instead}; or exec_cpu_affinity (profile {profile.name} opts out)"
-    return instead
+    return f"{instead}; or {landing.better}" if landing.better else instead

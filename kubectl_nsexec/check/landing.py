@@ -42,6 +42,9 @@ SHARED_RESOURCE = "workload.openshift.io/enable-shared-cpus"
 """What a container asks for; the API server then writes SHARED_ANNOTATION/CONTAINER (openshift-kube-apiserver)."""
 _WITH_AFFINITY, _RELIABLE, _BY_DEFAULT = (1, 34, 0), (1, 34, 4), (1, 35, 0)
 """CRI-O's releases: the first with it, the first that does it by a cgroup, that of OpenShift 4.22 (on by default)."""
+FIXED_CRI_O = "CRI-O 1.34.4 or 1.35"
+SHARED_CPUS = "shared CPUs"
+"""SHARED_RESOURCE, where the profile has some."""
 _PROFILE_CLASS = "performance-"
 """performance-NAME is the RuntimeClass of a PerformanceProfile (Node Tuning Operator), with that handler."""
 _MANAGES_PODS = (1, 36, 0)
@@ -58,6 +61,8 @@ class Landing(NamedTuple):
     unreliable: bool = False
     """The runtime may fail to keep it there."""
     why: tuple[str, ...] = ()
+    better: str = ""
+    """What would make it land off the container's threads, of what the cluster has."""
 
     @property
     def words(self) -> str:
@@ -116,28 +121,32 @@ def _exclusive(pod: Json, container: Json, own: Owned, node: NodeFacts, hooks: b
     """Of a Guaranteed container of whole CPUs."""
     tuned = f"profile {node.profile.name}" if node.profile else "exclusive where the kubelet's policy is static"
     sure = LIKELY if node.profile else POSSIBLE
-    without = _why_no_affinity(node, hooks)
+    without, missing = _why_no_affinity(node, hooks)
+    shared = [SHARED_CPUS] if node.profile is not None and node.profile.shared else []
     if without or node.version is None or node.profile is None:
-        return Landing(ANY, sure, cpus=own.cpus, why=(tuned, without))
+        # With the affinity alone a single CPU stays the loop's.
+        better = " and ".join([missing, *shared]) if missing and (shared or own.cpus != 1) else ""
+        return Landing(ANY, sure, cpus=own.cpus, why=(tuned, without), better=better)
     unreliable = node.version < _RELIABLE
     sure = LIKELY if node.version >= _BY_DEFAULT else POSSIBLE
     why = (tuned, f'{node.runtime_words}, exec_cpu_affinity = "first"')
+    fixed = [FIXED_CRI_O] if unreliable else []
     if asks_for_shared(pod, container):
         first = min(node.profile.shared) if node.profile.shared else None
-        return Landing(SHARED_CPU, sure, first, own.cpus, unreliable, why)
-    return Landing(FIRST, sure, None, own.cpus, unreliable, why)
+        return Landing(SHARED_CPU, sure, first, own.cpus, unreliable, why, *fixed)
+    return Landing(FIRST, sure, None, own.cpus, unreliable, why, " and ".join([*fixed, *shared]))
 
 
-def _why_no_affinity(node: NodeFacts, hooks: bool) -> str:  # noqa: FBT001 - as above
-    """Why an exec is kept nowhere in particular; "" where CRI-O has ``exec_cpu_affinity = "first"``."""
-    if not node.runtime:
-        return "the runtime is not known"
+def _why_no_affinity(node: NodeFacts, hooks: bool) -> tuple[str, str]:  # noqa: FBT001 - as above
+    """Why an exec is kept nowhere in particular, and what is missing; "" where CRI-O has the affinity."""
     if node.runtime != CRI_O:
-        return f"{node.runtime} keeps an exec nowhere in particular"
-    if not hooks:
-        return f"its handler is not {HIGH_PERFORMANCE}, so CRI-O sets no affinity"
-    if node.version is None or node.version < _WITH_AFFINITY:
-        return f"{node.runtime_words} has no exec_cpu_affinity (1.34 has)"
+        return f"{node.runtime} keeps an exec nowhere in particular" if node.runtime else "the runtime is not known", ""
     if node.profile is None:
-        return "whether CRI-O has exec_cpu_affinity is not known: no profile was seen"
-    return "the profile opts out of exec_cpu_affinity" if node.profile.no_exec_affinity else ""
+        return "whether CRI-O has exec_cpu_affinity is not known: no profile was seen", ""
+    if not hooks:
+        return f"its handler is not {HIGH_PERFORMANCE}, so CRI-O sets no affinity", "the profile's runtime class"
+    if node.version is None or node.version < _WITH_AFFINITY:
+        return f"{node.runtime_words} has no exec_cpu_affinity (1.34 has)", FIXED_CRI_O
+    if node.profile.no_exec_affinity:
+        return "the profile opts out of exec_cpu_affinity", f"exec_cpu_affinity (profile {node.profile.name} opts out)"
+    return "", ""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
 from tests.unit.check.builders import (
     CLASS,
     CONTAINERD,
@@ -17,6 +21,9 @@ from tests.unit.check.builders import (
     probe,
     rows_of,
 )
+
+if TYPE_CHECKING:
+    from kubectl_nsexec.check.facts import NodeFacts
 
 REAL_TIME = CRI_O._replace(kernel="5.14.0-570.12.1.el9_6.x86_64+rt", version=(1, 33, 5))
 
@@ -80,7 +87,7 @@ def test_an_affinity_that_slips_is_no_protection() -> None:
     for fields in ({}, shared):
         row = first(pod(container(securityContext=SYS_NICE), runtimeClassName=CLASS, **fields), facts(node))
         assert found(row) == {"NSX001": ("danger", "possible"), "NSX004": ("latency", "possible")}
-        assert row.findings[1].remedy == "CRI-O 1.34.4, or 1.35"
+        assert row.findings[1].remedy == "CRI-O 1.34.4 or 1.35"
 
 
 def test_where_plain_exec_is_safe_nothing_is_found() -> None:
@@ -103,12 +110,37 @@ def test_a_pinned_container_without_signs_of_real_time_is_a_matter_of_latency() 
     assert found(first(made, way="livenessProbe")) == {"NSX002": ("latency", "likely"), "NSX005": ("latency", "likely")}
 
 
-def test_the_remedies_name_what_the_cluster_offers() -> None:
-    """Shared CPUs where the profile has some; the affinity where it opts out; for people always oc nsexec."""
-    made = pod(container(livenessProbe=probe()), runtimeClassName=CLASS)
-    assert first(made).findings[0].remedy == "oc nsexec"
-    shared = first(made, way="livenessProbe").findings[0].remedy
-    assert shared == "httpGet, tcpSocket or grpc; or shared CPUs (workload.openshift.io/enable-shared-cpus)"
-    no_shared = PROFILE._replace(shared=type(PROFILE.shared)(), no_exec_affinity=True)
-    opted_out = first(made, facts(CRI_O._replace(profile=no_shared)), "livenessProbe").findings[0].remedy
-    assert opted_out == "httpGet, tcpSocket or grpc; or exec_cpu_affinity (profile ran opts out)"
+NO_SHARED = PROFILE._replace(shared=type(PROFILE.shared)())
+
+
+@pytest.mark.parametrize(
+    ("node", "fields", "better"),
+    [
+        (CRI_O, {}, "shared CPUs"),
+        (CRI_O._replace(profile=NO_SHARED), {}, ""),
+        (CRI_O._replace(version=(1, 33, 5)), {}, "CRI-O 1.34.4 or 1.35 and shared CPUs"),
+        (CRI_O._replace(version=(1, 34, 1)), {}, "CRI-O 1.34.4 or 1.35 and shared CPUs"),
+        (CRI_O._replace(version=(1, 33, 5), profile=NO_SHARED), {}, "CRI-O 1.34.4 or 1.35"),
+        (CRI_O, {"runtimeClassName": "plain"}, "the profile's runtime class and shared CPUs"),
+        (
+            CRI_O._replace(profile=NO_SHARED._replace(no_exec_affinity=True)),
+            {},
+            "exec_cpu_affinity (profile ran opts out)",
+        ),
+        (CRI_O._replace(profile=None), {}, ""),
+        (CONTAINERD, {}, ""),
+    ],
+)
+def test_the_remedies_name_what_the_cluster_offers(node: NodeFacts, fields: Json, better: str) -> None:
+    """Another probe, or what is missing for a landing off the loop; for people always oc nsexec."""
+    made = pod(container(livenessProbe=probe()), **{"runtimeClassName": CLASS, **fields})
+    assert first(made, facts(node)).findings[0].remedy == "oc nsexec"
+    remedy = first(made, facts(node), "livenessProbe").findings[0].remedy
+    assert remedy == "; or ".join(filter(None, ["httpGet, tcpSocket or grpc", better]))
+
+
+def test_the_affinity_alone_does_not_help_a_single_cpu() -> None:
+    """The first is the only one: shared CPUs would."""
+    made = pod(container(cpu="1", livenessProbe=probe()), runtimeClassName=CLASS)
+    old = CRI_O._replace(version=(1, 33, 5), profile=NO_SHARED)
+    assert first(made, facts(old), "livenessProbe").findings[0].remedy == "httpGet, tcpSocket or grpc"
