@@ -7,7 +7,7 @@ KEP-2837 (pod-level resources); KEP-5526 (managers for them, alpha in 1.36); KEP
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,13 +19,12 @@ POOL, WHOLE, POD_LEVEL, CLAIM = "pool", "whole CPUs", "pod-level resources", "a 
 """The shared pool; whole CPUs of a Guaranteed pod; whole CPUs of the pod, not the container; a driver's (DRA)."""
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?", re.ASCII)
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i))?", re.ASCII)
 _SUFFIXES: dict[str, Decimal] = {
     **{suffix: Decimal(10) ** power for suffix, power in (("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6))},
     **{suffix: Decimal(10) ** power for suffix, power in (("G", 9), ("T", 12), ("P", 15), ("E", 18))},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
 }
-_MILLI = 1000
 
 
 class Owned(NamedTuple):
@@ -41,10 +40,7 @@ def quantity(value: object) -> Decimal | None:
     if found is None:
         return None
     number, exponent, suffix = found.groups()
-    try:
-        return Decimal(number + (exponent or "")) * _SUFFIXES.get(suffix or "", Decimal(1))
-    except InvalidOperation:
-        return None
+    return Decimal(number + (exponent or "")) * _SUFFIXES.get(suffix or "", Decimal(1))
 
 
 def containers(spec: Json) -> list[tuple[str, Json]]:
@@ -91,7 +87,7 @@ def owned(pod: Json, container: Json, claimed: bool | None) -> Owned:  # noqa: F
 def _whole(holder: Json) -> int | None:
     """The whole CPUs that are asked for; None where it is a part of one, or none."""
     asked = _requests(holder).get("cpu")
-    if not asked or asked * _MILLI % _MILLI:
+    if asked is None or asked <= 0 or asked != asked.to_integral_value():
         return None
     return int(asked)
 

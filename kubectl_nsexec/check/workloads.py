@@ -134,8 +134,8 @@ def _checked(pod: Json, source: str, line: int) -> Json:
     spec = pod.get("spec")
     if not isinstance(spec, dict) or not isinstance(spec.get("containers"), list):
         raise UsageError(f"{source}, line {line}: a pod without spec.containers")
-    for container in [*spec["containers"], *(spec.get("initContainers") or [])]:
-        if not isinstance(container, dict):
+    for listed in (spec["containers"], spec.get("initContainers") or []):
+        if not isinstance(listed, list) or not all(isinstance(container, dict) for container in listed):
             raise UsageError(f"{source}, line {line}: a container is no object")
     return pod
 

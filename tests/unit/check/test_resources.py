@@ -36,7 +36,7 @@ def test_quantities_are_read_as_the_api_server_reads_them(text: object, value: s
     assert quantity(text) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", ["", "x", "2 CPUs", "1KI", None, "0x2", "--1"])
+@pytest.mark.parametrize("text", ["", "x", "2 CPUs", "1KI", None, "0x2", "--1", "1e999999999"])
 def test_what_is_no_quantity_is_none(text: object) -> None:
     """Nobody has validated a manifest."""
     assert quantity(text) is None
@@ -70,6 +70,8 @@ def test_the_qos_class_is_the_api_servers(made: dict[str, Any], expected: str) -
         (pod(container(cpu=3)), Owned(WHOLE, 3)),
         (pod(container(cpu="2000m")), Owned(WHOLE, 2)),
         (pod(container(cpu="1500m")), Owned(POOL)),
+        (pod(container(cpu="1e40")), Owned(WHOLE, 10**40)),
+        (pod(container(cpu="-1")), Owned(POOL)),
         (pod({"name": "a", "resources": REQUESTED}), Owned(POOL)),
         (pod({"name": "a"}), Owned(POOL)),
         (pod(container(), resources={"limits": {"cpu": "4", "memory": "4Gi"}}), Owned(POD_LEVEL, 2)),

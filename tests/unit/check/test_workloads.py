@@ -105,6 +105,7 @@ def test_claims_and_classes_of_the_same_file_are_known() -> None:
         ("kind: Service", "none of its objects makes pods; known are Pod, CronJob, PodTemplate"),
         ("kind: Pod", "m.yaml, line 1: a pod without spec.containers"),
         ("kind: Pod\nspec: {containers: [1]}", "a container is no object"),
+        ("kind: Pod\nspec: {containers: [], initContainers: 1}", "a container is no object"),
         ("kind: Deployment\nspec: []", "a pod without spec.containers"),
         ("a: 2026-99-99", "neither YAML nor JSON"),
         ("!!python/object/apply:os.system ['true']", "neither YAML nor JSON"),
