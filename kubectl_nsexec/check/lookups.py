@@ -78,7 +78,7 @@ class Lookups:
                 raise
 
     def _known_profiles(self) -> list[Json]:
-        """None where they may not be read: then no opt-out and no affinity of CRI-O's is believed in."""
+        """Empty where they may not be read: then CRI-O's affinity is not believed in, which is the worse case."""
         if self._profiles is None:
             try:
                 self._profiles = list_performance_profiles(self._cluster) or []
