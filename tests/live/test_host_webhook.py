@@ -38,7 +38,7 @@ def test_the_operators_uid_is_in_the_commands_environment(
 ) -> None:
     """That of an exec of this very run, which is in the API server's audit log; the container's own gives way."""
     with exec_webhook(kubectl, as_spo, ready) as webhook:
-        shown = nsexec.ok(target.name, "-n", target.namespace, *flags, "--", "printenv", "SPO_EXEC_REQUEST_UID")
+        shown = nsexec.ok(target.name, "-n", target.namespace, *flags, "--", "sh", "-c", "echo $SPO_EXEC_REQUEST_UID")
     assert shown.strip() in webhook.uids
     assert all(words[1] == "init" for words in webhook.words)
 
