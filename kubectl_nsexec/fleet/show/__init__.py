@@ -1,0 +1,31 @@
+"""What many commands print, shown or stored: ``presenter`` while they run.
+
+It may import ``ui`` and ``model``, of ``fleet`` only ``result``. Begin with ``options.ShowOptions``; each way of
+showing has a module of its own, imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubectl_nsexec.fleet.show.names import folded, labels
+from kubectl_nsexec.fleet.show.options import Shown, ShowOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubectl_nsexec.fleet.result import Place
+    from kubectl_nsexec.ui.console import Console
+
+__all__ = ["ShowOptions", "Shown", "folded", "labels", "presenter"]
+
+
+def presenter(options: ShowOptions, places: Sequence[Place], console: Console) -> Shown:
+    """What is to be told of the outputs of the commands in ``places``; to be closed, as a context manager."""
+    return _on_console(options, places, console)
+
+
+def _on_console(options: ShowOptions, places: Sequence[Place], console: Console) -> Shown:
+    from kubectl_nsexec.fleet.show.lines import Lines  # noqa: PLC0415 - as above
+
+    return Lines(options, places, console)
