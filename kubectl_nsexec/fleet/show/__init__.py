@@ -26,6 +26,14 @@ def presenter(options: ShowOptions, places: Sequence[Place], console: Console) -
 
 
 def _on_console(options: ShowOptions, places: Sequence[Place], console: Console) -> Shown:
+    if options.mode == "gather":
+        from kubectl_nsexec.fleet.show.gather import Gather  # noqa: PLC0415 - as above
+
+        return Gather(options, places, console)
+    if options.mode == "group":
+        from kubectl_nsexec.fleet.show.blocks import Group  # noqa: PLC0415 - as above
+
+        return Group(options, places, console)
     from kubectl_nsexec.fleet.show.lines import Lines  # noqa: PLC0415 - as above
 
     return Lines(options, places, console)
