@@ -34,6 +34,10 @@ def _on_console(options: ShowOptions, places: Sequence[Place], console: Console)
         from kubectl_nsexec.fleet.show.blocks import Group  # noqa: PLC0415 - as above
 
         return Group(options, places, console)
+    if options.mode == "json":
+        from kubectl_nsexec.fleet.show.objects import Objects  # noqa: PLC0415 - as above
+
+        return Objects(options, places, console)
     from kubectl_nsexec.fleet.show.lines import Lines  # noqa: PLC0415 - as above
 
     return Lines(options, places, console)
