@@ -21,8 +21,18 @@ __all__ = ["ShowOptions", "Shown", "folded", "labels", "presenter"]
 
 
 def presenter(options: ShowOptions, places: Sequence[Place], console: Console) -> Shown:
-    """What is to be told of the outputs of the commands in ``places``; to be closed, as a context manager."""
-    return _on_console(options, places, console)
+    """What is to be told of the outputs of the commands in ``places``; to be closed, as a context manager.
+
+    With ``output_dir`` the default mode shows nothing beside the files, as ``pssh -o`` does; another mode shows what it
+    always does. Raises UsageError before anything is made where files of an earlier run are in that folder.
+    """
+    if options.output_dir is None:
+        return _on_console(options, places, console)
+    from kubectl_nsexec.fleet.show.both import Both  # noqa: PLC0415 - only what is asked for: start-up time
+    from kubectl_nsexec.fleet.show.files import Files  # noqa: PLC0415 - as above
+
+    files = Files(options.output_dir, places)
+    return files if options.mode == "lines" else Both(files, _on_console(options, places, console))
 
 
 def _on_console(options: ShowOptions, places: Sequence[Place], console: Console) -> Shown:
