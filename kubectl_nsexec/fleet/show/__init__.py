@@ -1,4 +1,4 @@
-"""What many commands print, shown or stored: ``presenter`` while they run.
+"""What many commands print, shown or stored: ``presenter`` while they run, ``summary`` at the end.
 
 It may import ``ui`` and ``model``, of ``fleet`` only ``result``. Begin with ``options.ShowOptions``; each way of
 showing has a module of its own, imported when it is asked for.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec.fleet.show.ending import summary
 from kubectl_nsexec.fleet.show.names import folded, labels
 from kubectl_nsexec.fleet.show.options import Shown, ShowOptions
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.fleet.result import Place
     from kubectl_nsexec.ui.console import Console
 
-__all__ = ["ShowOptions", "Shown", "folded", "labels", "presenter"]
+__all__ = ["ShowOptions", "Shown", "folded", "labels", "presenter", "summary"]
 
 
 def presenter(options: ShowOptions, places: Sequence[Place], console: Console) -> Shown:
