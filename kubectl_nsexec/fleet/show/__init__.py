@@ -1,7 +1,7 @@
 """What many commands print, shown or stored: ``presenter`` while they run, ``summary`` at the end.
 
 It may import ``ui`` and ``model``, of ``fleet`` only ``result``. Begin with ``options.ShowOptions``; each way of
-showing has a module of its own, imported when it is asked for.
+showing has a module of its own, imported when it is asked for. ``progress`` is the line on a terminal meanwhile.
 """
 
 from __future__ import annotations
