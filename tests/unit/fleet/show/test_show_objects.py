@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubectl_nsexec.fleet.show import ShowOptions, presenter
+from kubectl_nsexec.fleet.show import ShowOptions, objects, presenter
 from kubectl_nsexec.ui.console import Console
 from kubectl_nsexec.ui.output import proof_document
 from tests.unit.fleet.show.screen import STARTED, Screen, ended, not_started, pods
@@ -178,3 +178,15 @@ def test_the_schema_refuses_what_is_no_result(broken: dict[str, object]) -> None
     """Else it would prove nothing."""
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(FROZEN | broken, SCHEMA)
+
+
+def test_the_page_has_every_field_and_an_example_that_is_one() -> None:
+    """docs/reference/fleet-output.md is written by hand."""
+    page = (REFERENCE / "fleet-output.md").read_text(encoding="utf-8")
+    fields = [name for each in SCHEMA["$defs"].values() for name in each["properties"]]
+    assert [name for name in fields if f"| `{name}` |" not in page] == []
+    examples = [json.loads(line) for line in page.splitlines() if line.startswith('{"apiVersion"')]
+    assert {example["kind"] for example in examples} == {"FleetResult", "FleetSummary"}
+    for example in examples:
+        jsonschema.validate(example, SCHEMA)
+    assert objects.API_VERSION in page
