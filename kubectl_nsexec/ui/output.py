@@ -99,6 +99,13 @@ def helper_list(helpers: Sequence[Mapping[str, str | int]], form: str | None) ->
     return tabulate(rows, [column.upper() for column in columns], tablefmt="plain", disable_numparse=True)
 
 
+def failure_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    """(outcome, reason, count, targets) of what failed among many targets, as a table without the last newline."""
+    from tabulate import tabulate  # noqa: PLC0415 - as above
+
+    return tabulate(rows, ["OUTCOME", "REASON", "COUNT", "TARGETS"], tablefmt="plain", disable_numparse=True)
+
+
 def age(seconds: int) -> str:
     """How long ago, in the largest unit of which there are two: ``90s``, ``5m``, ``36h``, ``3d``."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
