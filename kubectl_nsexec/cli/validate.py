@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec.cli import fleet_flags
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model import privileges, resource_reference, via
 from kubectl_nsexec.model import request as requests
@@ -29,8 +30,11 @@ def request(
     """
     if options.cleanup:
         return _cleanup(options, after)
-    _check_dry_run(options)
-    if options.filename is None:
+    many = fleet_flags.fleet(options, after)
+    _check_dry_run(options, many=many is not None)
+    if many is not None and not many.all_pods:
+        named, namespace = "", options.namespace
+    elif options.filename is None:
         named, namespace = requests.pod_name(options.pod, program), options.namespace
     else:
         taken = options.stdin or (after is None and not options.verify)
@@ -54,12 +58,13 @@ def request(
         helper_namespace=options.helper_namespace or requests.DEFAULT_HELPER_NAMESPACE,
         timeout_seconds=parse_duration(options.timeout, "--timeout"),
         max_duration_seconds=parse_duration(max_duration, "--max-duration") if max_duration is not None else None,
-        keep_seconds=parse_keep(keep) if keep is not None else None,
+        keep_seconds=parse_keep(keep) if keep is not None and many is None else None,
         verify=options.verify,
         dry_run=options.dry_run == "client",
         output=options.output,
         record_arguments=options.record_args,
         program=program,
+        fleet=many,
     )
     if options.tty and options.no_tty:
         raise UsageError("you may not specify -t and -T together")
@@ -115,7 +120,8 @@ def _privileges(options: Options) -> privileges.Privileges:
 
 
 def _cleanup(options: Options, after: Sequence[str] | None) -> requests.CleanupRequest:
-    """Raises UsageError for what --cleanup does not take: a pod, a command."""
+    """Raises UsageError for what --cleanup does not take: a pod or what selects some, a command."""
+    fleet_flags.refuse_any(options, "--cleanup")
     words = [*options.pod, *((options.filename,) if options.filename else ()), *(after or ())]
     if words:
         raise UsageError(f'--cleanup takes neither a pod nor a command, but "{words[0]}" was given')
@@ -126,12 +132,12 @@ def _cleanup(options: Options, after: Sequence[str] | None) -> requests.CleanupR
     )
 
 
-def _check_dry_run(options: Options) -> None:
+def _check_dry_run(options: Options, *, many: bool) -> None:
     """Raises UsageError for a value that is not known, and for what goes only with another flag that is missing."""
     if options.force:
         raise UsageError("--force goes with --cleanup")
     _check_values(options)
-    if options.output and options.dry_run == "none" and not options.verify:
+    if options.output and options.dry_run == "none" and not options.verify and not many:
         raise UsageError(f"-o {options.output} goes with --verify, --dry-run=client or --cleanup")
 
 

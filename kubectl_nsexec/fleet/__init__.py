@@ -1,4 +1,4 @@
-"""One command in many pods: which, that each of them can run it safely, the runs with their limits, and what is shown.
+"""One command in many pods: which, resolved and checked before anything is created; started, bounded and gathered.
 
-It may import every package but ``cli``. Begin with ``result``, which the engine and ``show`` have in common.
+It may import every package but ``cli``. Begin with ``run.run``.
 """

@@ -84,7 +84,7 @@ def _result(result: Result, outputs: Outputs, *, as_text: bool) -> Iterator[str]
         "pod": place.pod,
         "container": place.container,
         "node": place.node,
-        "cpus": place.cpus,
+        "cpus": place.cpus or str(((result.proof or {}).get("reserved") or {}).get("cpus") or ""),
         "source": place.source,
         "outcome": _WORDS[outcome(result)],
         "status": result.status,
