@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import HelperPodError, NsexecError
+from kubectl_nsexec.fleet.helper_watch import HelperWatch
 from kubectl_nsexec.helper.manifest import LIFE_SLACK_SECONDS, MAX_LIFE_SECONDS, TARGET_ANNOTATION
 from kubectl_nsexec.session.context import Context
 from kubectl_nsexec.session.handshake import Handshake
@@ -49,6 +50,8 @@ class Helper:
                 except NsexecError as error:
                     self._failure = error
                     raise
+                if self._over:  # meanwhile
+                    self._pod.common.end(self._setting.ending.cause or "")
             return self._pod
 
     def _made(self) -> NodeHelperPod:
@@ -71,13 +74,15 @@ class Helper:
     def end(self, cause: str) -> None:
         """Ends whatever runs in it, at once; it is still to be closed."""
         self._over = True
-        if self._pod is not None and hasattr(self._pod, "common"):
-            self._pod.common.end(cause)
+        pod = self._pod
+        if pod is not None:
+            pod.common.end(cause)
 
     def close(self) -> None:
         """Ends the pod. Raises HelperPodError naming what stays."""
         with self._opening:
             self._over = True
+            self._pod = None  # its buffers would stay as long as the list of all that was closed
             self._stack.close()
 
 
@@ -90,7 +95,10 @@ class Helpers:
         for plan in plans:
             firsts.setdefault(plan.target.node, plan)
             counts[plan.target.node] = counts.get(plan.target.node, 0) + 1
-        self._setting = setting
+        # One watch for all; of one alone its own tells as much.
+        several = len(firsts) > 1
+        cluster = HelperWatch(setting.cluster, setting.request.helper_namespace) if several else setting.cluster
+        self._setting = setting._replace(cluster=cluster)
         self._firsts = firsts
         self._counts = counts
         self._made: dict[str, Helper] = {}

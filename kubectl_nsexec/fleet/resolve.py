@@ -10,9 +10,10 @@ from kubectl_nsexec.errors import ApiError, NsexecError, TargetError, UsageError
 from kubectl_nsexec.fleet.result import Place, Result
 from kubectl_nsexec.helper import rbac
 from kubectl_nsexec.helper.config_map import ask_unless_there, is_there
+from kubectl_nsexec.kube import lists
 from kubectl_nsexec.kube.api import runtime_handler
 from kubectl_nsexec.model.background import Background, each
-from kubectl_nsexec.model.http import NOT_FOUND
+from kubectl_nsexec.model.http import FORBIDDEN, NOT_FOUND
 from kubectl_nsexec.session import node_facts, plan
 from kubectl_nsexec.target import container_choice
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 LANES = 16
 """So many nodes are read at a time."""
+_LIST_ABOVE = 20
+"""So many nodes are asked for one by one, by the right to get them; more in a list, by the right to list."""
+_LONGER = 4
+"""A list that is so many times as long as what is looked for is read no further."""
 BY_NODE = "the node itself says which CPUs are reserved"
 
 
@@ -125,9 +130,10 @@ def _nodes(
     cluster: Cluster, request: Request, names: Sequence[str], profiles: Callable[[], ProfilesResult]
 ) -> Mapping[str, _Node | NsexecError]:
     """Each node, or why nothing can be started on it. Raises what has nothing to do with one node."""
+    listed = _listed(cluster, names) if len(names) > _LIST_ABOVE else {}
 
     def read(name: str) -> _Node:
-        facts = node_facts.read(cluster, request, name)
+        facts = node_facts.read(cluster, request, name, listed.pop(name, None))
         policy = cpu_policy.decide(request.cpus, profiles(), facts.object, facts.configz)
         slim = node_facts.slim(facts)
         if isinstance(policy, cpu_policy.Undecided):
@@ -139,6 +145,22 @@ def _nodes(
         if isinstance(answer, UsageError) or (isinstance(answer, ApiError) and answer.status != NOT_FOUND):
             raise answer
     return dict(zip(names, answers, strict=True))
+
+
+def _listed(cluster: Cluster, names: Sequence[str]) -> dict[str, Json]:
+    """Those of the nodes that a list shows, where it may be asked for and is not much longer than they are many."""
+    found: dict[str, Json] = {}
+    wanted, read = {*names}, 0
+    try:
+        for page in lists.pages(cluster, "/api/v1/nodes"):
+            found |= {name: node for node in page if (name := str(node["metadata"]["name"])) in wanted}
+            read += len(page)
+            if len(found) == len(wanted) or read > _LONGER * len(names):
+                break
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+    return found
 
 
 def _missing_programs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
@@ -63,10 +64,11 @@ def run(
     places = sorted([*(member.place for member in resolved.members), *(result.place for result in resolved.not_run)])
     options = show.ShowOptions(*fleet.shown, quiet=console.quiet)
     with (
+        ExitStack() as stack,
         Progress(places, console) as progress,
         show.presenter(options, places, progress.console) as presenter,
     ):
-        beside, spool = progress.console, Spool() if request.stdin else None
+        beside, spool = progress.console, stack.enter_context(closing(Spool())) if request.stdin else None
         setting = Setting(request, cluster, beside, presenter, progress, reaper, Ending(), Said(beside), spool)
         results, signal = _run(setting, fleet, resolved, interrupts)
         presenter.finish(results)

@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
+from kubectl_nsexec.errors import OutputFileError
 from kubectl_nsexec.ui.sources import READ_BYTES, Source
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Spool:
         self._file: IO[bytes] | None = None
         self._size = 0
         self._complete = False
+        self._failure = ""
         self._changing = threading.Lock()
         self._readers: set[Reader] = set()
 
@@ -43,25 +45,37 @@ class Spool:
         threading.Thread(target=self._fill, args=(fd,), daemon=True).start()
 
     def _fill(self, fd: int) -> None:
-        with suppress(OSError):  # a terminal that is gone has ended (EIO)
-            while data := os.read(fd, READ_BYTES):
+        with suppress(OutputFileError):  # which the readers raise
+            while data := _read(fd):
                 self.put(data)
         self.finish()
 
     def put(self, data: bytes) -> None:
-        """Some more of it."""
+        """Some more of it. Raises OutputFileError where there is no room for it."""
         with self._changing:
+            try:
+                self._keep(data)
+            except OSError as error:
+                self._failure = f"stdin cannot be kept in {tempfile.gettempdir()}: {error.strerror}"
+                raise OutputFileError(self._failure) from error
             self._size += len(data)
-            if self._file is None and self._size > self._memory_bytes:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with the process
-                self._file.write(self._memory)
-                self._memory = bytearray()
-            if self._file is None:
-                self._memory += data
-            else:
-                self._file.seek(0, os.SEEK_END)
-                self._file.write(data)
         self._tell()
+
+    def _keep(self, data: bytes) -> None:
+        if self._file is None and self._size + len(data) > self._memory_bytes:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - see close
+            self._append(self._memory)
+            self._memory = bytearray()
+        if self._file is None:
+            self._memory += data
+        else:
+            self._append(data)
+
+    def _append(self, data: bytes | bytearray) -> None:
+        view = memoryview(data)
+        self._file.seek(0, os.SEEK_END)  # type: ignore[union-attr] # see _keep
+        while view:
+            view = view[self._file.write(view) :]  # type: ignore[union-attr] # as above
 
     def finish(self) -> None:
         """That was all."""
@@ -74,14 +88,22 @@ class Spool:
                 reader.wake()
 
     def at(self, offset: int) -> bytes | None:
-        """A piece from there on; none when there is nothing yet, None at the end."""
+        """A piece from there on; none when there is nothing yet, None at the end. Raises OutputFileError."""
         with self._changing:
+            if self._failure:
+                raise OutputFileError(self._failure)
             if offset >= self._size:
                 return None if self._complete else b""
             if self._file is None:
                 return bytes(memoryview(self._memory)[offset : offset + READ_BYTES])
             self._file.seek(offset)
             return self._file.read(READ_BYTES)
+
+    def close(self) -> None:
+        """No command needs it any more."""
+        with self._changing:
+            if self._file is not None:
+                self._file.close()
 
     def reader(self) -> Reader:
         """For one command."""
@@ -94,6 +116,14 @@ class Spool:
     def _leave(self, reader: Reader) -> None:
         with self._changing:
             self._readers.discard(reader)
+
+
+def _read(fd: int) -> bytes:
+    """Some more; nothing at its end, and where it cannot be read any more: a terminal that is gone (EIO)."""
+    try:
+        return os.read(fd, READ_BYTES)
+    except OSError:
+        return b""
 
 
 class Reader:

@@ -41,10 +41,13 @@ class NodeFacts(NamedTuple):
     """Waits for the kubelet's configuration, which is asked for beside the rest. Raises ApiError."""
 
 
-def read(cluster: Cluster, request: Request, name: str) -> NodeFacts:
-    """Raises ApiError, TargetError for a node of another system, HelperPodError for one that can run no helper pod."""
+def read(cluster: Cluster, request: Request, name: str, known: Json | None = None) -> NodeFacts:
+    """``known``: the v1 Node, where it has been read.
+
+    Raises ApiError, TargetError for a node of another system, HelperPodError for one that can run no helper pod.
+    """
     configz = Background(lambda: _configz(cluster, request, name))
-    found = cluster.request("GET", f"/api/v1/nodes/{name}")
+    found = known or cluster.request("GET", f"/api/v1/nodes/{name}")
     check(found, name, kubelet_wanted=request.via.kind == via.POD)
     architecture = str(((found.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
     return NodeFacts(found, _program(architecture), configz.result)

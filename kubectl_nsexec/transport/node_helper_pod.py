@@ -63,5 +63,6 @@ class InNodeHelperPod(HelperPod):
         self._stack.callback(self.streams.close)
         self.lease = common.share()
         self._stack.callback(common.give_back, self.lease)
-        self.streams.add(self.lease)
-        return talk.enter(self._exec(self._enter_words(self._helper.cpus, new_id())))
+        session = self._exec(self._enter_words(self._helper.cpus, new_id()))
+        self.streams.add(self.lease)  # after the session: what came on that is taken before the lease ends it
+        return talk.enter(session)

@@ -52,6 +52,7 @@ def relay(
         try:
             ended = _until_its_end(streams, session, lease, outlet, Stdin(session, tuple(sources)), limit)
         except NsexecError:
+            _show(session, outlet)  # what came along with the news
             outlet.drain()  # an error comes after what the command has said
             raise
         outlet.drain()

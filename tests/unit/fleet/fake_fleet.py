@@ -77,6 +77,9 @@ class Fleet(FakeSession):
         self.denied: set[tuple[str, str]] = set()
         """Rights that the user lacks: (verb, RESOURCE[/SUBRESOURCE])."""
         self.live: dict[str, Json] = {}
+        self.made = threading.Condition()
+        """Another helper pod is there."""
+        self.closed = False
         self.one_gone = threading.Event()
         """A helper pod has been deleted."""
         self.all_gone = threading.Event()
@@ -110,6 +113,13 @@ class Fleet(FakeSession):
         """Its main process ends, as on a node that evicts it."""
         self.attached[helper].send(ERROR, b'{"status": "Failure", "message": "evicted"}')
 
+    def close(self) -> None:
+        """Ends its watches, too."""
+        with self.made:
+            self.closed = True
+            self.made.notify_all()
+        super().close()
+
     def argv(self, *words: str) -> list[str]:
         """A client's command line."""
         return [sys.executable, "-m", "kubectl_nsexec", "--server", self.url, "--cpus", "0-1", *words]
@@ -131,6 +141,7 @@ def ready(name: str) -> Json:
 
 class _Handler(Handler):
     session: Fleet
+    disable_nagle_algorithm = True  # what a command has said is with the client before anything else happens
 
     def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
         parts = urlsplit(self.path)
@@ -142,15 +153,34 @@ class _Handler(Handler):
         fleet.journal.append(f"GET {path}{' watch' if query.get('watch') else ''}")
         *_, kind, name = path.split("/")
         if query.get("watch"):
-            wanted = query.get("fieldSelector", "").removeprefix("metadata.name=")
-            for helper in [wanted] if wanted else [*fleet.live]:
-                self.answer(200, {"type": "ADDED", "object": self.running(helper)})
+            self._watch(query.get("fieldSelector", "").removeprefix("metadata.name="))
         elif name == "pods":
             self.answer(200, self._page(self._matching(path, query), query))
+        elif name == "nodes":
+            self.answer(200, self._page([*fleet.nodes.values()], query))
         elif kind == "nodes" and name in fleet.nodes:
             self.answer(200, fleet.nodes[name])
         else:
             self.answer(404, {"kind": "Status", "reason": "NotFound", "message": f"no {path}"})
+
+    def _watch(self, name: str) -> None:
+        """Of one helper, or of all that there are to come, until the client goes away."""
+        fleet = self.session
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        told: set[str] = set()
+        with suppress(OSError), fleet.made:
+            while not fleet.closed:
+                for helper in [each for each in fleet.live if each not in told and name in ("", each)]:
+                    told.add(helper)
+                    event = {"type": "ADDED", "object": self.running(helper)}
+                    self.wfile.write(json.dumps(event).encode() + b"\n")
+                if name and told:
+                    return
+                fleet.made.wait()
 
     def _matching(self, path: str, query: dict[str, str]) -> list[Json]:
         namespace = path.removeprefix("/api/v1/namespaces/").partition("/")[0] if "/namespaces/" in path else ""
@@ -179,9 +209,11 @@ class _Handler(Handler):
             self.answer(422, {"kind": "Status", "reason": "Invalid", "message": "no room"})
         elif self.path == HELPERS:
             fleet.helpers.append(body)
-            fleet.live[name] = body
             fleet.all_gone.clear()
-            self.answer(201, self.running(name))
+            self.answer(201, {**self.running(name, body), "status": {"phase": "Pending", "qosClass": "BestEffort"}})
+            with fleet.made:
+                fleet.live[name] = body
+                fleet.made.notify_all()
         else:
             asked = (body.get("spec") or {}).get("resourceAttributes") or {}
             resource = "/".join(part for part in (asked.get("resource"), asked.get("subresource")) if part)
@@ -196,8 +228,8 @@ class _Handler(Handler):
         if not self.session.live:
             self.session.all_gone.set()
 
-    def running(self, name: str = "") -> Json:
-        helper = self.session.live[name]
+    def running(self, name: str = "", made: Json | None = None) -> Json:
+        helper = made or self.session.live[name]
         status = {"phase": "Running", "qosClass": "BestEffort", "containerStatuses": [{"state": {"running": {}}}]}
         metadata = {**helper["metadata"], "namespace": "nsexec", "resourceVersion": "1", "uid": f"u-{name}"}
         return {**helper, "metadata": metadata, "status": status}
