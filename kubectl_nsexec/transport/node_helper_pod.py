@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.errors import HelperPodError
 from kubectl_nsexec.helper import life
 from kubectl_nsexec.helper.manifest import new_id
+from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.protocol import commands
 from kubectl_nsexec.transport.common_lease import CommonLease
 from kubectl_nsexec.transport.helper_pod import HelperPod
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from kubectl_nsexec.transport.base import Result, Talk
 
 
+_LOOKED_SECONDS = 10.0
+"""No longer than a session of a single run may take to come; to look anew takes each session tens of milliseconds."""
+
+
 class NodeHelperPod(HelperPod):
     """The helper pod of a node. ``stack`` closes its streams, and ends the pod after that."""
 
@@ -31,6 +36,8 @@ class NodeHelperPod(HelperPod):
     cpus: CpuSet
     """On which everything in it stands."""
     common: CommonLease
+    looked_until: Deadline
+    """For so long what it saw of the node when it began is told to sessions."""
 
     def hold(self, talk: Talk[object]) -> None:
         """Creates it, and holds its lease from now on. Raises the NsexecError family."""
@@ -42,6 +49,7 @@ class NodeHelperPod(HelperPod):
         self._stack.callback(self.streams.close)
         self.lease = self._attach()
         self.cpus = talk.hold(self.lease, commands.HOLD)
+        self.looked_until = Deadline.after(_LOOKED_SECONDS)
         self.common = CommonLease(self.streams, self.lease)
         self._stack.callback(self.common.close)
         self.common.start()
@@ -63,6 +71,7 @@ class InNodeHelperPod(HelperPod):
         self._stack.callback(self.streams.close)
         self.lease = common.share()
         self._stack.callback(common.give_back, self.lease)
-        session = self._exec(self._enter_words(self._helper.cpus, new_id()))
+        again = self._helper.looked_until.expired()
+        session = self._exec(self._enter_words(self._helper.cpus, new_id(), again=again))
         self.streams.add(self.lease)  # after the session: what came on that is taken before the lease ends it
         return talk.enter(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -71,6 +72,14 @@ class Fleet(FakeSession):
         self.scripts: dict[str, Callable[[Command], int]] = {}
         self.refused: dict[str, str] = {}
         """Pods whose agent finds no such container, and its words."""
+        self.objects: dict[str, Json] = {}
+        """What else there is, by its path."""
+        self.forbidden: set[str] = set()
+        """Paths that may not be read."""
+        self.by_hand = True
+        """Whether the client names the CPUs."""
+        self.clueless = ""
+        """A node that does not know which of its CPUs are reserved; the others do."""
         self.refuse_helpers_on = ""
         """A node where none is admitted."""
         self.journal: list[str] = []
@@ -122,7 +131,8 @@ class Fleet(FakeSession):
 
     def argv(self, *words: str) -> list[str]:
         """A client's command line."""
-        return [sys.executable, "-m", "kubectl_nsexec", "--server", self.url, "--cpus", "0-1", *words]
+        cpus = ["--cpus", "0-1"] if self.by_hand else []
+        return [sys.executable, "-m", "kubectl_nsexec", "--server", self.url, *cpus, *words]
 
     def run(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """A client's run."""
@@ -152,7 +162,11 @@ class _Handler(Handler):
             return
         fleet.journal.append(f"GET {path}{' watch' if query.get('watch') else ''}")
         *_, kind, name = path.split("/")
-        if query.get("watch"):
+        if path in fleet.forbidden:
+            self.answer(403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"})
+        elif path in fleet.objects:
+            self.answer(200, fleet.objects[path])
+        elif query.get("watch"):
             self._watch(query.get("fieldSelector", "").removeprefix("metadata.name="))
         elif name == "pods":
             self.answer(200, self._page(self._matching(path, query), query))
@@ -241,13 +255,27 @@ class _Handler(Handler):
         helper = self._helper()
         self.session.journal.append("attach")
         held: list[str] = self.session.live[helper]["spec"]["containers"][0]["command"]
-        stdin = stream.stdin()
-        next(stdin)
+        stdin, nonce = stream.stdin(), held[held.index("hold") + 1]
+        given = next(stdin)
+        if given == b"look\n":
+            self._look(stream, nonce, self.session.live[helper]["spec"]["nodeName"])
+        while not given.endswith(b"hold\n"):
+            if not (more := next(stdin, b"")):
+                self.session.journal.append("let go")
+                return
+            given += more
         self.session.attached[helper] = stream
-        say_held(stream, held[held.index("hold") + 1])
+        say_held(stream, nonce)
         for _ in stdin:
             pass
         self.session.journal.append("let go")
+
+    def _look(self, stream: WebSocket, nonce: str, node: str) -> None:
+        """What the node says about its CPUs."""
+        self.session.journal.append("look")
+        reserved = base64.b64encode(b'[crio.runtime]\ninfra_ctr_cpuset = "0-1"\n').decode()
+        files = [] if node == self.session.clueless else [{"of": "crio", "path": "/etc/crio/x", "data": reserved}]
+        stream.send(STDOUT, f"{nonce} {json.dumps({**target_event(), 'event': 'node', 'files': files})}\n".encode())
 
     def executed(self, stream: WebSocket, command: list[str]) -> None:
         _, nonce, _, _, _, container_id, *_ = command[command.index("enter") :]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.fleet.fake_fleet import Command, Fleet, exits, says_its_name
+from tests.unit.fleet.fake_fleet import Command, Fleet, exits, ready, says_its_name
 
 if TYPE_CHECKING:
     import subprocess
@@ -300,3 +300,89 @@ def test_without_i_there_is_none(fleet: Fleet) -> None:
     """As in a single run."""
     pods(fleet, 1).scripts["du-0"] = lambda command: len(command.given)
     assert fleet.run(*_DU, *_TRUE, stdin=b"abc").returncode == 0
+
+
+@pytest.mark.parametrize(("nodes", "lists"), [(20, 0), (21, 1)])
+def test_many_nodes_are_read_in_a_list(fleet: Fleet, nodes: int, lists: int) -> None:
+    """Few of them one by one."""
+    done = pods(fleet, nodes, nodes=nodes).run(*_DU, "--dry-run=client", *_TRUE)
+    assert done.returncode == 0
+    asked = [each for each in fleet.journal if each.startswith("GET /api/v1/nodes")]
+    assert asked.count("GET /api/v1/nodes") == lists
+    assert len(asked) == (lists or nodes)
+
+
+def test_nodes_that_may_not_be_listed_are_read_one_by_one(fleet: Fleet) -> None:
+    """The right to get them is all that a single run takes."""
+    fleet.forbidden.add("/api/v1/nodes")
+    done = pods(fleet, 21, nodes=21).run(*_DU, "--dry-run=client", *_TRUE)
+    assert done.returncode == 0
+    assert len([each for each in fleet.journal if each.startswith("GET /api/v1/nodes/")]) == 21
+
+
+def test_a_list_of_nodes_that_is_much_longer_is_read_no_further(fleet: Fleet) -> None:
+    """Those that are not in it are read one by one."""
+    pods(fleet, 21, nodes=21)
+    others = {f"other-{number}": ready(f"other-{number}") for number in range(1200)}
+    fleet.nodes = {**others, **fleet.nodes}
+    assert fleet.run(*_DU, "--dry-run=client", *_TRUE).returncode == 0
+    asked = [each for each in fleet.journal if each.startswith("GET /api/v1/nodes")]
+    assert (asked.count("GET /api/v1/nodes"), len(asked)) == (1, 22)
+
+
+def test_who_may_not_list_them_is_told_what_is_missing(fleet: Fleet) -> None:
+    """In all namespaces, for -A."""
+    fleet.forbidden.add("/api/v1/pods")
+    fleet.denied.add(("list", "pods"))
+    done = pods(fleet, 2).run("-l", "app=du", "-A", *_TRUE)
+    assert done.returncode == 1
+    assert b"list  pods  the cluster\n" in done.stderr
+    assert made(fleet) == 0
+
+
+def test_a_node_that_is_gone_is_its_pods_trouble(fleet: Fleet) -> None:
+    """As one that is not ready."""
+    del pods(fleet, 4).nodes["n1"]
+    done = fleet.run(*_DU, "--skip-unsafe", "-o", "json", *_TRUE)
+    assert (done.returncode, [*causes(done)]) == (125, ["du-1", "du-3"])
+
+
+def test_where_only_the_node_knows_its_cpus_it_is_asked_once(fleet: Fleet) -> None:
+    """By its helper pod, for all targets there."""
+    fleet.by_hand = False
+    done = pods(fleet, 4).run(*_DU, "-o", "json", *_TRUE)
+    assert done.returncode == 0, done.stderr
+    targets = [json.loads(line) for line in done.stdout.splitlines()][:-1]
+    assert {each["cpus"] for each in targets} == {"0-1"}
+    assert fleet.journal.count("look") == made(fleet) == 2
+
+
+def test_what_a_helper_pod_cannot_tell_costs_its_nodes_targets(fleet: Fleet) -> None:
+    """The others go on."""
+    fleet.by_hand = False
+    fleet.clueless = "n0"
+    done = pods(fleet, 4).run(*_DU, "-o", "json", *_TRUE)
+    assert (done.returncode, [*causes(done)]) == (125, ["du-0", "du-2"])
+    assert made(fleet) == 2
+
+
+def test_without_quiet_what_was_left_out_is_said_and_with_it_not(fleet: Fleet) -> None:
+    """Only the commands' own output, then."""
+    pods(fleet, 1).add("du-7", "n0", phase="Pending", app="du")
+    assert b"left out: 1 Pending\n" in fleet.run(*_DU, *_TRUE).stderr
+    assert fleet.run(*_DU, "-q", *_TRUE).stderr == b""
+
+
+def test_all_pods_of_an_object(fleet: Fleet) -> None:
+    """By its selector."""
+    fleet.objects["/apis/apps/v1/namespaces/ran/daemonsets/du"] = {"spec": {"selector": {"matchLabels": {"app": "du"}}}}
+    done = pods(fleet, 3).run("-n", "ran", "ds/du", "--all-pods", *_TRUE)
+    assert (done.returncode, len(lines(done))) == (0, 3)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_runs(fleet: Fleet) -> None:
+    """Nothing runs for nothing."""
+    done = pods(fleet, 2).run(*_DU, "--output-dir", "/dev/null/outputs", *_TRUE)
+    assert done.returncode in (1, 125)
+    assert done.stderr.startswith(b"error: ")
+    assert made(fleet) == 0
