@@ -157,10 +157,12 @@ class Engine:
             if isinstance(news, _Ended):
                 self._schedule.ended(news.number, failed=True)
         for number in [*self._schedule.running]:
-            place = self._targets[number].place
             self._schedule.ended(number, failed=True)
-            self._report(number, Result(place, None, cause + _UNKNOWN, "", 0.0, None))
         self._close_all()
+        begun = {*range(len(self._targets))} - {*self._schedule.left()}
+        for number in sorted(begun - {*self._results}):
+            place = self._targets[number].place
+            self._report(number, Result(place, None, cause + _UNKNOWN, "", 0.0, None))
 
     def _close(self, node: str) -> None:
         helper = self._helpers.taken(node)

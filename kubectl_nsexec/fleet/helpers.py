@@ -42,7 +42,7 @@ class Helper:
         with self._opening:
             if self._failure is not None:
                 raise HelperPodError(self._failure.message, code=self._failure.code)
-            if self._over:
+            if self._over or self._setting.ending.cause:
                 raise HelperPodError(self._setting.ending.cause or "the helper pod has ended")
             if self._pod is None:
                 try:
@@ -133,6 +133,8 @@ def for_many(plan: Plan, request: Request, targets: int) -> Plan:
     if targets > 1:
         annotations[TARGET_ANNOTATION] += f" and {targets - 1} more"
     deadline = request.fleet.deadline_seconds if request.fleet else None
-    life = MAX_LIFE_SECONDS if deadline is None else math.ceil(request.timeout_seconds + deadline) + LIFE_SLACK_SECONDS
+    life = max(MAX_LIFE_SECONDS, plan.helper.life_seconds)
+    if deadline is not None:
+        life = math.ceil(request.timeout_seconds + deadline) + LIFE_SLACK_SECONDS
     helper = plan.helper._replace(annotations=annotations, life_seconds=life)
     return plan._replace(helper=helper, program_is_there=True)  # it has been made

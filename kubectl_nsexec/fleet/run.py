@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _ASK_ABOVE = 10
 """So many pods are begun without a question."""
+_DESCRIPTORS, _DESCRIPTORS_EACH = 256, 16
+"""What all of it takes, and each command: its streams, its pairs of sockets, its node's lease, its files."""
 _YES = ("y", "yes")
 _ANSWER_BYTES = 1024
 
@@ -60,6 +62,7 @@ def run(
     if not _agreed(request, fleet, len(resolved.members), len(nodes), console):
         console.say("nothing was started")
         return EXIT_USAGE
+    _allow_descriptors(fleet.fanout)
     _make_programs(request, cluster, resolved)
     places = sorted([*(member.place for member in resolved.members), *(result.place for result in resolved.not_run)])
     options = show.ShowOptions(*fleet.shown, quiet=console.quiet)
@@ -116,6 +119,18 @@ def _agreed(request: Request, fleet: Fleet, pods: int, nodes: int, console: Cons
 
 def _number(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _allow_descriptors(fanout: int) -> None:
+    """As many as so many commands take at once; where the system's hard limit is lower, that limit."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - Windows has none, and no such limit
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _DESCRIPTORS + _DESCRIPTORS_EACH * fanout
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _make_programs(request: Request, cluster: Cluster, resolved: Resolved) -> None:
