@@ -109,6 +109,7 @@ class Engine:
             self._say_who_runs()
             return
         if news.error is not None:
+            self._schedule.ended(news.number, failed=True)
             raise news.error
         node = self._targets[news.number].place.node
         if self._schedule.ended(news.number, failed=failed(self._results[news.number])):
