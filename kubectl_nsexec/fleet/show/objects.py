@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.fleet.result import Place, Result
     from kubectl_nsexec.fleet.show.held import Held, Outputs
     from kubectl_nsexec.fleet.show.options import ShowOptions
+    from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.ui.console import Console
 
 API_VERSION: Final = "nsexec.io/v1"
@@ -77,6 +78,8 @@ def summary_object(results: Sequence[Result]) -> dict[str, object]:
 def _result(result: Result, outputs: Outputs, *, as_text: bool) -> Iterator[str]:
     """The line, in pieces."""
     place = result.place
+    # By the node, where only that knows which CPUs are reserved.
+    told: Json = (result.proof or {}).get("reserved") or {}
     before = {
         "apiVersion": API_VERSION,
         "kind": "FleetResult",
@@ -84,8 +87,8 @@ def _result(result: Result, outputs: Outputs, *, as_text: bool) -> Iterator[str]
         "pod": place.pod,
         "container": place.container,
         "node": place.node,
-        "cpus": place.cpus or str(((result.proof or {}).get("reserved") or {}).get("cpus") or ""),
-        "source": place.source,
+        "cpus": place.cpus or told.get("cpus", ""),
+        "source": place.source if place.cpus else told.get("source", place.source),
         "outcome": _WORDS[outcome(result)],
         "status": result.status,
         "cause": result.cause,

@@ -353,7 +353,7 @@ def test_where_only_the_node_knows_its_cpus_it_is_asked_once(fleet: Fleet) -> No
     done = pods(fleet, 4).run(*_DU, "-o", "json", *_TRUE)
     assert done.returncode == 0, done.stderr
     targets = [json.loads(line) for line in done.stdout.splitlines()][:-1]
-    assert {each["cpus"] for each in targets} == {"0-1"}
+    assert {(each["cpus"], each["source"]) for each in targets} == {("0-1", "/etc/crio/x, infra_ctr_cpuset")}
     assert fleet.journal.count("look") == made(fleet) == 2
 
 
