@@ -138,9 +138,12 @@ def test_other_blocks_are_shown_as_what_differs_from_the_largest(screen: Screen)
     assert screen.err.decode() == head("ran/du-10 (1)") + names + "@@ -0,0 +1 @@\n+oh\n"
 
 
-def test_outputs_that_are_too_large_to_compare_are_shown_whole(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "most"), [("MOST_COMPARED_BYTES", 10), ("MOST_COMPARED_LINES", 5)])
+def test_outputs_that_are_too_large_to_compare_are_shown_whole(
+    screen: Screen, limit: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And the heading says so."""
-    monkeypatch.setattr(gather, "MOST_COMPARED_BYTES", 10)
+    monkeypatch.setattr(gather, limit, most)
     runs = [(ended(place), b"a\n", b"") for place in PODS[:2]]
     show(screen, [*runs, (ended(PODS[2]), b"a\n" * 6, b"")], mode="gather", diff=True)
     assert (
