@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.errors import OutputFileError
@@ -119,6 +119,7 @@ def test_the_process_is_no_larger_than_that_bound_allows() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.binary(max_size=60)), max_size=60))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_held_comes_back_in_its_order(pieces: list[tuple[int, bytes]]) -> None:
     """Through memory, disk and both."""
     store = Store(most_of_one_bytes=50, most_of_all_bytes=120)

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.fleet.show import ShowOptions, presenter
@@ -110,6 +110,7 @@ def test_a_line_is_not_cut_inside_a_character() -> None:
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\r", b"\n"))))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_however_the_bytes_come_the_lines_are_the_same(pieces: list[bytes]) -> None:
     """Those of the whole, each once, all with an end."""
     buffer = LineBuffer(b"p: ")
