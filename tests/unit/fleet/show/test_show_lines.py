@@ -167,6 +167,15 @@ def test_a_reader_of_stdout_that_pauses_holds_up_no_error(screen: Screen) -> Non
     os.close(writer)
 
 
+def test_a_stream_that_is_closed_is_told_when_it_is_written_to(screen: Screen) -> None:
+    """``2>&-``: the other goes on."""
+    with presenter(ShowOptions(), [FIRST], Console(0, screen.console.stdout_fd, 1_000_000)) as shown:
+        shown.stdout(FIRST, b"x\n")
+        with pytest.raises(OutputClosedError):
+            shown.stderr(FIRST, b"y\n")
+    assert screen.out == b"ran/du-0: x\n"
+
+
 def test_that_nobody_reads_any_more_is_told() -> None:
     """To whoever writes next."""
     reader, writer = os.pipe()
