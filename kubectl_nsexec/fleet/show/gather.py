@@ -53,7 +53,7 @@ class Gather(Holding):
     def ended(self, result: Result) -> None:
         """See ``Shown``."""
         outputs = self.store.take(result.place)
-        if not result.started:
+        if not (result.started or outputs.size_bytes):
             outputs.drop()
             return
         key = (ending(result), _digest(outputs.stdout), _digest(outputs.stderr))

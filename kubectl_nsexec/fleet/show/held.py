@@ -31,6 +31,11 @@ class Outputs(NamedTuple):
     stdout: Held
     stderr: Held
 
+    @property
+    def size_bytes(self) -> int:
+        """Of both together."""
+        return self.stdout.size_bytes + self.stderr.size_bytes
+
     def drop(self) -> None:
         """They are not needed any more."""
         self.stdout.drop()

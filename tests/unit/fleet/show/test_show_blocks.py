@@ -100,6 +100,13 @@ def test_equal_outputs_are_one_block_the_largest_first(screen: Screen) -> None:
     assert screen.err.decode() == head("ran/du-2 (1)") + "!\n"
 
 
+@pytest.mark.parametrize(("mode", "words"), [("group", "ran/du-0"), ("gather", "ran/du-0 (1)")])
+def test_what_was_printed_is_shown_whatever_is_known_of_the_start(screen: Screen, mode: str, words: str) -> None:
+    """Of a run that the user ended, say."""
+    show(screen, [(not_started(PODS[0], "ended by Ctrl-C"), b"half", b""), (not_started(PODS[1]), b"", b"")], mode=mode)
+    assert screen.out.decode() == head(f"{words}, its end is unknown") + "half\n"
+
+
 @pytest.mark.parametrize(
     ("result", "words"),
     [(ended(PODS[0], 137, "x", timed_out=True), "timed out"), (ended(PODS[0], 1), "exit 1")],
