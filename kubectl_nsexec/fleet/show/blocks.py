@@ -71,7 +71,7 @@ class Group(Holding):
                     self._show(*self._waiting.pop(place))
 
     def _show(self, result: Result, outputs: Outputs) -> None:
-        if result.started:
+        if result.started or outputs.size_bytes:
             self._printer.show(self._names[result.place] + ending(result), outputs)
         outputs.drop()
 

@@ -27,14 +27,7 @@ def coloured(asked: str | None, fd: int, environment: Mapping[str, str] = os.env
         return False
     if environment.get("FORCE_COLOR"):
         return True
-    return _is_terminal(fd) and _understands(environment)
-
-
-def _is_terminal(fd: int) -> bool:
-    try:
-        return os.isatty(fd)
-    except OSError:
-        return False
+    return os.isatty(fd) and _understands(environment)
 
 
 def _understands(environment: Mapping[str, str]) -> bool:

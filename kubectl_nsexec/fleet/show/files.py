@@ -36,19 +36,20 @@ class Files(Shown):
         self._stems = {place: _stem(Path(folder), place) for place in places}
         self._lock = threading.Lock()
         self._open: dict[Place, _Pair] = {}
+        self._over: set[Place] = set()
         _refuse_what_is_there(self._stems.values())
         for parent in dict.fromkeys(stem.parent for stem in self._stems.values()):
             _make(parent)
 
     def stdout(self, place: Place, data: bytes) -> None:
         """See ``Shown``."""
-        pair = self._pair(place)
-        _write(pair.stdout, data)
+        if pair := self._pair(place):
+            _write(pair.stdout, data)
 
     def stderr(self, place: Place, data: bytes) -> None:
         """See ``Shown``."""
-        pair = self._pair(place)
-        _write(pair.stderr, data)
+        if pair := self._pair(place):
+            _write(pair.stderr, data)
 
     def ended(self, result: Result) -> None:
         """See ``Shown``."""
@@ -57,6 +58,7 @@ class Files(Shown):
             self._pair(place)  # one that printed nothing has two empty files
         with self._lock:
             pair = self._open.pop(place, None)
+            self._over.add(place)
         if pair:
             pair.close()
         status = "none" if result.status is None else result.status
@@ -70,9 +72,13 @@ class Files(Shown):
             for pair in self._open.values():
                 pair.close()
             self._open.clear()
+            self._over.update(self._stems)
 
-    def _pair(self, place: Place) -> _Pair:
+    def _pair(self, place: Place) -> _Pair | None:
+        """None once that target has ended: to open them again would empty them."""
         with self._lock:
+            if place in self._over:
+                return None
             pair = self._open.get(place)
             if pair is None:
                 pair = self._open[place] = _pair(self._stems[place])

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from kubectl_nsexec.ui.console import Console
 
 MOST_COMPARED_BYTES: Final = 1024 * 1024
-"""Of a stream: difflib has all of it in memory, many times over, and takes long."""
+"""Of a stream: difflib has all of it in memory, many times over."""
+MOST_COMPARED_LINES: Final = 10_000
+"""Of a stream: difflib takes half a second for so many with little in common, and minutes for ten times as many."""
 _NO_LAST_END: Final = b"\n\\ No newline at end of file\n"
 """As diff(1) says it."""
 
@@ -51,7 +53,7 @@ class Gather(Holding):
     def ended(self, result: Result) -> None:
         """See ``Shown``."""
         outputs = self.store.take(result.place)
-        if not result.started:
+        if not (result.started or outputs.size_bytes):
             outputs.drop()
             return
         key = (ending(result), _digest(outputs.stdout), _digest(outputs.stderr))
@@ -82,13 +84,19 @@ class Gather(Holding):
     def _show_difference(self, largest: Block, block: Block) -> None:
         pairs = list(zip(largest.outputs, block.outputs, strict=True))
         heading = self._heading(block) + block.ending
-        if any(held.size_bytes > MOST_COMPARED_BYTES for pair in pairs for held in pair):
+        if not all(map(_is_comparable, (*largest.outputs, *block.outputs))):
             self._printer.show(f"{heading}, too large to compare", block.outputs)
             return
         names = self._heading(largest).encode(), self._heading(block).encode()
         differences = [list(_unified(_all(one), _all(other), *names)) for one, other in pairs]
         same = "" if any(differences) else ", same output"
         self._printer.print(heading + same, *differences)
+
+
+def _is_comparable(held: Held) -> bool:
+    if held.size_bytes > MOST_COMPARED_BYTES:
+        return False
+    return sum(piece.count(b"\n") for piece in held.pieces()) <= MOST_COMPARED_LINES
 
 
 def _digest(held: Held) -> bytes:

@@ -31,6 +31,11 @@ class Outputs(NamedTuple):
     stdout: Held
     stderr: Held
 
+    @property
+    def size_bytes(self) -> int:
+        """Of both together."""
+        return self.stdout.size_bytes + self.stderr.size_bytes
+
     def drop(self) -> None:
         """They are not needed any more."""
         self.stdout.drop()
@@ -141,7 +146,7 @@ class Store:
     def _forget_tail(self, held: Held) -> None:
         self._in_memory.pop(id(held), None)
         self.memory_bytes -= len(held.tail)
-        held.tail.clear()
+        held.tail = bytearray()  # clear() would leave a byte in its place: no other of that size fits there again
 
     def _write(self, part: bytes) -> int:
         """The number of the block that has it now."""

@@ -37,7 +37,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._of, self._nodes = len(places), len({place.node for place in places})
         self._running: set[Place] = set()
         self._done = self._failed = 0
-        is_wanted = not console.quiet and (_is_terminal(console.stderr_fd) if terminal is None else terminal)
+        is_wanted = not console.quiet and (os.isatty(console.stderr_fd) if terminal is None else terminal)
         self._plain = console
         self._line = Line(console) if is_wanted else None
         self.console: Console = _Beside.of(console, self._line) if self._line else console
@@ -122,7 +122,7 @@ class _Beside(Console):
         """``console``, with that line."""
         made = cls(*console)
         made._line = line
-        made._is_stdout_beside = _is_terminal(console.stdout_fd)
+        made._is_stdout_beside = os.isatty(console.stdout_fd)
         return made
 
     def write_stdout(self, data: bytes | bytearray | memoryview) -> None:
@@ -140,12 +140,6 @@ class _Beside(Console):
 
     def _plain(self) -> Console:
         return Console(*self)
-
-
-def _is_terminal(fd: int) -> bool:
-    with suppress(OSError):
-        return os.isatty(fd)
-    return False
 
 
 def _columns(fd: int) -> int:

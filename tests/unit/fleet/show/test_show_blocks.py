@@ -100,6 +100,13 @@ def test_equal_outputs_are_one_block_the_largest_first(screen: Screen) -> None:
     assert screen.err.decode() == head("ran/du-2 (1)") + "!\n"
 
 
+@pytest.mark.parametrize(("mode", "words"), [("group", "ran/du-0"), ("gather", "ran/du-0 (1)")])
+def test_what_was_printed_is_shown_whatever_is_known_of_the_start(screen: Screen, mode: str, words: str) -> None:
+    """Of a run that the user ended, say."""
+    show(screen, [(not_started(PODS[0], "ended by Ctrl-C"), b"half", b""), (not_started(PODS[1]), b"", b"")], mode=mode)
+    assert screen.out.decode() == head(f"{words}, its end is unknown") + "half\n"
+
+
 @pytest.mark.parametrize(
     ("result", "words"),
     [(ended(PODS[0], 137, "x", timed_out=True), "timed out"), (ended(PODS[0], 1), "exit 1")],
@@ -138,9 +145,12 @@ def test_other_blocks_are_shown_as_what_differs_from_the_largest(screen: Screen)
     assert screen.err.decode() == head("ran/du-10 (1)") + names + "@@ -0,0 +1 @@\n+oh\n"
 
 
-def test_outputs_that_are_too_large_to_compare_are_shown_whole(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "most"), [("MOST_COMPARED_BYTES", 10), ("MOST_COMPARED_LINES", 5)])
+def test_outputs_that_are_too_large_to_compare_are_shown_whole(
+    screen: Screen, limit: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And the heading says so."""
-    monkeypatch.setattr(gather, "MOST_COMPARED_BYTES", 10)
+    monkeypatch.setattr(gather, limit, most)
     runs = [(ended(place), b"a\n", b"") for place in PODS[:2]]
     show(screen, [*runs, (ended(PODS[2]), b"a\n" * 6, b"")], mode="gather", diff=True)
     assert (

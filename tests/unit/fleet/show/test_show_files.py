@@ -186,3 +186,21 @@ def test_only_those_that_run_have_open_files(folder: Path, screen: Screen) -> No
         assert descriptors() == before
         shown.stdout(SECOND, b"x")
     assert descriptors() == before
+
+
+def test_what_comes_after_the_end_empties_no_file(folder: Path, screen: Screen) -> None:
+    """A thread that was given up may still read of its stream."""
+    with opened(folder, screen) as shown:
+        shown.stdout(FIRST, b"all")
+        shown.ended(ended(FIRST, None, "ended by Ctrl-C"))
+        shown.stdout(FIRST, b"late")
+        shown.stderr(FIRST, b"late")
+        shown.stdout(SECOND, b"half")
+    shown.stdout(SECOND, b"late")
+    assert there(folder) == {
+        "ran/du-0/main.out": b"all",
+        "ran/du-0/main.err": b"",
+        "ran/du-0/main.status": b"none\nended by Ctrl-C\n",
+        "ran/du-1/main.out": b"half",
+        "ran/du-1/main.err": b"",
+    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.fleet.show import ShowOptions, presenter
@@ -108,6 +110,7 @@ def test_a_line_is_not_cut_inside_a_character() -> None:
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\r", b"\n"))))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_however_the_bytes_come_the_lines_are_the_same(pieces: list[bytes]) -> None:
     """Those of the whole, each once, all with an end."""
     buffer = LineBuffer(b"p: ")
@@ -117,26 +120,60 @@ def test_however_the_bytes_come_the_lines_are_the_same(pieces: list[bytes]) -> N
     assert shown == b"".join(b"p: " + line + b"\n" for line in lines)
 
 
-def test_no_line_is_inside_another_though_many_write_at_once(terminal: Screen) -> None:
-    """On a terminal stdout and stderr are one."""
+def test_no_line_is_inside_another_though_many_write_at_once() -> None:
+    """Stdout and stderr are one, as on a terminal, and it takes less at once than a line."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     places = pods(8)
-    with presenter(ShowOptions(), places, terminal.console) as shown:
+    with presenter(ShowOptions(), places, Console(0, writer, writer)) as shown:
 
         def run(number: int) -> None:
-            for _ in range(200):
+            for _ in range(50):
                 shown.stdout(places[number], b"o" * 50)
-                shown.stderr(places[number], b"e" * 5000 + b"\n")
-                shown.stdout(places[number], b"o" * 50 + b"\n")
+                shown.stderr(places[number], b"e" * 9000 + b"\n")
+                shown.stdout(places[number], b"o" * 8000 + b"\n")
             shown.ended(ended(places[number]))
 
-        threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    lines = sorted(terminal.out.splitlines())
-    known = [f"ran/du-{number}: {text}".encode() for number in range(8) for text in ("e" * 5000, "o" * 100)]
-    assert lines == sorted(known * 200)
+        def run_all() -> None:
+            with ThreadPoolExecutor(len(places)) as pool:
+                list(pool.map(run, range(len(places))))
+            os.close(writer)
+
+        runs = threading.Thread(target=run_all)
+        runs.start()
+        with os.fdopen(reader, "rb") as read:
+            lines = sorted(read.read().splitlines())
+        runs.join()
+    known = [f"ran/du-{number}: {text}".encode() for number in range(8) for text in ("e" * 9000, "o" * 8050)]
+    assert lines == sorted(known * 50)
+
+
+def test_a_reader_of_stdout_that_pauses_holds_up_no_error(screen: Screen) -> None:
+    """Where they are two files."""
+    reader, writer = os.pipe()
+    console = Console(0, writer, screen.console.stderr_fd)
+    full = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
+    with presenter(ShowOptions(), [FIRST, SECOND], console) as shown:
+        writes = threading.Thread(target=shown.stdout, args=(FIRST, b"x" * full + b"\n" + b"y\n" * full), daemon=True)
+        writes.start()
+        begun = os.read(reader, 1)
+        shown.stderr(SECOND, b"error\n")
+        assert screen.err == b"ran/du-1: error\n"
+        assert begun
+        while begun.count(b"y\n") < full:
+            begun += os.read(reader, full)
+        writes.join()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_stream_that_is_closed_is_told_when_it_is_written_to(screen: Screen) -> None:
+    """``2>&-``: the other goes on."""
+    with presenter(ShowOptions(), [FIRST], Console(0, screen.console.stdout_fd, 1_000_000)) as shown:
+        shown.stdout(FIRST, b"x\n")
+        with pytest.raises(OutputClosedError):
+            shown.stderr(FIRST, b"y\n")
+    assert screen.out == b"ran/du-0: x\n"
 
 
 def test_that_nobody_reads_any_more_is_told() -> None:

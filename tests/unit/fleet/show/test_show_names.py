@@ -6,7 +6,7 @@ import re
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_nsexec.fleet.show import folded, labels
@@ -77,12 +77,14 @@ names_of_objects = st.from_regex(r"(ran/)?(du|cu)?(-?[0-9]{1,3}){0,3}[ab]?", ful
 
 
 @given(st.sets(names_of_objects, max_size=40))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_was_folded_expands_to_the_same_names(names: set[str]) -> None:
     """Each of them once."""
     assert sorted(expanded(folded(names))) == sorted(names)
 
 
 @given(st.integers(0, 300), st.integers(1, 300), st.sampled_from([0, 3, 4]))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_row_of_numbers_is_one_range(first: int, count: int, width: int) -> None:
     """However long, padded or not, as long as all are padded to the same width."""
     numbers = [str(number).zfill(width) for number in range(first, first + count)]

@@ -129,7 +129,7 @@ def test_what_is_no_text_is_base64(screen: Screen, out: bytes, err: bytes, optio
 
 
 @given(st.text(max_size=50), st.integers(1, 100_000), st.booleans())
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[*HealthCheck])
 def test_nothing_is_lost_however_large(screen: Screen, text: str, times: int, as_base64: bool) -> None:  # noqa: FBT001
     """What is written in pieces is one string."""
     out = (text * times)[:300_000].encode()

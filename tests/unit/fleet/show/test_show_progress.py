@@ -143,9 +143,11 @@ def test_a_pipe_on_stdout_leaves_the_line_alone(tty: Terminal, screen: Screen) -
     holder = threading.Thread(target=hold)
     holder.start()
     holds.wait()
-    shown.console.write_stdout(b"data\n")
-    ends.set()
-    holder.join()
+    try:
+        shown.console.write_stdout(b"data\n")
+    finally:
+        ends.set()
+        holder.join()
     assert screen.out == b"data\n"
     assert tty.seen() == ["how far"]
 
