@@ -80,6 +80,8 @@ class Fleet(FakeSession):
         """Whether the client names the CPUs."""
         self.clueless = ""
         """A node that does not know which of its CPUs are reserved; the others do."""
+        self.never_runs = ""
+        """A node on which helper pods stay Pending."""
         self.refuse_helpers_on = ""
         """A node where none is admitted."""
         self.journal: list[str] = []
@@ -245,6 +247,8 @@ class _Handler(Handler):
     def running(self, name: str = "", made: Json | None = None) -> Json:
         helper = made or self.session.live[name]
         status = {"phase": "Running", "qosClass": "BestEffort", "containerStatuses": [{"state": {"running": {}}}]}
+        if helper["spec"]["nodeName"] == self.session.never_runs:
+            status = {"phase": "Pending", "qosClass": "BestEffort"}
         metadata = {**helper["metadata"], "namespace": "nsexec", "resourceVersion": "1", "uid": f"u-{name}"}
         return {**helper, "metadata": metadata, "status": status}
 

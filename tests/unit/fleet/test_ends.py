@@ -91,6 +91,21 @@ def test_ctrl_c_says_who_is_running_and_a_second_ends_all(fleet: Fleet) -> None:
     assert fleet.live == {}
 
 
+def test_a_helper_pod_that_does_not_run_is_waited_for_no_longer(fleet: Fleet) -> None:
+    """Its node may have no kubelet: the pod is deleted all the same."""
+    Waiting(fleet, 2, but=1)
+    fleet.never_runs = "n1"
+    with client(fleet) as running:
+        assert heard(running, 1) == ["ran/du-0: from du-0\n"]
+        assert fleet.one_gone.wait(_WAIT_SECONDS)
+        running.send_signal(signal.SIGINT)
+        assert said(running).startswith("1 still running: ran/du-1;")
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=_WAIT_SECONDS)
+    assert (running.returncode, fleet.live) == (130, {})
+    assert b"1 of 2 ok, 1 not started (ended by Ctrl-C)" in err
+
+
 @pytest.mark.parametrize("mode", ["--gather", "--group"])
 def test_what_was_gathered_until_then_is_printed(fleet: Fleet, mode: str) -> None:
     """Whatever way it is shown."""
