@@ -124,3 +124,9 @@ class ConnectionLostError(NsexecError):
     """A stream broke: what became of the command is unknown."""
 
     code = "connection-lost"
+
+
+class OutputFileError(NsexecError):
+    """What the commands print cannot be kept on this machine's disk."""
+
+    code = "output-file"

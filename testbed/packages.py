@@ -16,6 +16,7 @@ C: Final = ("gcc", "libc6-dev")
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
+GATHERS_LINES: Final = ("clustershell", "pdsh")
 COMPILES_RUNC: Final = ("gcc", "libc6-dev", "libseccomp-dev", "pkg-config")
 HOST: Final = (
     "iproute2",
@@ -23,6 +24,7 @@ HOST: Final = (
     "openssh-server",
     "util-linux",
     *COMPILES_RUNC,
+    *GATHERS_LINES,
     *SHELLS,
     *ON_TERMINALS,
 )

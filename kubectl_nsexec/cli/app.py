@@ -72,6 +72,10 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     with interrupts.deferred():  # what a handler raises in the middle of os.fork is swallowed there
         reaper = Reaper.forked(cluster, needed=needed)
     with closing(reaper):
+        if request.fleet is not None:
+            from kubectl_nsexec.fleet import run as fleet  # noqa: PLC0415 - as below
+
+            return fleet.run(request, request.fleet, cluster, console, interrupts, reaper)
         import_ahead("kubectl_nsexec.session.run")  # while the API server is at work
         planned = plan.make(request, cluster)
         from kubectl_nsexec.session import run  # noqa: PLC0415 - half of the tool

@@ -29,6 +29,29 @@ GROUPS = {
         "pod_running_timeout": Flag("How long to wait for a pod of TYPE/NAME.", "DURATION"),
         "quiet": Flag("Only the command's own output."),
     },
+    "Many pods at once": {
+        "selector": Flag("Every pod with these labels.", "SELECTOR"),
+        "field_selector": Flag("Every pod with these fields, as kubectl get has it.", "SELECTOR"),
+        "all_namespaces": Flag("Those of every namespace."),
+        "node": Flag("Those on this node; may be repeated. With --check -f: as if it ran there.", "NAME"),
+        "all_pods": Flag("All pods of TYPE/NAME, not one of them."),
+        "exclude": Flag("Not in these; * and ? stand for any characters; may be repeated.", "NAMESPACE/POD"),
+        "pick": Flag("In so many of them only, drawn evenly over the nodes.", "N|N%"),
+        "skip_unsafe": Flag("Go on without those in which it cannot run safely, and report them."),
+        "yes": Flag("Do not ask before it runs in more than 10 pods, or as the node's root."),
+        "fanout": Flag("So many commands at once. 1: one after the other.", "N"),
+        "per_node": Flag("So many of them on one node.", "N"),
+        "deadline": Flag("End all that has not ended after so long.", "DURATION"),
+        "max_fail": Flag("When more than so many have failed, start no more and let the others end.", "N|N%"),
+        "fail_fast": Flag("The same as --max-fail 0."),
+        "gather": Flag("Show equal outputs once, those of most pods first."),
+        "diff": Flag("With --gather: show the others by what differs from the first."),
+        "group": Flag("Show the output of each pod when it has ended."),
+        "keep_order": Flag("With --group: in the order of the pods."),
+        "output_dir": Flag("Write outputs and statuses to files in DIR, by namespace, pod and container.", "DIR"),
+        "color": Flag("Colour of names (else by terminal, NO_COLOR, FORCE_COLOR).", "auto|always|never"),
+        "base64": Flag("With -o json: outputs in base64, for those that are no text."),
+    },
     "The CPUs": {
         "verify": Flag("Print the proof of the pin; without CMD only check."),
         "cpus": Flag("Run on these CPUs (else the reserved ones).", "LIST"),
@@ -54,9 +77,11 @@ GROUPS = {
         "keep": Flag("Leave the helper pod for your next command on that node, for so long. 0 ends it.", "DURATION"),
         "image": Flag("Image with util-linux, for nodes without it.", "IMAGE"),
         "helper_namespace": Flag("Where the helper pod runs. Without it: nsexec.", "NAME"),
-        "dry_run": Flag("client: only print the helper pod, or what --cleanup finds.", "none|client"),
+        "dry_run": Flag(
+            "client: only print the helper pod, the pods that are meant, or what --cleanup finds.", "none|client"
+        ),
         "output": Flag(
-            "With --verify, --dry-run=client or --cleanup: json or yaml; with --check any of these.",
+            "With --verify, --dry-run=client, --cleanup or many pods (json): for scripts; with --check any of these.",
             "json|yaml|wide|junit|sarif",
         ),
         "record_args": Flag("Write CMD's arguments into the Event and the helper pod."),
@@ -71,14 +96,9 @@ GROUPS = {
         "force": Flag("With --cleanup: delete all, those in use as well."),
         "check": Flag(
             "Say where plain oc exec, exec probes and exec hooks land, and where that is dangerous. Of POD, TYPE/NAME, "
-            "a manifest (-f), or all pods of the namespace."
+            "a manifest (-f), or all pods of the namespace; also with -l, -A and --node."
         ),
         "fail_on": Flag("With --check: exit with 3 for a finding as bad as this.", "danger|latency|any"),
-    },
-    "Which pods, with --check": {
-        "selector": Flag("Those with these labels.", "SELECTOR"),
-        "all_namespaces": Flag("Those of all namespaces."),
-        "node": Flag("Those on this node, or a manifest as if it ran there; may be repeated.", "NAME"),
     },
     "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": {
         "kubeconfig": Flag("The kubeconfig to use.", "FILE"),

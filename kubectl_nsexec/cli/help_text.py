@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PROGRAM = "oc nsexec"
-USAGE = f"{PROGRAM} (POD | TYPE/NAME) [flags] [-- CMD [ARG...]]"
+USAGE = f"{PROGRAM} (POD | TYPE/NAME | -l SELECTOR) [flags] [-- CMD [ARG...]]"
 SUMMARY = """\
 Run CMD in a container as oc exec does, but on its node's reserved CPUs and off
 the isolated ones. Without CMD: a shell. Nothing of it outlives this client."""
@@ -31,26 +31,33 @@ With --check nothing is run: it lists every way in which oc exec, exec probes an
 where they land, what is known to live there, and what to do instead."""
 """Paragraphs for the man page, after SUMMARY."""
 COMMON = (
-    "--namespace", "--container", "--stdin", "--tty", "--quiet", "--verify", "--cpus", "--host-tools",
-    "--options", "--help",
+    "--namespace", "--container", "--stdin", "--tty", "--quiet", "--selector", "--verify", "--cpus",
+    "--host-tools", "--options", "--help",
 )  # fmt: skip
 """The flags that --help shows, in this order."""
 EXAMPLES = (
     ("", "du-0 -- ps aux"),
     ("", "-n ran -it deploy/du -c dpdk -- top"),
     ("tar c conf | ", "-i du-0 -- tar x -C /tmp"),
+    ("", "-l app=du -A --gather -- uname -r"),
     ("", "du-0 --verify"),
     ("", "du-0 --host-tools -- ss -ltnp"),
 )
 """What stands before the program's name, and what after it."""
 EXIT_STATUS = (
-    ("0-255", "the command's own; 128+n when signal n ended it; 126 not executable, 127 not found"),
+    (
+        "0-255",
+        "the command's own, of many the largest; 128+n when signal n ended it; 126 not executable, 127 not found",
+    ),
     ("1", "bad input, or the API server's own answer"),
     ("3", "--check: something is as bad as --fail-on says"),
     ("4", "--check: nothing is, but something could not be looked at"),
     ("124", "ended by --max-duration"),
-    ("125", "nsexec itself failed: the command was not started, or its end is not known"),
-    ("130", "interrupted before the command started"),
+    (
+        "125",
+        "nsexec itself failed: the command was not started, or its end is not known; with many pods, in any of them",
+    ),
+    ("130", "interrupted before the command started; with many pods, by a second Ctrl-C"),
 )
 ENVIRONMENT = (
     ("KUBECONFIG", "The kubeconfigs, as kubectl reads them."),

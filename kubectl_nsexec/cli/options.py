@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubectl_nsexec.model.fleet import DEFAULT_FANOUT, DEFAULT_PER_NODE
 from kubectl_nsexec.model.via import DEFAULT_SSH_USER, POD
 
 if TYPE_CHECKING:
@@ -37,6 +38,27 @@ class Options:
     filename: str | None = None
     pod_running_timeout: str = DEFAULT_POD_RUNNING_TIMEOUT
     quiet: bool = False
+    selector: str | None = None
+    field_selector: str | None = None
+    all_namespaces: bool = False
+    node: tuple[str, ...] = ()
+    all_pods: bool = False
+    exclude: tuple[str, ...] = ()
+    pick: str | None = None
+    skip_unsafe: bool = False
+    yes: bool = False
+    fanout: str = str(DEFAULT_FANOUT)
+    per_node: str = str(DEFAULT_PER_NODE)
+    deadline: str | None = None
+    max_fail: str | None = None
+    fail_fast: bool = False
+    gather: bool = False
+    diff: bool = False
+    group: bool = False
+    keep_order: bool = False
+    output_dir: str | None = None
+    color: str | None = None
+    base64: bool = False
     verify: bool = False
     cpus: str | None = None
     profile: str | None = None
@@ -56,9 +78,6 @@ class Options:
     force: bool = False
     check: bool = False
     fail_on: str = DEFAULT_FAIL_ON
-    selector: str | None = None
-    all_namespaces: bool = False
-    node: tuple[str, ...] = ()
     privileged: bool = False
     host_tools: bool = False
     process: str | None = None
@@ -95,10 +114,11 @@ SHORT = {
     "-t": "tty",
     "-T": "no_tty",
     "-f": "filename",
-    "-q": "quiet",
-    "-o": "output",
     "-l": "selector",
     "-A": "all_namespaces",
+    "-y": "yes",
+    "-q": "quiet",
+    "-o": "output",
     "-s": "server",
     "-v": "v",
 }

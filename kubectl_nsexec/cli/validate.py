@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.cli.options import long_flag
+from kubectl_nsexec.cli import check_flags, fleet_flags
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model import environment, privileges, resource_reference, via
 from kubectl_nsexec.model import request as requests
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _DRY_RUN = ("none", "client")
 _OUTPUTS = ("json", "yaml")
-_CHECK_OUTPUTS = ("wide", "json", "yaml", "junit", "sarif")
-_FAIL_ON = ("danger", "latency", "any")
 
 
 def request(
@@ -31,12 +29,15 @@ def request(
     ``stdin_fd`` is read for ``-f -``; ``on_terminal``: the user has a terminal, which a shell then gets.
     """
     if options.check:
-        return _check(options, after, program, stdin_fd)
-    _check_goes_with_check(options)
+        return check_flags.request(options, after, program, connection(options), stdin_fd=stdin_fd)
+    check_flags.refuse_any(options)
     if options.cleanup:
         return _cleanup(options, after)
-    _check_dry_run(options)
-    if options.filename is None:
+    many = fleet_flags.fleet(options, after)
+    _check_dry_run(options, many=many is not None)
+    if many is not None and not many.all_pods:
+        named, namespace = "", options.namespace
+    elif options.filename is None:
         named, namespace = requests.pod_name(options.pod, program), options.namespace
     else:
         taken = options.stdin or (after is None and not options.verify)
@@ -61,12 +62,13 @@ def request(
         helper_namespace=options.helper_namespace or requests.DEFAULT_HELPER_NAMESPACE,
         timeout_seconds=parse_duration(options.timeout, "--timeout"),
         max_duration_seconds=parse_duration(max_duration, "--max-duration") if max_duration is not None else None,
-        keep_seconds=parse_keep(keep) if keep is not None else None,
+        keep_seconds=parse_keep(keep) if keep is not None and many is None else None,
         verify=options.verify,
         dry_run=options.dry_run == "client",
         output=options.output,
         record_arguments=options.record_args,
         program=program,
+        fleet=many,
     )
     if options.tty and options.no_tty:
         raise UsageError("you may not specify -t and -T together")
@@ -122,7 +124,8 @@ def _privileges(options: Options) -> privileges.Privileges:
 
 
 def _cleanup(options: Options, after: Sequence[str] | None) -> requests.CleanupRequest:
-    """Raises UsageError for what --cleanup does not take: a pod, a command."""
+    """Raises UsageError for what --cleanup does not take: a pod or what selects some, a command."""
+    fleet_flags.refuse_any(options, "--cleanup")
     words = [*options.pod, *((options.filename,) if options.filename else ()), *(after or ())]
     if words:
         raise UsageError(f'--cleanup takes neither a pod nor a command, but "{words[0]}" was given')
@@ -133,53 +136,12 @@ def _cleanup(options: Options, after: Sequence[str] | None) -> requests.CleanupR
     )
 
 
-def _check(options: Options, after: Sequence[str] | None, program: str, stdin_fd: int) -> requests.CheckRequest:
-    """Raises UsageError for what --check does not take, and for two ways of saying which pods."""
-    other = next((name for name in ("verify", "cleanup") if getattr(options, name)), None)
-    if other is not None or after is not None:
-        raise UsageError(
-            f"--check runs nothing, so {'a command' if other is None else f'--{other}'} does not go with it"
-        )
-    if options.output not in (None, *_CHECK_OUTPUTS):
-        raise UsageError(f'-o: "{options.output}" is none of {", ".join(_CHECK_OUTPUTS)}')
-    if options.fail_on not in _FAIL_ON:
-        raise UsageError(f'--fail-on: "{options.fail_on}" is none of {", ".join(_FAIL_ON)}')
-    pod = requests.pod_name(options.pod, program) if options.pod else None
-    named = {"a pod": pod, "-f": options.filename, "-l": options.selector}
-    both = [name for name, value in named.items() if value] + (["-A"] if options.all_namespaces else [])
-    if len(both) > 1 and both != ["-l", "-A"]:
-        raise UsageError(f"{both[0]} and {both[1]} both say which pods to check: give one of them")
-    text = None
-    if options.filename is not None:
-        text = resource_reference.manifest_text(options.filename, stdin_fd, stdin_taken=False)
-    return requests.CheckRequest(
-        connection=connection(options),
-        namespace=options.namespace,
-        pod=pod,
-        selector=options.selector,
-        all_namespaces=options.all_namespaces,
-        nodes=options.node,
-        filename=options.filename,
-        manifest=text,
-        fail_on=options.fail_on,
-        output=options.output,
-        quiet=options.quiet,
-    )
-
-
-def _check_goes_with_check(options: Options) -> None:
-    """Raises UsageError for a flag that only --check has."""
-    for field in ("selector", "all_namespaces", "node", "fail_on"):
-        if getattr(options, field) != getattr(type(options), field):
-            raise UsageError(f"{long_flag(field)} goes with --check")
-
-
-def _check_dry_run(options: Options) -> None:
+def _check_dry_run(options: Options, *, many: bool) -> None:
     """Raises UsageError for a value that is not known, and for what goes only with another flag that is missing."""
     if options.force:
         raise UsageError("--force goes with --cleanup")
     _check_values(options)
-    if options.output and options.dry_run == "none" and not options.verify:
+    if options.output and options.dry_run == "none" and not options.verify and not many:
         raise UsageError(f"-o {options.output} goes with --verify, --dry-run=client or --cleanup")
 
 

@@ -98,7 +98,17 @@ def for_reading(namespace: str, named: Named, *, profiles: bool) -> tuple[Right,
     return tuple(rights)
 
 
-def exec_into(namespace: str, pod: str) -> Right:
+def for_listing(namespace: str, owner: Named | None, *, profiles: bool) -> tuple[Right, ...]:
+    """What is read before anything is created in many pods of ``namespace`` ("": of all), or in those of ``owner``."""
+    rights = [Right("list", "pods", namespace), Right("get", "nodes")]
+    if owner is not None:
+        rights.append(Right("get", owner.kind.plural, namespace, owner.name, owner.kind.group))
+    if profiles:
+        rights.append(Right("list", "performanceprofiles", group=PERFORMANCE_GROUP))
+    return tuple(rights)
+
+
+def exec_into(namespace: str, pod: str = "") -> Right:
     """What ``oc exec`` takes: whoever may not do that is not let in by us either."""
     return Right("create", "pods/exec", namespace, pod)
 

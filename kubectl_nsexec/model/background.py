@@ -1,4 +1,4 @@
-"""One call at the same time as the rest."""
+"""One call at the same time as the rest, or many."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from kubectl_nsexec.errors import NsexecError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Background(Generic[T]):
@@ -42,3 +45,29 @@ class Background(Generic[T]):
 def import_ahead(module: str) -> None:
     """Begins to import a module that is needed soon, while something else is waited for."""
     Background(partial(import_module, module))
+
+
+def each(call: Callable[[V], T], values: Sequence[V], lanes: int) -> list[T | NsexecError]:
+    """What ``call`` makes of each of ``values``, or the error of our family that it raised; so many at a time.
+
+    Raises anything else that was raised, the first of them.
+    """
+    left = iter(enumerate(values))
+    made: dict[int, T | NsexecError] = {}
+    taking = threading.Lock()
+
+    def lane() -> None:
+        while True:
+            with taking:
+                taken = next(left, None)
+            if taken is None:
+                return
+            at, value = taken
+            try:
+                made[at] = call(value)
+            except NsexecError as error:
+                made[at] = error
+
+    for running in [Background(lane) for _ in range(min(lanes, len(values)))]:
+        running.result()
+    return [made[at] for at in range(len(values))]

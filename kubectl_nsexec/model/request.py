@@ -13,6 +13,8 @@ from kubectl_nsexec.model.via import THROUGH_POD, Via
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kubectl_nsexec.model.fleet import Fleet
+
 DEFAULT_HELPER_NAMESPACE = "nsexec"
 NO_TERMINAL = "Unable to use a TTY - input is not a terminal or the right kind of file"
 """kubectl's words (cmd/exec/exec.go, SetupTTY)."""
@@ -51,7 +53,7 @@ class Request(NamedTuple):
     """One run. ``command`` holds CMD's argv as bytes, because argv need not be UTF-8 (execve(2))."""
 
     pod: str
-    """As ``resources.parse`` takes it: NAME or TYPE/NAME."""
+    """As ``resources.parse`` takes it: NAME or TYPE/NAME. "" where ``fleet`` says by itself which pods are meant."""
     command: tuple[bytes, ...]
     namespace: str | None = None
     container: str | None = None
@@ -82,6 +84,8 @@ class Request(NamedTuple):
     record_arguments: bool = False
     """CMD's argv may be written down where others read it."""
     program: str = "oc nsexec"
+    fleet: Fleet | None = None
+    """Many pods at once; None: the one that ``pod`` leads to."""
 
 
 class CleanupRequest(NamedTuple):

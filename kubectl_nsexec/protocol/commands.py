@@ -53,10 +53,20 @@ def _shim_words(size_bytes: int, sha256: str) -> list[str]:
 
 
 def enter_words(
-    nonce: str, reserved: CpuSet, session_id: str, target: Target, privileges: Privileges = AS_EXEC
+    nonce: str,
+    reserved: CpuSet,
+    session_id: str,
+    target: Target,
+    privileges: Privileges = AS_EXEC,
+    *,
+    again: bool = False,
 ) -> list[str]:
-    """What the shim starts as a session (exec subresource). Raises ValueError as ``hold_words``."""
-    return _words("enter", nonce, reserved, *_place(session_id, target, privileges))
+    """What the shim starts as a session (exec subresource). Raises ValueError as ``hold_words``.
+
+    ``again``: the node is looked at anew; what the helper saw when it began may be true no more.
+    """
+    place = _place(session_id, target, privileges)
+    return _words("enter", nonce, reserved, *place, *(["again"] if again else []))
 
 
 def _place(session_id: str, target: Target, privileges: Privileges) -> list[str]:

@@ -47,6 +47,11 @@ class Handshake:
         self._plan = plan = context.plan
         self._policy = plan.policy if isinstance(plan.policy, CpuPolicy) else CpuPolicy(CpuSet(), "not known yet")
 
+    @property
+    def policy(self) -> CpuPolicy:
+        """The CPUs that are known so far: after ``hold`` those on which the lease's holder stands, and why."""
+        return self._policy
+
     def start(self) -> StartedCommand:
         """The command, which has just been started: the transport calls ``hold``, then ``enter``."""
         return self._transport.start(self)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec import node
 from kubectl_nsexec.cpus import policy as cpu_policy
 from kubectl_nsexec.cpus.profiles import ProfilesApiMissing, ProfilesForbidden, ProfilesFound, ProfilesResult
-from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError, TargetError
+from kubectl_nsexec.errors import ApiError, NsexecError
 from kubectl_nsexec.helper import audit, rbac, sharing
 from kubectl_nsexec.helper.config_map import HelperProgram, ask_unless_there, is_there
 from kubectl_nsexec.helper.manifest import (
@@ -24,9 +23,10 @@ from kubectl_nsexec.kube.api import list_performance_profiles, runtime_handler, 
 from kubectl_nsexec.model import via
 from kubectl_nsexec.model.background import Background
 from kubectl_nsexec.model.cpu_choice import BY_NODE
-from kubectl_nsexec.model.http import FORBIDDEN, Json
+from kubectl_nsexec.model.http import FORBIDDEN
 from kubectl_nsexec.model.resource_reference import POD, parse
 from kubectl_nsexec.protocol import commands
+from kubectl_nsexec.session import node_facts
 from kubectl_nsexec.target import container_choice, find_pod
 
 if TYPE_CHECKING:
@@ -35,19 +35,8 @@ if TYPE_CHECKING:
     from kubectl_nsexec.cpus.policy import Policy
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.request import Request
+    from kubectl_nsexec.session.node_facts import NodeFacts
     from kubectl_nsexec.target.container_choice import Target
-
-_FALLBACK_IMAGES = 3
-_PLATFORM_IMAGES = (
-    "registry.k8s.io/",
-    "quay.io/openshift-release-dev/",
-    "registry.redhat.io/",
-    "registry.ci.openshift.org/",
-)
-"""Where the images of a node's own pods come from, also by way of a mirror: the node pulls them without a namespace's
-secrets."""
-_ADDRESS_KINDS = ("InternalIP", "Hostname")
-_OS_LABEL = "kubernetes.io/os"
 
 
 class Plan(NamedTuple):
@@ -82,7 +71,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
         made, looked = _from_reads(request, cluster, namespace, preflight)
     except NsexecError as error:
         named = parse(request.pod)
-        read = [*rbac.for_reading(namespace, named, profiles=_asks_for_profiles(request))]
+        read = [*rbac.for_reading(namespace, named, profiles=asks_for_profiles(request))]
         if request.via.kind == via.POD:  # whether it is there was not found out
             read += rbac.for_new_program(request.helper_namespace)
         preflight.explain(error, [*read, rbac.exec_into(namespace, named.name if named.kind is POD else "")])
@@ -101,35 +90,29 @@ def _from_reads(
     request: Request, cluster: Cluster, namespace: str, preflight: Preflight
 ) -> tuple[Plan, Background[bool] | None]:
     """The plan, and the look for the helper's program where a helper has to be made."""
-    profiles = Background(lambda: _profiles(cluster, request))
+    found = Background(lambda: profiles(cluster, request))
     pod = find_pod.find(cluster, namespace, request.pod, request.pod_running_timeout_seconds)
     chosen = container_choice.resolve(pod, request.container)
     preflight.ask(rbac.exec_into(namespace, chosen.pod))
     preflight.ask_who()  # not before: by now there are connections to spare
     handler = Background(lambda: runtime_handler(cluster, chosen.runtime_class))
-    configz = Background(lambda: _configz(cluster, request, chosen.node))
-    node_object = cluster.request("GET", f"/api/v1/nodes/{chosen.node}")
-    _check_node(node_object, chosen.node, kubelet_wanted=request.via.kind == via.POD)
-    program, looked = _program(node_object), None
+    node = node_facts.read(cluster, request, chosen.node)
+    looked = None
     if request.via.kind == via.POD and not request.keep_seconds and not request.dry_run:
-        looked = Background(lambda: is_there(cluster, request.helper_namespace, program))
+        looked = Background(lambda: is_there(cluster, request.helper_namespace, node.program))
     container_choice.refuse_sandbox(chosen.pod, chosen.runtime_class, handler.result())
-    policy = cpu_policy.decide(request.cpus, profiles.result(), node_object, configz.result)
-    return _plan(request, chosen, policy, node_object, program, preflight.user()), looked
+    policy = cpu_policy.decide(request.cpus, found.result(), node.object, node.configz)
+    return for_target(request, chosen, node, policy, preflight.user()), looked
 
 
-def _program(node_object: Json) -> HelperProgram:
-    architecture = str(((node_object.get("status") or {}).get("nodeInfo") or {}).get("architecture") or "")
-    return HelperProgram(architecture, node.shim(architecture), node.agent_script())
-
-
-def _asks_for_profiles(request: Request) -> bool:
-    """Else it might be forbidden, and its answer would not count."""
+def asks_for_profiles(request: Request) -> bool:
+    """Else they might be forbidden, and the answer would not count."""
     return request.cpus.cpus is None and request.cpus.source != BY_NODE
 
 
-def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
-    if not _asks_for_profiles(request):
+def profiles(cluster: Cluster, request: Request) -> ProfilesResult:
+    """Those of the cluster, or why there are none; of every node alike. Raises ApiError."""
+    if not asks_for_profiles(request):
         return ProfilesApiMissing()
     try:
         found = list_performance_profiles(cluster)
@@ -140,42 +123,22 @@ def _profiles(cluster: Cluster, request: Request) -> ProfilesResult:
     return ProfilesApiMissing() if found is None else ProfilesFound(tuple(found))
 
 
-def _configz(cluster: Cluster, request: Request, node_name: str) -> Json:
-    if request.cpus.cpus is not None:  # the user's word needs no other, and the question takes rights that few have
-        return {}
-    return cluster.request("GET", f"/api/v1/nodes/{node_name}/proxy/configz")
+def for_target(request: Request, chosen: Target, node: NodeFacts, policy: Policy, user: str | None) -> Plan:
+    """The plan for one target of a node, from what has been read. ``user``: by the API server; None: it does not say.
 
-
-def _check_node(node_object: Json, name: str, *, kubelet_wanted: bool = True) -> None:
-    labels = (node_object.get("metadata") or {}).get("labels") or {}
-    system = ((node_object.get("status") or {}).get("nodeInfo") or {}).get("operatingSystem") or labels.get(_OS_LABEL)
-    if system not in (None, "linux"):
-        raise TargetError(
-            f"node {name} runs {str(system).capitalize()}: it has no namespaces to enter and no CPU sets; use oc exec"
-        )
-    conditions = (node_object.get("status") or {}).get("conditions") or []
-    ready: Json = next((c for c in conditions if c.get("type") == "Ready"), {})
-    if kubelet_wanted and ready.get("status") != "True":
-        raise HelperPodError(
-            f"node {name} is not ready ({ready.get('reason') or 'no report'}: {ready.get('message') or 'none'}); "
-            "no helper pod can be started there"
-        )
-
-
-def _plan(
-    request: Request, chosen: Target, policy: Policy, node_object: Json, program: HelperProgram, user: str | None
-) -> Plan:
+    Raises UsageError for a helper that is to be kept for nobody in particular.
+    """
     nonce = new_id() + new_id()
-    images = (request.image,) if request.image else (chosen.image, *_images_on(node_object, chosen.image))
+    images = (request.image,) if request.image else (chosen.image, *node_facts.images(node.object, chosen.image))
     run = audit.of_run(chosen, user, request.privileges, request.command, record_arguments=request.record_arguments)
     known = policy.reserved if isinstance(policy, cpu_policy.CpuPolicy) else None
     helper = HelperSpec(
         name=f"{NAME_PREFIX}{new_id()}",
         namespace=request.helper_namespace,
         node=chosen.node,
-        architecture=program.architecture,
+        architecture=node.program.architecture,
         image=images[0],
-        program=program,
+        program=node.program,
         command=tuple(commands.hold_words(nonce, known, request.timeout_seconds)),
         node_tools=not request.image,
         annotations=run,
@@ -194,8 +157,8 @@ def _plan(
         shared=shared,
         images=images,
         nonce=nonce,
-        address=_address(node_object),
-        program=program,
+        address=node_facts.address(node.object),
+        program=node.program,
         program_is_there=False,
         audit=run,
     )
@@ -205,25 +168,3 @@ def _life_seconds(request: Request) -> int:
     if request.max_duration_seconds is None:
         return MAX_LIFE_SECONDS
     return math.ceil(request.timeout_seconds + request.max_duration_seconds) + LIFE_SLACK_SECONDS
-
-
-def _address(node_object: Json) -> str:
-    """The node's own address, else its name in the DNS (v1 Node, status.addresses), else its name."""
-    listed = (node_object.get("status") or {}).get("addresses") or []
-    found = [str(each.get("address") or "") for kind in _ADDRESS_KINDS for each in listed if each.get("type") == kind]
-    return next(filter(None, found), str(node_object["metadata"]["name"]))
-
-
-def _images_on(node_object: Json, other_than: str) -> list[str]:
-    """Some images that are on the node already: the platform's own first, then the smallest.
-
-    What is in them does not matter.
-    """
-    listed = (node_object.get("status") or {}).get("images") or []
-    named = [image for image in listed if image.get("names") and other_than not in image["names"]]
-
-    def rank(image: Json) -> tuple[bool, int]:
-        ours = any(str(name).startswith(_PLATFORM_IMAGES) for name in image["names"])
-        return not ours, int(image.get("sizeBytes") or 0)
-
-    return [str(image["names"][0]) for image in sorted(named, key=rank)[:_FALLBACK_IMAGES]]

@@ -60,15 +60,13 @@ def run(
     with choice.chosen(context) as transport:
         started = Handshake(context, transport).start()
         telling.started(request, started, console)
-        with _event(context, started, transport):
+        with announced(context, started, transport):
             with user_input.sources(context, started.stream, terminal) as sources:
-                ended = relay(
-                    transport.streams, started.stream, transport.lease, console, sources, _latest_end(started)
-                )
+                ended = relay(transport.streams, started.stream, transport.lease, console, sources, latest_end(started))
             return telling.ended(ended, started, console)
 
 
-def _event(context: Context, started: StartedCommand, transport: Transport) -> AbstractContextManager[None]:
+def announced(context: Context, started: StartedCommand, transport: Transport) -> AbstractContextManager[None]:
     """Says beside the command, where there is one, that it runs: as an Event of the target's pod."""
     request, plan = context.request, context.plan
     if not request.command:
@@ -90,6 +88,6 @@ def _published(cluster: Cluster, event: Json, console: Console, verbosity: int) 
             console.notice(f"no Event says that the command ran: {error}")
 
 
-def _latest_end(started: StartedCommand) -> Deadline | None:
+def latest_end(started: StartedCommand) -> Deadline | None:
     """When even a command that ignores SIGTERM has ended, and its end has been told."""
     return started.limit and Deadline.after(started.limit.remaining_seconds() + _END_SECONDS)

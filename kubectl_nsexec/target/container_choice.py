@@ -20,6 +20,14 @@ SANDBOXED = re.compile(r"kata|gvisor|runsc", re.IGNORECASE)
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 """Container IDs and pod UIDs become components of a path on the node."""
 
+_METADATA = ("name", "namespace", "uid", "deletionTimestamp")
+_ANNOTATIONS = (DEFAULT_CONTAINER_ANNOTATION, MIRROR_ANNOTATION, CONFIG_HASH_ANNOTATION)
+_SPEC = ("nodeName", "hostPID", "shareProcessNamespace", "runtimeClassName", "securityContext", "os")
+_CONTAINER, _CONTAINERS = ("name", "image"), ("containers", "ephemeralContainers", "initContainers")
+_STATUS = ("name", "state", "containerID")
+_STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+"""The fields of a pod that decide, see ``slim``."""
+
 Pod = dict[str, Any]
 
 
@@ -88,6 +96,24 @@ def resolve(pod: Pod, container: str | None, command_name: str = "exec") -> Targ
     )
 
 
+def slim(pod: Pod) -> Pod:
+    """What of ``pod`` decides here: one of many takes a twentieth of its room."""
+    metadata, spec, status = pod.get("metadata") or {}, pod.get("spec") or {}, pod.get("status") or {}
+    known = metadata.get("annotations") or {}
+    annotations = {key: known[key] for key in _ANNOTATIONS if key in known}
+    lists = {key: [_some(each, _CONTAINER) for each in spec.get(key) or []] for key in _CONTAINERS}
+    statuses = {key: [_some(each, _STATUS) for each in status.get(key) or []] for key in _STATUSES}
+    return {
+        "metadata": {**_some(metadata, _METADATA), "annotations": annotations},
+        "spec": {**_some(spec, _SPEC), **lists},
+        "status": {**_some(status, ("phase",)), **statuses},
+    }
+
+
+def _some(mapping: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if key in mapping}
+
+
 def containers(spec: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     """(name, kind as kubectl marks it, container) of a pod's ``spec`` in kubectl's order: ordinary, ephemeral, init."""
     fields = (("containers", ""), ("ephemeralContainers", " (ephem)"), ("initContainers", " (init)"))
@@ -134,8 +160,7 @@ def _running(pod: Pod, container: str) -> tuple[str, str]:
     """(runtime, container ID without scheme) of a container that runs now."""
     status = pod.get("status") or {}
     name = (pod.get("metadata") or {}).get("name", "")
-    fields = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
-    found = [s for key in fields for s in status.get(key) or [] if s.get("name") == container]
+    found = [s for key in _STATUSES for s in status.get(key) or [] if s.get("name") == container]
     if not found:
         phase = status.get("phase", "Unknown")
         raise TargetError(f"container {container} of pod {name} has not been started yet; the pod's phase is {phase}")

@@ -67,9 +67,9 @@ class HelperPod:
                 "the command would wait for ever; run it without -i, or against Kubernetes 1.30 or newer"
             )
 
-    def _enter_words(self, cpus: CpuSet, session_id: str) -> list[str]:
-        plan = self._context.plan
-        return commands.enter_words(plan.nonce, cpus, session_id, plan.target, self._context.request.privileges)
+    def _enter_words(self, cpus: CpuSet, session_id: str, *, again: bool = False) -> list[str]:
+        plan, privileges = self._context.plan, self._context.request.privileges
+        return commands.enter_words(plan.nonce, cpus, session_id, plan.target, privileges, again=again)
 
     def _exec(self, words: Sequence[str]) -> RemoteStream:
         return self._open("exec", exec_query(self._pod, words))

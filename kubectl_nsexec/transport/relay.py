@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.protocol.exit_marker import ExitMarker
     from kubectl_nsexec.transport.channels import RemoteStream, Streams
-    from kubectl_nsexec.ui.console import Console
+    from kubectl_nsexec.ui.outlet import Sink
     from kubectl_nsexec.ui.sources import Source
 
-_SILENT_PINGS = 4
+SILENT_PINGS = 4
 """So many without an answer, a minute, and a link is taken for dead, as kubectl does."""
 _LAST_WORDS_SECONDS = 3.0
 _LEASE_SECONDS = 1.0
@@ -37,7 +37,7 @@ def relay(
     streams: Streams,
     session: RemoteStream,
     lease: RemoteStream | None,
-    console: Console,
+    console: Sink,
     sources: Iterable[Source] = (),
     limit: Deadline | None = None,
 ) -> ExitStatus:
@@ -52,6 +52,7 @@ def relay(
         try:
             ended = _until_its_end(streams, session, lease, outlet, Stdin(session, tuple(sources)), limit)
         except NsexecError:
+            _show(session, outlet)  # what came along with the news
             outlet.drain()  # an error comes after what the command has said
             raise
         outlet.drain()
@@ -87,9 +88,9 @@ def _until_its_end(
             )
         # Not the session's own, where there is another: a command that does not read its stdin keeps the server from
         # hearing pings there.
-        if (lease or session).connection.unanswered_pings >= _SILENT_PINGS:
+        if (lease or session).connection.unanswered_pings >= SILENT_PINGS:
             raise ConnectionLostError(
-                f"the API server, a proxy on the way or the node has been silent for {_SILENT_PINGS * PING_SECONDS:g}"
+                f"the API server, a proxy on the way or the node has been silent for {SILENT_PINGS * PING_SECONDS:g}"
                 "s; whether the command ended, and how, is not known"
             )
         wanted = stdin.wanted()

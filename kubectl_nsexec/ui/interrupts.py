@@ -46,8 +46,13 @@ class Interrupts:
         self._deferred = 0
         self._received: int | None = None
         self._raised = False
+        self._first: Callable[[], object] | None = None
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self._first is not None:
+            first, self._first = self._first, None
+            first()
+            return
         if self._received is None:
             self._received = number
         self._raise_pending()
@@ -56,6 +61,18 @@ class Interrupts:
         if self._received is not None and not self._deferred and not self._raised:
             self._raised = True
             raise SignalReceived(self._received)
+
+    @contextmanager
+    def asked(self, first: Callable[[], object]) -> Iterator[None]:
+        """Within, the first Ctrl-C is a question: ``first`` is called, between any two steps of the main thread.
+
+        The second raises, as every other signal does at once.
+        """
+        self._first = first
+        try:
+            yield
+        finally:
+            self._first = None
 
     def pending(self) -> bool:
         """Whether a signal has arrived, also one that is deferred."""

@@ -11,14 +11,12 @@ import socket
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kubectl_nsexec.ui.console import OutputClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from kubectl_nsexec.ui.console import Console
 
     Piece = tuple[Callable[[bytearray], None], bytearray]
 
@@ -28,10 +26,22 @@ MOST_BYTES = 64 * ROOM_BYTES
 """Of a reader that pauses on, half an hour's pieces of half a mebibyte, one for each ping (``Streams.step``)."""
 
 
+class Sink(Protocol):
+    """Where the bytes go: a Console, or what stands in for one. Both raise OutputClosedError."""
+
+    def write_stdout(self, data: bytearray) -> None:
+        """All of ``data``, however long that takes."""
+        ...
+
+    def write_stderr(self, data: bytearray) -> None:
+        """All of ``data``, however long that takes."""
+        ...
+
+
 class Outlet:
     """Stdout and stderr, each byte in the order in which it was put. Its methods belong to one thread."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Sink) -> None:
         self._console = console
         self._pieces: deque[Piece] = deque()
         self._waiting_bytes = 0

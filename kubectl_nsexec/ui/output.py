@@ -104,6 +104,36 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return tabulate(rows, columns, tablefmt="plain", disable_numparse=True)
 
 
+def failure_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    """(outcome, reason, count, targets) of what failed among many targets, as a table without the last newline."""
+    from tabulate import tabulate  # noqa: PLC0415 - as above
+
+    return tabulate(rows, ["OUTCOME", "REASON", "COUNT", "TARGETS"], tablefmt="plain", disable_numparse=True)
+
+
+def target_list(targets: Sequence[Mapping[str, str]], form: str | None) -> str:
+    """The targets of a fleet, as ``json``, ``yaml`` or (None) a table, without the last newline.
+
+    ``notRun``: why nothing would be started in it; else "".
+    """
+    if form is not None:
+        return in_form({"version": _LIST_VERSION, "targets": [dict(target) for target in targets]}, form)
+    from tabulate import tabulate  # noqa: PLC0415 - as above
+
+    rows = [
+        [
+            *(target[column] for column in _TARGET_COLUMNS),
+            f"not run: {target['notRun']}" if target["notRun"] else target["source"],
+        ]
+        for target in targets
+    ]
+    titles = [column.upper() for column in (*_TARGET_COLUMNS, "source")]
+    return tabulate(rows, titles, tablefmt="plain", disable_numparse=True)
+
+
+_TARGET_COLUMNS = ("namespace", "pod", "container", "node", "cpus")
+
+
 def age(seconds: int) -> str:
     """How long ago, in the largest unit of which there are two: ``90s``, ``5m``, ``36h``, ``3d``."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):

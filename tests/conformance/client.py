@@ -20,7 +20,7 @@ channels.PING_SECONDS = float(os.environ["NSEXEC_TEST_PING_SECONDS"])
 from kubectl_nsexec import __main__, node  # noqa: E402 - they take the time from there
 from kubectl_nsexec.transport import relay, shell  # noqa: E402 - as above
 
-relay._SILENT_PINGS = 600  # a minute, as ever: a busy machine is not silent
+relay.SILENT_PINGS = 600  # a minute, as ever: a busy machine is not silent
 
 
 def _to_the_fake(request: Request, plan: Plan) -> list[str]:

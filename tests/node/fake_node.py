@@ -240,11 +240,12 @@ class FakeNode:
         host_pid: str = "0",
         process: str = "first",
         files: str = "container",
+        more: str = "",
         **options: str,
     ) -> subprocess.Popen[bytes]:
-        """A session into the target container."""
+        """A session into the target container. ``more``: what follows."""
         place = ("sess1", TARGET_UID, TARGET_ID, host_pid)
-        return self.start("enter", NONCE, reserved, *place, process, files, **options)
+        return self.start("enter", NONCE, reserved, *place, process, files, *more.split(), **options)
 
     def session_folder(self, name: str = "sess1") -> Path:
         """The folder that a session makes."""

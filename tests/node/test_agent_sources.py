@@ -209,6 +209,22 @@ def test_a_later_session_sends_what_the_main_process_found(node: FakeNode) -> No
     assert sent(node) == {}
 
 
+def test_one_that_is_told_so_looks_anew(node: FakeNode) -> None:
+    """A helper pod for many targets began long ago: what it saw may be true no more."""
+    (node.run / "sources").write_text('"kubelet_flags":"","files":[]')
+    put(node, "/etc/kubernetes/kubelet.conf", CONFIG)
+    event = look(node.enter(reserved="0-1,64-65", more="again"))
+    assert [file["path"] for file in cast("list[dict[str, Any]]", event["files"])] == ["/etc/kubernetes/kubelet.conf"]
+
+
+def test_another_word_there_is_refused(node: FakeNode) -> None:
+    """As any command line that is none."""
+    agent = node.enter(reserved="0-1,64-65", more="never")
+    output, said = agent.communicate(timeout=20)
+    assert (output, agent.returncode) == (b"", 125)
+    assert b"not how it is called" in said
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -> None:
     """It tells where it stands and what the node says, and moves nowhere before it is told where."""

@@ -34,6 +34,12 @@ _PAGE, _PAGES = 500, 10
 """kubectl's page size; beyond so many pages the list would be of no use to anybody."""
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches; the second for old servers."""
+_LISTED = {
+    "namespace": "/api/v1/namespaces",
+    "helper_namespace": "/api/v1/namespaces",
+    "node": "/api/v1/nodes",
+}
+"""Flags whose value is an object's name → where those are."""
 _MANIFESTS = ("json", "yaml", "yml")
 """resource.FileExtensions of cli-runtime."""
 
@@ -117,19 +123,16 @@ def _values(
     word, metavar = line.word, flag.metavar or ""
     if flag.name == "container":
         return Candidates(_matching(word, _containers(line, connect(options))))
-    if flag.name in ("namespace", "helper_namespace", "node", "profile"):
-        known_to = connect(options)
-        profiles, nodes = flag.name == "profile", flag.name == "node"
-        path = "/api/v1/nodes" if nodes else "/api/v1/namespaces"
-        return Candidates(_matching(word, _profiles(known_to) if profiles else _names(known_to, path)))
+    if flag.name == "profile":
+        return Candidates(_matching(word, _profiles(connect(options))))
+    if flag.name in _LISTED:
+        return Candidates(_matching(word, _names(connect(options), _LISTED[flag.name])))
     if flag.name in ("context", "cluster", "user"):
         sections = kubeconfig(options)
         known = {"context": sections.contexts, "cluster": sections.clusters, "user": sections.users}
         return Candidates(_matching(word, known[flag.name]))
-    if flag.name == "filename":
-        return Candidates([*_MANIFESTS], BY_ENDING)
-    if metavar == "FILE":
-        return Candidates([], FILES)
+    if metavar in ("FILE", "DIR"):
+        return Candidates([*_MANIFESTS], BY_ENDING) if flag.name == "filename" else Candidates([], FILES)
     return Candidates(_matching(word, metavar.split("|") if metavar.islower() else ()))
 
 

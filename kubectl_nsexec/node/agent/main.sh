@@ -8,8 +8,9 @@
 #                                                PATIENCE: how long (s) it waits for a client that may have been killed
 #     [IDLE LIFE]                                of a shared helper pod: how long (s) it waits for the next session, and
 #                                                how long one of its sessions may last
-#   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
-#                                                one session: pins itself, finds the target, hands over to nsenter
+#   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES [again]
+#                                                one session: pins itself, finds the target, hands over to nsenter;
+#                                                "again": looks anew at what the main process saw when it began
 #   alone NONCE RESERVED SHIM_BYTES SHIM_SHA256 ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                both at once, where there is no helper pod
 #     PROCESS: first, pid:NUMBER or name:NAME; FILES: whose files the command sees, container or node
@@ -97,7 +98,7 @@ tell_target() {
 
 #   status: never returns
 enter() {
-  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=- root=''
+  reserved=$1 id=$2 pod_uid=$3 container_id=$4 host_pid=$5 process=$6 files=- root='' again=${8:-${NSEXEC_SESSION:-}}
   case $7 in container) ;; node) files=${NSEXEC_HOST:-/} ;; *) fail node "'$7' has no files" ;; esac
   case $process in first | name:?*) ;; pid:*) counted "${process#pid:}" ;; *) false ;; esac ||
     fail node "'$process' is no process"
@@ -145,8 +146,8 @@ enter() {
     root=$(readlink -n root | base64 -w0)
   fi
   inner=${pids##*[!0-9]} # now: whoever gathers looks at other processes
-  # What a shared helper pod saw when it began may be true no more.
-  if [ -n "${NSEXEC_SESSION:-}" ] || [ ! -r "$NSEXEC_RUN/sources" ]; then gather; else sources=$(cat "$NSEXEC_RUN/sources"); fi
+  # What a shared helper pod saw when it began may be true no more, nor what one for many targets saw.
+  if [ -n "$again" ] || [ ! -r "$NSEXEC_RUN/sources" ]; then gather; else sources=$(cat "$NSEXEC_RUN/sources"); fi
   find_nsenter || fail node "there is no nsenter on this node (PATH $PATH)"
   set -- -F
   for kind in ipc uts net cgroup; do # the shim joins pid and mnt, and last of all user
@@ -184,6 +185,7 @@ case $part,$# in
 hold,4) counted "$4" && shift 2 && hold "$@" ;;
 hold,6) counted "$4" && counted "$6" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
+enter,10) [ "${10}" = again ] && shift 2 && enter "$@" ;;
 alone,11) shift 2 && alone "$@" ;;
 prepare,11) counted "$4" && named "$5" && named "$6" && shift 2 && prepare "$@" ;;
 esac

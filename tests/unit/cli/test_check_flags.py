@@ -62,17 +62,14 @@ def test_what_does_not_go_with_it_is_refused(values: dict[str, Any], after: list
     assert words in refused.value.message
 
 
-@pytest.mark.parametrize(
-    ("values", "flag"),
-    [
-        ({"selector": "a=b"}, "--selector"),
-        ({"all_namespaces": True}, "--all-namespaces"),
-        ({"node": ["n"]}, "--node"),
-        ({"fail_on": "any"}, "--fail-on"),
-    ],
-)
-def test_its_flags_go_with_nothing_else(values: dict[str, Any], flag: str) -> None:
-    """A selector that was ignored would hit another pod than was meant."""
-    with pytest.raises(UsageError) as refused:
-        ask(["true"], pod=["p"], **values)
-    assert refused.value.message == f"{flag} goes with --check"
+def test_fail_on_goes_with_nothing_else() -> None:
+    """A threshold that nobody looks at would be taken for a check."""
+    with pytest.raises(UsageError, match="--fail-on goes with --check"):
+        ask(["true"], pod=["p"], fail_on="any")
+
+
+@pytest.mark.parametrize("values", [{"gather": True}, {"field_selector": "a=b"}, {"fanout": "2"}, {"all_pods": True}])
+def test_how_a_command_runs_in_many_pods_is_not_for_a_check(values: dict[str, Any]) -> None:
+    """Only which pods: -l, -A and --node."""
+    with pytest.raises(UsageError, match="does not go with --check"):
+        ask(None, check=True, **values)

@@ -40,6 +40,7 @@ def test_a_sessions_words() -> None:
     words = enter_words(NONCE, RESERVED, "k3x9a", target())
     assert words == ["enter", NONCE, "0-1,4", "k3x9a", "uid-of-cgroup", "3f1c", "0", "first", "container"]
     assert enter_words(NONCE, RESERVED, "k3x9a", target(shares_host_pid=True))[-3] == "1"
+    assert enter_words(NONCE, RESERVED, "k3x9a", target(), again=True) == [*words, "again"]
 
 
 @pytest.mark.parametrize(

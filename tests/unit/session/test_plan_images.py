@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_nsexec.session.plan import _images_on
+from kubectl_nsexec.session.node_facts import images
 
 TARGET = "registry.site/ran/du@sha256:1"
 
@@ -36,4 +36,4 @@ def image(*names: str, size: int) -> dict[str, Any]:
 )
 def test_the_platforms_own_come_before_the_smallest(listed: list[dict[str, Any]], expected: list[str]) -> None:
     """The node pulls those without a namespace's secrets; a handful is tried at most."""
-    assert _images_on({"status": {"images": listed}}, TARGET) == expected
+    assert images({"status": {"images": listed}}, TARGET) == expected

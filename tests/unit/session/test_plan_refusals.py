@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_nsexec.errors import TargetError
 from kubectl_nsexec.kube.api import runtime_handler
-from kubectl_nsexec.session import plan
+from kubectl_nsexec.session import node_facts
 from tests.unit.fakes import FakeCluster, forbidden, not_found
 
 Json = dict[str, Any]
@@ -27,13 +27,13 @@ _READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 def test_windows_nodes_are_refused(node: Json) -> None:
     """By what the kubelet reports, or by the label."""
     with pytest.raises(TargetError, match="node n1 runs Windows"):
-        plan._check_node(node, "n1")
+        node_facts.check(node, "n1")
 
 
 @pytest.mark.parametrize("status", [_READY, {**_READY, "nodeInfo": {"operatingSystem": "linux"}}])
 def test_linux_nodes_are_not(status: Json) -> None:
     """Also where nothing is reported."""
-    plan._check_node({"status": status}, "n1")
+    node_facts.check({"status": status}, "n1")
 
 
 @pytest.mark.parametrize(

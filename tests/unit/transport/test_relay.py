@@ -13,7 +13,7 @@ from kubectl_nsexec.model.background import Background
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.protocol.exit_marker import ExitMarker
 from kubectl_nsexec.transport import channels
-from kubectl_nsexec.transport.channels import RemoteStream
+from kubectl_nsexec.transport.channels import RemoteStream, Streams
 from kubectl_nsexec.transport.relay import relay
 from kubectl_nsexec.ui import outlet
 from kubectl_nsexec.ui.console import Console, OutputClosedError
@@ -50,6 +50,24 @@ def test_output_and_exit_code_are_passed_on_apart(pipes: tuple[Console, int, int
     assert relay(streams, session, lease, console).exit_code == 37
     assert os.read(out, 100) == b"a\xff\0b\n"
     assert os.read(err, 100) == b"oops"
+
+
+def test_what_came_along_with_the_news_of_a_broken_lease_is_shown(pipes: tuple[Console, int, int, int]) -> None:
+    """Both may come in one step: the command's words are not lost for that."""
+
+    class Broken(FakeConnection):
+        def receive(self) -> list[bytes]:
+            raise ConnectionLostError("reset")
+
+    console, _, out, err = pipes
+    session, lease = RemoteStream(FakeConnection(b"\1last", b"\2words")), RemoteStream(Broken())
+    streams = Streams()
+    streams.add(session)
+    streams.add(lease)
+    with pytest.raises(ConnectionLostError, match="reset"):
+        relay(streams, session, lease, console)
+    os.write(console.stderr_fd, b".")  # there may be nothing else
+    assert (os.read(out, 100), os.read(err, 100)) == (b"last", b".")
 
 
 def test_stdin_and_its_end_reach_the_command(pipes: tuple[Console, int, int, int]) -> None:

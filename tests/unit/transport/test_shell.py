@@ -16,7 +16,8 @@ from kubectl_nsexec.model import via
 from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.request import Request
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.session.plan import Plan, _address
+from kubectl_nsexec.session.node_facts import address
+from kubectl_nsexec.session.plan import Plan
 from kubectl_nsexec.target.container_choice import Target
 from kubectl_nsexec.transport import shell
 
@@ -132,7 +133,7 @@ def test_local_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_internal_address_comes_before_the_name(addresses: list[tuple[str, str]], expected: str) -> None:
     """status.addresses of the Node."""
     listed = [{"type": kind, "address": address} for kind, address in addresses]
-    assert _address({"metadata": {"name": "n1"}, "status": {"addresses": listed}}) == expected
+    assert address({"metadata": {"name": "n1"}, "status": {"addresses": listed}}) == expected
 
 
 def test_the_agent_gets_both_halves_of_its_protocol() -> None:

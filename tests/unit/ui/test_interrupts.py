@@ -101,3 +101,37 @@ def test_other_exceptions_that_cannot_get_out_are_reported_as_ever(monkeypatch: 
     assert reference() is None
     assert told == [ZeroDivisionError]
     assert sys.unraisablehook is before
+
+
+def _raised(*numbers: int, first: Callable[[], object], answers: bool = True) -> int:
+    """Which of the signals raises, where the first Ctrl-C is a question, as long as somebody ``answers``."""
+    interrupts = Interrupts()
+    with interrupts.as_exceptions():
+        try:
+            with interrupts.asked(first):
+                if answers:
+                    _send(numbers)
+            _send(numbers)
+        except SignalReceived as received:
+            return received.number
+    return 0
+
+
+def _send(numbers: tuple[int, ...]) -> None:
+    for number in numbers:
+        signal.raise_signal(number)
+
+
+def test_the_first_ctrl_c_may_be_a_question() -> None:
+    """It is answered, once, and what runs goes on; the second raises."""
+    asked: list[str] = []
+    assert _raised(signal.SIGINT, signal.SIGINT, first=lambda: asked.append("who?")) == signal.SIGINT
+    assert asked == ["who?"]
+
+
+@pytest.mark.parametrize(("number", "answers"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_all_else_is_no_question(number: int, answers: bool) -> None:  # noqa: FBT001 - a table's column
+    """Other signals raise at once, and so does Ctrl-C when nobody answers any more."""
+    asked: list[str] = []
+    assert _raised(number, first=lambda: asked.append("who?"), answers=answers) == number
+    assert asked == []

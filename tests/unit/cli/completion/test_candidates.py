@@ -118,9 +118,9 @@ def test_namespaces(words: Complete, line: tuple[str, ...]) -> None:
 
 
 def test_nodes(words: Complete, api: FakeApi) -> None:
-    """For --node, which may be repeated."""
-    api.put("/api/v1/nodes", "n1", "n2", "m1")
-    assert words("--check", "--node", "n1", "--node", "n") == (["n1", "n2"], candidates.NO_FILES)
+    """For --node, which may be there already."""
+    api.put("/api/v1/nodes", "worker-0", "worker-1", "infra")
+    assert words("--node", "worker-0", "--node", "w") == (["worker-0", "worker-1"], candidates.NO_FILES)
 
 
 def test_performance_profiles(words: Complete, api: FakeApi) -> None:
@@ -223,6 +223,9 @@ def test_every_flag_has_its_own_explanation(kubeconfig: Path, capfd: pytest.Capt
     [
         (("--kubeconfig", ""), [], candidates.FILES),
         (("--client-key=",), [], candidates.FILES),
+        (("--output-dir", ""), [], candidates.FILES),
+        (("--color", "a"), ["auto", "always"], candidates.NO_FILES),
+        (("--selector", ""), [], candidates.NO_FILES),
         (("-f", ""), ["json", "yaml", "yml"], candidates.BY_ENDING),
         (("--dry-run", ""), ["none", "client"], candidates.NO_FILES),
         (("-o", "y"), ["yaml"], candidates.NO_FILES),

@@ -1,0 +1,76 @@
+"""The end of many commands on stderr: a table of those that failed, and one line of all."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Final
+
+from kubectl_nsexec.fleet.show.names import folds, labels
+from kubectl_nsexec.fleet.show.outcome import Outcome, outcome, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kubectl_nsexec.fleet.result import Result
+    from kubectl_nsexec.ui.console import Console
+
+_MOST_REASONS: Final = 3
+"""In the line; the table has them all."""
+_MOST_NAMES: Final = 8
+"""In a row of the table, folded."""
+
+
+def summary(results: Sequence[Result], console: Console) -> None:
+    """The table and the line; of a ``--quiet`` console only where something failed."""
+    from kubectl_nsexec.ui.output import failure_table  # noqa: PLC0415 - not every run prints one
+
+    if rows := failures(results):
+        console.say(failure_table(rows))
+        console.say(line(results))
+    else:
+        console.notice(line(results))
+
+
+def line(results: Iterable[Result]) -> str:
+    """``12 of 14 ok, 1 failed (exit 2), 1 not started (node not Ready)``; ``14 of 14 ok.`` where all is well."""
+    found: dict[Outcome, Counter[str]] = defaultdict(Counter)
+    for result in results:
+        found[outcome(result)][reason(result)] += 1
+    counts = {kind: sum(reasons.values()) for kind, reasons in found.items()}
+    total, ok = sum(counts.values()), counts.get(Outcome.OK, 0)
+    if total == ok:
+        return f"{ok} of {total} ok."
+    others = [kind for kind in Outcome if kind in counts and kind is not Outcome.OK]
+    return ", ".join(
+        [f"{ok} of {total} ok", *(f"{counts[kind]} {kind.value}{_reasons(found[kind])}" for kind in others)]
+    )
+
+
+def failures(results: Iterable[Result]) -> list[tuple[str, str, str, str]]:
+    """(outcome, reason, count, names) of each reason; within an outcome the most frequent first."""
+    every = list(results)
+    names = labels(result.place for result in every)
+    by_reason: dict[Outcome, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for result in every:
+        by_reason[outcome(result)][reason(result)].append(names[result.place])
+    return [
+        (kind.value, why, str(len(which)), _few(which))
+        for kind in Outcome
+        if kind is not Outcome.OK
+        for why, which in sorted(by_reason[kind].items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _reasons(reasons: Counter[str]) -> str:
+    """`` (exit 2, exit 3)``, the most frequent first."""
+    known = [why for why, _ in reasons.most_common() if why]
+    shown = known[:_MOST_REASONS] + ["…"] * (len(known) > _MOST_REASONS)
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _few(names: Iterable[str]) -> str:
+    """The names folded; those of pods with random names do not fold, and may be thousands."""
+    parts = folds(names)
+    left = sum(part.names for part in parts[_MOST_NAMES:])
+    shown = ",".join(part.text for part in parts[:_MOST_NAMES])
+    return f"{shown} and {left} more" if left else shown

@@ -1,0 +1,311 @@
+"""A server on loopback that plays API server, kubelets and agents for many pods on many nodes, WebSockets included."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from tests.unit.fake_session import (
+    ERROR,
+    HELPERS,
+    STDERR,
+    STDOUT,
+    FakeSession,
+    Handler,
+    WebSocket,
+    say_held,
+    target_event,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Json = dict[str, Any]
+
+ROOT: Final = Path(__file__).parents[3]
+WORDS = b"from %s\n"
+
+
+class Command(NamedTuple):
+    """A command that has just been started in a container."""
+
+    fleet: Fleet
+    pod: str
+    helper: str
+    stream: WebSocket
+    given: bytes
+    """What of its stdin came with the handshake."""
+
+    def stdin(self) -> bytes:
+        """All of it."""
+        return b"".join([self.given, *self.stream.stdin()])
+
+    def write(self, data: bytes) -> None:
+        """To its stdout."""
+        self.stream.send(STDOUT, data)
+
+
+def says_its_name(command: Command) -> int:
+    """What a pod's command does where nothing else is said."""
+    command.write(WORDS % command.pod.encode())
+    return 0
+
+
+def exits(status: int) -> Callable[[Command], int]:
+    """One that does only that."""
+    return lambda _: status
+
+
+class Fleet(FakeSession):
+    """Pods by ``NAMESPACE/NAME``, nodes by name; ``scripts``: what the command does, by the pod's name."""
+
+    def __init__(self) -> None:
+        self.pods: dict[str, Json] = {}
+        self.nodes: dict[str, Json] = {}
+        self.scripts: dict[str, Callable[[Command], int]] = {}
+        self.refused: dict[str, str] = {}
+        """Pods whose agent finds no such container, and its words."""
+        self.objects: dict[str, Json] = {}
+        """What else there is, by its path."""
+        self.forbidden: set[str] = set()
+        """Paths that may not be read."""
+        self.by_hand = True
+        """Whether the client names the CPUs."""
+        self.clueless = ""
+        """A node that does not know which of its CPUs are reserved; the others do."""
+        self.never_runs = ""
+        """A node on which helper pods stay Pending."""
+        self.refuse_helpers_on = ""
+        """A node where none is admitted."""
+        self.journal: list[str] = []
+        self.denied: set[tuple[str, str]] = set()
+        """Rights that the user lacks: (verb, RESOURCE[/SUBRESOURCE])."""
+        self.live: dict[str, Json] = {}
+        self.made = threading.Condition()
+        """Another helper pod is there."""
+        self.closed = False
+        self.one_gone = threading.Event()
+        """A helper pod has been deleted."""
+        self.all_gone = threading.Event()
+        """Every helper pod that was made has been deleted."""
+        self.attached: dict[str, WebSocket] = {}
+        self.most_at_once = self._now = 0
+        self._counting = threading.Lock()
+        super().__init__(_Handler)
+
+    def add(self, name: str, node: str, *, phase: str = "Running", namespace: str = "ran", **labels: str) -> Json:
+        """A pod that runs there, on a node that is ready."""
+        self.nodes.setdefault(node, ready(node))
+        pod = {
+            "metadata": {"name": name, "namespace": namespace, "uid": f"u-{namespace}-{name}", "labels": labels},
+            "spec": {"nodeName": node, "containers": [{"name": "main", "image": "i"}]},
+            "status": {
+                "phase": phase,
+                "containerStatuses": [{"name": "main", "state": {"running": {}}, "containerID": f"cri-o://c-{name}"}],
+            },
+        }
+        self.pods[f"{namespace}/{name}"] = pod
+        return pod
+
+    def count(self, change: int) -> None:
+        """One command more, or less, runs."""
+        with self._counting:
+            self._now += change
+            self.most_at_once = max(self.most_at_once, self._now)
+
+    def end_helper(self, helper: str) -> None:
+        """Its main process ends, as on a node that evicts it."""
+        self.attached[helper].send(ERROR, b'{"status": "Failure", "message": "evicted"}')
+
+    def close(self) -> None:
+        """Ends its watches, too."""
+        with self.made:
+            self.closed = True
+            self.made.notify_all()
+        super().close()
+
+    def argv(self, *words: str) -> list[str]:
+        """A client's command line."""
+        cpus = ["--cpus", "0-1"] if self.by_hand else []
+        return [sys.executable, "-m", "kubectl_nsexec", "--server", self.url, *cpus, *words]
+
+    def run(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """A client's run."""
+        self.journal.clear()
+        self.most_at_once = 0
+        return subprocess.run(self.argv(*words), cwd=ROOT, input=stdin, capture_output=True, check=False, timeout=60)
+
+
+def ready(name: str) -> Json:
+    """A v1 Node."""
+    return {
+        "metadata": {"name": name},
+        "status": {"nodeInfo": {"architecture": "amd64"}, "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+class _Handler(Handler):
+    session: Fleet
+    disable_nagle_algorithm = True  # what a command has said is with the client before anything else happens
+
+    def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        fleet, path = self.session, parts.path
+        if self.headers["Upgrade"]:
+            self._session(path, [value for name, value in parse_qsl(parts.query) if name == "command"])
+            return
+        fleet.journal.append(f"GET {path}{' watch' if query.get('watch') else ''}")
+        *_, kind, name = path.split("/")
+        if path in fleet.forbidden:
+            self.answer(403, {"kind": "Status", "reason": "Forbidden", "message": f"{path} is forbidden"})
+        elif path in fleet.objects:
+            self.answer(200, fleet.objects[path])
+        elif query.get("watch"):
+            self._watch(query.get("fieldSelector", "").removeprefix("metadata.name="))
+        elif name == "pods":
+            self.answer(200, self._page(self._matching(path, query), query))
+        elif name == "nodes":
+            self.answer(200, self._page([*fleet.nodes.values()], query))
+        elif kind == "nodes" and name in fleet.nodes:
+            self.answer(200, fleet.nodes[name])
+        else:
+            self.answer(404, {"kind": "Status", "reason": "NotFound", "message": f"no {path}"})
+
+    def _watch(self, name: str) -> None:
+        """Of one helper, or of all that there are to come, until the client goes away."""
+        fleet = self.session
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        told: set[str] = set()
+        with suppress(OSError), fleet.made:
+            while not fleet.closed:
+                for helper in [each for each in fleet.live if each not in told and name in ("", each)]:
+                    told.add(helper)
+                    event = {"type": "ADDED", "object": self.running(helper)}
+                    self.wfile.write(json.dumps(event).encode() + b"\n")
+                if name and told:
+                    return
+                fleet.made.wait()
+
+    def _matching(self, path: str, query: dict[str, str]) -> list[Json]:
+        namespace = path.removeprefix("/api/v1/namespaces/").partition("/")[0] if "/namespaces/" in path else ""
+        key, _, value = query.get("labelSelector", "").partition("=")
+        _, _, node = query.get("fieldSelector", "").partition("spec.nodeName=")
+        return [
+            pod
+            for pod in self.session.pods.values()
+            if namespace in ("", pod["metadata"]["namespace"])
+            and (not key or pod["metadata"]["labels"].get(key) == value)
+            and node in ("", pod["spec"]["nodeName"])
+        ]
+
+    def _page(self, items: list[Json], query: dict[str, str]) -> Json:
+        begin, limit = int(query.get("continue", 0)), int(query["limit"])
+        more = {"continue": str(begin + limit)} if begin + limit < len(items) else {}
+        return {"kind": "PodList", "metadata": more, "items": items[begin : begin + limit]}
+
+    def do_POST(self) -> None:  # noqa: N802 - as above
+        body: Json = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fleet = self.session
+        name = (body.get("metadata") or {}).get("name", "")
+        fleet.journal.append(f"POST {self.path.rpartition('/')[2]}")
+        if self.path == HELPERS and body["spec"]["nodeName"] == fleet.refuse_helpers_on:
+            fleet.journal.pop()
+            self.answer(422, {"kind": "Status", "reason": "Invalid", "message": "no room"})
+        elif self.path == HELPERS:
+            fleet.helpers.append(body)
+            fleet.all_gone.clear()
+            self.answer(201, {**self.running(name, body), "status": {"phase": "Pending", "qosClass": "BestEffort"}})
+            with fleet.made:
+                fleet.live[name] = body
+                fleet.made.notify_all()
+        else:
+            asked = (body.get("spec") or {}).get("resourceAttributes") or {}
+            resource = "/".join(part for part in (asked.get("resource"), asked.get("subresource")) if part)
+            allowed = (asked.get("verb"), resource) not in fleet.denied
+            self.answer(201, {"status": {"allowed": allowed, "userInfo": {"username": "joe"}}})
+
+    def do_DELETE(self) -> None:  # noqa: N802 - as above
+        self.session.live.pop(self.path.rpartition("/")[2], None)
+        self.session.journal.append("DELETE pod")
+        super().do_DELETE()
+        self.session.one_gone.set()
+        if not self.session.live:
+            self.session.all_gone.set()
+
+    def running(self, name: str = "", made: Json | None = None) -> Json:
+        helper = made or self.session.live[name]
+        status = {"phase": "Running", "qosClass": "BestEffort", "containerStatuses": [{"state": {"running": {}}}]}
+        if helper["spec"]["nodeName"] == self.session.never_runs:
+            status = {"phase": "Pending", "qosClass": "BestEffort"}
+        metadata = {**helper["metadata"], "namespace": "nsexec", "resourceVersion": "1", "uid": f"u-{name}"}
+        return {**helper, "metadata": metadata, "status": status}
+
+    def _helper(self) -> str:
+        return urlsplit(self.path).path.split("/")[-2]
+
+    def attached(self, stream: WebSocket) -> None:
+        helper = self._helper()
+        self.session.journal.append("attach")
+        held: list[str] = self.session.live[helper]["spec"]["containers"][0]["command"]
+        stdin, nonce = stream.stdin(), held[held.index("hold") + 1]
+        given = next(stdin)
+        if given == b"look\n":
+            self._look(stream, nonce, self.session.live[helper]["spec"]["nodeName"])
+        while not given.endswith(b"hold\n"):
+            if not (more := next(stdin, b"")):
+                self.session.journal.append("let go")
+                return
+            given += more
+        self.session.attached[helper] = stream
+        say_held(stream, nonce)
+        for _ in stdin:
+            pass
+        self.session.journal.append("let go")
+
+    def _look(self, stream: WebSocket, nonce: str, node: str) -> None:
+        """What the node says about its CPUs."""
+        self.session.journal.append("look")
+        reserved = base64.b64encode(b'[crio.runtime]\ninfra_ctr_cpuset = "0-1"\n').decode()
+        files = [] if node == self.session.clueless else [{"of": "crio", "path": "/etc/crio/x", "data": reserved}]
+        stream.send(STDOUT, f"{nonce} {json.dumps({**target_event(), 'event': 'node', 'files': files})}\n".encode())
+
+    def executed(self, stream: WebSocket, command: list[str]) -> None:
+        _, nonce, _, _, _, container_id, *_ = command[command.index("enter") :]
+        pod = container_id.removeprefix("c-")
+        fleet = self.session
+        fleet.journal.append(f"enter {pod}")
+        if words := fleet.refused.get(pod):
+            error = {"event": "error", "code": "no-target", "message": words}
+            stream.send(STDOUT, f"{nonce} {json.dumps(error)}\n".encode())
+            return
+        stream.send(STDOUT, f"{nonce} {json.dumps(target_event())}\n".encode())
+        stdin, given = stream.stdin(), b""
+        while b"\n" not in given:
+            given += next(stdin)
+        size = int(given.split()[1])
+        given = given.partition(b"\n")[2]
+        while len(given) < size:
+            given += next(stdin)
+        started = {"event": "start", "pid": 4712, "mask": "0-1", "tty": ""}
+        stream.send(STDOUT, f"{nonce} {json.dumps(started)}\n".encode())
+        fleet.count(1)
+        script = fleet.scripts.get(pod, says_its_name)
+        status = script(Command(fleet, pod, self._helper(), stream, given[size:]))
+        fleet.count(-1)
+        causes = [{"reason": "ExitCode", "message": str(status)}]
+        failed = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
+        with suppress(OSError):  # the client may be gone
+            stream.send(STDERR, f'\0{nonce} {{"event":"ended","status":{status}}}\n'.encode())
+            stream.send(ERROR, json.dumps(failed if status else {"status": "Success"}).encode())
