@@ -47,10 +47,11 @@ def test_it_finds_the_pod_that_owns_a_cpu(check: Callable[..., Finished]) -> Non
     """By a human's hand and by the probe; the other pod's exec lands in the shared pool."""
     done = check("-o", "json")
     assert done.status == 3, done.stderr
-    rows = {(row["owner"], row["way"]): row for row in json.loads(done.text)["rows"]}
-    assert set(rows) == {("pod/du-0", "oc exec"), ("pod/du-0", "livenessProbe"), ("pod/web-0", "oc exec")}
-    assert {rows["pod/du-0", way]["severity"] for way in ("oc exec", "livenessProbe")} == {"danger"}
-    assert rows["pod/web-0", "oc exec"]["landing"] == "shared pool"
+    rows = {(row["owner"]["name"], row["wayIn"]["kind"]): row for row in json.loads(done.text)["rows"]}
+    assert set(rows) == {("du-0", "oc exec"), ("du-0", "livenessProbe"), ("web-0", "oc exec")}
+    assert {rows["du-0", way]["severity"] for way in ("oc exec", "livenessProbe")} == {"danger"}
+    assert rows["du-0", "livenessProbe"]["wayIn"]["commandsPerMinute"] == 12
+    assert rows["web-0", "oc exec"]["lands"]["on"] == "SharedPool"
 
 
 def test_one_pod_and_a_threshold_decide_the_status(check: Callable[..., Finished]) -> None:

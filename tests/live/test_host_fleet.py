@@ -1,0 +1,155 @@
+"""On the host node: one command in sixty pods, by one helper pod, and nothing left of it whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.live.pods import container, pod
+from tests.live.processes import reapers, running, unique_seconds, within
+from tests.live.sessions import folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.live.harness import Finished, Program
+
+    Json = dict[str, Any]
+    Run = Callable[..., Finished]
+
+pytestmark = [pytest.mark.host_node, pytest.mark.timeout(300)]
+
+_TARGETS: Final = 60
+_GONE_WITHIN_SECONDS: Final = 30.0
+_SHOWN_WITHIN_SECONDS: Final = 60.0
+MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
+
+
+@pytest.fixture(scope="module")
+def label(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]:
+    """Of sixty pods that run: in the shared pool, so that they fit on the node."""
+    manifests = []
+    for number in range(_TARGETS):
+        manifest = pod(f"many-{number}", container(), node=host_node, terminationGracePeriodSeconds=0)
+        manifest["metadata"]["labels"] = {"app": "many"}
+        manifests.append(manifest)
+    everything = {"apiVersion": "v1", "kind": "List", "items": manifests}
+    kubectl.ok("create", "-n", namespace, "-f", "-", stdin=json.dumps(everything).encode())
+    kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod", "-l", "app=many", "--timeout=300s")
+    yield "app=many"
+    kubectl.ok("delete", "-n", namespace, "pod", "-l", "app=many", "--timeout=300s")
+
+
+@pytest.fixture
+def run(nsexec: Program, namespace: str, label: str) -> Run:
+    """``oc nsexec`` in all of them."""
+    return lambda *words: nsexec("-n", namespace, "-l", label, *words)
+
+
+@pytest.fixture
+def many(nsexec: Program, namespace: str, label: str, helpers: str, kubectl: Program) -> Iterator[Many]:
+    """Thirty commands at once, which run until somebody ends them."""
+    made = Many(nsexec, kubectl, helpers, ("-n", namespace, "-l", label, "--per-node", "30"))
+    yield made
+    made.close()
+
+
+class Many:
+    """A running client, of whose commands as many run as it starts at once."""
+
+    def __init__(self, nsexec: Program, kubectl: Program, helpers: str, words: tuple[str, ...]) -> None:
+        self.seconds = unique_seconds()
+        self.client = nsexec.start(*words, "--", "sleep", self.seconds)
+        self._kubectl, self._helpers = kubectl, helpers
+        assert within(_SHOWN_WITHIN_SECONDS, lambda: len(running("sleep", self.seconds)) == 30), self.client.poll()
+
+    def helper_pods(self) -> list[str]:
+        """``pod/NAME`` of each."""
+        return self._kubectl.ok("get", "pods", "-n", self._helpers, "-o", "name").split()
+
+    def nothing_is_left(self) -> bool:
+        """Neither a process nor a folder on the node, nor a helper pod, nor who would clear up."""
+        gone = (lambda: not running("sleep", self.seconds), lambda: not self.helper_pods(), lambda: not folders())
+        return all(within(_GONE_WITHIN_SECONDS, each) for each in gone) and within(
+            _GONE_WITHIN_SECONDS, lambda: not reapers()
+        )
+
+    def close(self) -> None:
+        """End the client if it still runs."""
+        if self.client.poll() is None:
+            self.client.kill()
+        self.client.communicate()
+
+
+def test_each_answers_on_the_reserved_cpus_and_nothing_is_left(run: Run, kubectl: Program, helpers: str) -> None:
+    """A line each, with the pod's name before it, and a word at the end."""
+    done = run("--per-node", "8", "--", *MASK)
+    assert done.status == 0, done.stderr
+    lines = dict(line.split(": ", 1) for line in done.text.splitlines())
+    assert {name.partition("/")[2] for name in lines} == {f"many-{number}" for number in range(_TARGETS)}
+    assert set(lines.values()) == {"Cpus_allowed_list:\t0"}
+    assert f"{_TARGETS} of {_TARGETS} ok." in done.stderr
+    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+
+
+def test_equal_answers_are_one_block_and_statuses_are_told(run: Run) -> None:
+    """The largest status is ours."""
+    done = run("--per-node", "8", "--gather", "--", "sh", "-c", "echo same; exit 3")
+    assert done.status == 3
+    assert f"/many-[0-{_TARGETS - 1}] ({_TARGETS})" in done.text
+    assert done.text.count("same") == 1
+
+
+def test_a_killed_client_leaves_nothing(many: Many) -> None:
+    """``kill -9`` with thirty commands running, by one helper pod."""
+    assert len(many.helper_pods()) == 1
+    many.client.kill()
+    assert many.nothing_is_left()
+
+
+def test_a_helper_pod_that_is_killed_is_told_and_leaves_nothing(many: Many, kubectl: Program, helpers: str) -> None:
+    """Of those that ran the end is unknown, the others are not started: 125."""
+    (helper,) = many.helper_pods()
+    kubectl.ok("delete", "-n", helpers, helper, "--grace-period=0", "--force")
+    _, errors = many.client.communicate(timeout=_SHOWN_WITHIN_SECONDS)
+    assert many.client.returncode == 125, errors.decode()
+    assert f"0 of {_TARGETS} ok" in errors.decode()
+    assert many.nothing_is_left()
+
+
+def test_the_first_ctrl_c_tells_who_runs_and_the_second_ends_all(many: Many) -> None:
+    """130, with what there was."""
+    assert many.client.stderr is not None
+    many.client.send_signal(signal.SIGINT)
+    told = next(line for line in iter(many.client.stderr.readline, b"") if b"running" in line)
+    assert b"30" in told, told
+    rest = threading.Thread(target=many.client.stderr.read)
+    rest.start()
+    many.client.send_signal(signal.SIGINT)
+    assert many.client.wait(_SHOWN_WITHIN_SECONDS) == 130
+    rest.join()
+    assert many.nothing_is_left()
+
+
+def test_a_pod_that_ends_meanwhile_does_not_hinder_the_others(
+    nsexec: Program, kubectl: Program, namespace: str, label: str, host_node: str
+) -> None:
+    """Of a hundred and one ways to go: it is deleted while its command runs. The others are told as they ended."""
+    manifest = pod("goes", container(), node=host_node, terminationGracePeriodSeconds=0)
+    manifest["metadata"]["labels"] = {"app": "goes"}
+    kubectl.ok("create", "-n", namespace, "-f", "-", stdin=json.dumps(manifest).encode())
+    kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod/goes", "--timeout=120s")
+    seconds = unique_seconds()
+    script = f"case $(cat /proc/sys/kernel/hostname) in goes) exec sleep {seconds} ;; esac"
+    words = ("-n", namespace, "-l", f"app in ({label.partition('=')[2]},goes)", "--per-node", "8", "--pick", "100%")
+    client = nsexec.start(*words, "-o", "json", "--", "sh", "-c", script)
+    assert within(_SHOWN_WITHIN_SECONDS, lambda: bool(running("sleep", seconds)))
+    kubectl.ok("delete", "-n", namespace, "pod/goes", "--timeout=120s")
+    output, errors = client.communicate(timeout=_SHOWN_WITHIN_SECONDS)
+    ended = {each.get("pod"): each for each in map(json.loads, output.decode().splitlines())}
+    assert ended["goes"]["status"] != 0, errors.decode()
+    assert [ended[f"many-{number}"]["status"] for number in range(_TARGETS)] == [0] * _TARGETS
