@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import containerd
+from testbed import containerd, rt_config
 from testbed.images import oci_archive
 from testbed.paths import HOST_NODE, RT_NODE
 from tests.live import rt
@@ -75,3 +75,9 @@ def needs_user_namespaces(node: Node) -> None:
     """Skip the test where pods with ``hostUsers: false`` do not start: on the real-time node with Debian's runtime."""
     if node is RT and os.environ.get("RUNTIME") == "debian":
         pytest.skip("Debian's containerd knows no user namespaces of pods, as this Kubernetes asks for them")
+
+
+def needs_mapped_tmpfs(node: Node) -> None:
+    """Skip the test where the kernel maps no ids of tmpfs: on the real-time node with Linux 6.1."""
+    if node is RT and rt_config.distribution().suite == "bookworm":
+        pytest.skip("Linux 6.1 maps no ids of tmpfs (from 6.3 on)")

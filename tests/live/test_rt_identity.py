@@ -91,7 +91,6 @@ def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
     assert "number 900" in report
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("kind", ["root", _NO_NEW_PRIVILEGES])
 def test_signals_go_both_ways(kubectl: Program, kept: Program, everybody: Pod, kind: str) -> None:
     """Between the command and the container's own: AppArmor asks the labels of both, of which crun makes two kinds."""
@@ -113,6 +112,20 @@ def test_a_sidecar_is_entered_and_a_terminal_is_its_own(
     assert "\r\n/dev/pts/N\r\n" in report
 
 
+def test_a_user_namespace_goes_with_volumes_in_memory(
+    kubectl: Program, kept: Program, pods: Pods, rt_node: str
+) -> None:
+    """The kernel maps the ids of tmpfs from Linux 6.3 on: such a volume belongs to the container's own root."""
+    nodes.needs_user_namespaces(nodes.RT)
+    nodes.needs_mapped_tmpfs(nodes.RT)
+    own = container(volumeMounts=[{"name": "memory", "mountPath": "/memory"}])
+    volumes = [{"name": "memory", "emptyDir": {"medium": "Memory"}}]
+    target = pods.start(pod("memory", own, node=rt_node, hostUsers=False, volumes=volumes))
+    who.compare(kubectl, kept, target)
+    where = (target.name, "-n", target.namespace, "--", "sh", "-c")
+    assert kept.ok(*where, "echo ours >/memory/file && stat -c '%u %g' /memory /memory/file") == "0 0\n0 0\n"
+
+
 def test_by_ssh_the_command_is_the_same(kubectl: Program, nsexec: Program, apart: Pod) -> None:
     """In a user namespace, without a helper pod."""
     who.compare(kubectl, rt_ways.by_ssh(nsexec), apart, who.name_of(_NO_NEW_PRIVILEGES), by_runtime=False)
@@ -126,6 +139,7 @@ def test_a_target_in_the_nodes_network_and_processes_is_entered(
     who.compare(kubectl, nsexec, target)
 
 
+@pytest.mark.kernel
 def test_an_ephemeral_container_and_shared_processes_are_entered(
     kubectl: Program, kept: Program, pods: Pods, rt_node: str
 ) -> None:

@@ -48,27 +48,25 @@ def strict() -> Iterator[None]:
 
 
 @pytest.mark.kernel
-def test_it_answers_where_kubectl_exec_starves_or_robs_the_loop(
+def test_it_answers_where_kubectl_exec_starves(
     pods: Pods, kubectl: Program, nsexec: Program, rt_node: str, valve: rt_valve.Valve
 ) -> None:
     """Beside a FIFO loop with throttling off, nsexec answers on the reserved CPUs, and the loop loses nothing.
 
-    kubectl exec does not answer in 20 s; from Linux 6.12 on it takes its time away from the loop meanwhile, for the
-    kernel's fair server gives ordinary tasks 50 ms of every second.
+    kubectl exec does not answer in 20 s, not even where the kernel has a fair server (Linux 6.12), which is to give
+    others 50 ms of every second.
     """
     assert rt.inside("cat /sys/kernel/realtime /proc/sys/kernel/sched_rt_runtime_us").split() == ["1", "-1"]
-    fair_server = rt.inside("ls /sys/kernel/debug/sched/fair_server 2>/dev/null || :").split()
     target = pods.start(rt.loop())
-    with _share_of_the_loop(valve) as beside_nsexec:
+    with _share_of_the_loop(valve) as share:
         answered = nsexec(*rt.options(target), "--", *rt.MASK)
     assert answered.status == 0, answered.stderr
     assert CpuSet.parse(answered.text.split()[1]) == rt.RESERVED
+    assert share() > _NOTHING_LOST
     # In this order: the starving exec holds locks of the kernel, and then nothing on the node can even fork.
-    with _share_of_the_loop(valve) as beside_exec, pytest.raises(subprocess.TimeoutExpired):
+    with pytest.raises(subprocess.TimeoutExpired):
         kubectl("exec", "-n", target.namespace, target.name, "--", *rt.MASK, timeout_seconds=_KUBECTL_PATIENCE_SECONDS)
     assert valve.calm() == 1, f"the loop on {rt_node} was no longer at its priority"
-    assert beside_nsexec() > _NOTHING_LOST
-    assert (beside_exec() < _NOTHING_LOST) == bool(fair_server), (beside_exec(), fair_server)
 
 
 @contextmanager
@@ -122,6 +120,7 @@ def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
     )
 
 
+@pytest.mark.kernel
 def test_the_kubelet_cannot_widen_the_helper(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """Whatever the kubelet writes into a helper's container, not for a moment may its processes use other CPUs."""
     target = pods.start(guaranteed("target", node=rt_node))
@@ -144,6 +143,7 @@ def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program,
     _assert_reserved(sampler)
 
 
+@pytest.mark.kernel
 def test_the_command_cannot_leave(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """CMD's own sched_setaffinity onto an isolated CPU fails, and its mask stays as it was."""
     target = pods.start(guaranteed("target", node=rt_node))
@@ -173,6 +173,7 @@ def test_where_its_folder_is_refused_nothing_starts(pods: Pods, nsexec: Program,
         nsexec.ok("--cleanup", "--force")
 
 
+@pytest.mark.kernel
 def test_a_killed_client_leaves_nothing(
     pods: Pods, kubectl: Program, nsexec: Program, helpers: str, rt_node: str
 ) -> None:

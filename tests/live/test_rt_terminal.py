@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rt_node
 
 
+@pytest.mark.kernel
 def test_an_interactive_shell_on_the_real_time_node(pods: Pods, helpers: str, rt_node: str) -> None:
     """Its terminal has a name and our size, Ctrl-C ends a program and not the shell, and its status is ours."""
     target = pods.start(target_pod(rt_node))
