@@ -66,6 +66,7 @@ class Engine:
         self._names = names
         self._news: queue.SimpleQueue[_Asked | _Ended] = queue.SimpleQueue()
         self._results: dict[int, Result] = {}
+        self._begun: dict[int, str] = {}
         self._reporting = threading.Lock()
         self._closings: list[Background[None]] = []
 
@@ -126,6 +127,7 @@ class Engine:
     def _work(self, number: int) -> None:
         """A target's thread."""
         target = self._targets[number]
+        self._begun[number] = members.now()
         self._setting.progress.running(target.place)
         error: BaseException | None = None
         try:
@@ -160,10 +162,9 @@ class Engine:
         for number in [*self._schedule.running]:
             self._schedule.ended(number, failed=True)
         self._close_all()
-        begun = {*range(len(self._targets))} - {*self._schedule.left()}
-        for number in sorted(begun - {*self._results}):
-            place = self._targets[number].place
-            self._report(number, Result(place, None, cause + _UNKNOWN, "", 0.0, None))
+        for number in sorted({*self._begun} - {*self._results}):  # its command may have started since
+            place, begun = self._targets[number].place, self._begun[number]
+            self._report(number, Result(place, None, cause + _UNKNOWN, begun, 0.0, None))
 
     def _close(self, node: str) -> None:
         helper = self._helpers.taken(node)

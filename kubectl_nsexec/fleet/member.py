@@ -115,6 +115,12 @@ def _ended(place: Place, started: StartedCommand, ended: ExitStatus, clock: _Clo
     return Result(place, ended.exit_code, "", clock.began, clock.seconds, proof)
 
 
+def now() -> str:
+    """As in Result.started."""
+    moment = datetime.now(timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
 class _Clock:
     """When a command began, and how long it took."""
 
@@ -125,8 +131,7 @@ class _Clock:
 
     def start(self) -> None:
         """Now."""
-        now = datetime.now(timezone.utc)
-        self.began = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+        self.began = now()
         self._began_at, self._running = time.monotonic(), True
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from kubectl_nsexec.fleet.resolve import Member, not_started
 from kubectl_nsexec.fleet.result import Place, Result
 from kubectl_nsexec.fleet.schedule import Schedule
 from kubectl_nsexec.fleet.setting import Ending, Said, Setting
+from kubectl_nsexec.fleet.show.outcome import Outcome, outcome
 from kubectl_nsexec.fleet.show.progress import Progress
 from kubectl_nsexec.helper.config_map import HelperProgram
 from kubectl_nsexec.helper.manifest import MAX_LIFE_SECONDS, HelperSpec
@@ -146,6 +147,7 @@ def test_one_that_does_not_end_in_time_is_unknown(monkeypatch: pytest.MonkeyPatc
         None,
         "ended after 0.5s (--deadline); whether it ended, and how, is not known",
     )
+    assert outcome(second) is Outcome.END_UNKNOWN, "its command may have started"
     go.set()
     assert done.wait(_WAIT_SECONDS)
     assert len(made.shown.results) == 2
