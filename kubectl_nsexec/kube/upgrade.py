@@ -44,6 +44,7 @@ def upgraded(client: Client, target: str, headers: Headers, seconds: float) -> W
     answer = client.send(  # not once more: it is a GET, but may start a command
         "GET", target, [*headers, *handshake], connect_seconds=seconds, read_seconds=seconds, once_more=False
     )
+    connection = answer.connection
     try:
         if answer.status != _SWITCHING_PROTOCOLS:
             from kubectl_nsexec.kube.pages import not_upgraded  # noqa: PLC0415 - of few answers
@@ -55,6 +56,9 @@ def upgraded(client: Client, target: str, headers: Headers, seconds: float) -> W
         return WebSocketConnection(link, answer.headers.get("Sec-WebSocket-Protocol", ""), received)
     finally:
         answer.close()
+        if answer.status != _SWITCHING_PROTOCOLS:
+            # Whoever refuses may hang up. The next one is not asked twice either, so it gets a connection that is open.
+            connection.close()
 
 
 def _accepting(key: str) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _DU = ("-l", "app=du", "-n", "ran")
 _WAIT_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
+_KILLED = 137
 
 
 class Waiting:
@@ -36,15 +38,16 @@ class Waiting:
     def _command(self, command: Command) -> int:
         command.write(b"begun\n")
         self.begun.release()
-        gone = threading.Thread(target=self._gone, args=(command,), daemon=True)
-        gone.start()
-        self.go.wait(_WAIT_SECONDS)
-        return 0
+        gone = threading.Event()
+        threading.Thread(target=self._until_gone, args=(command, gone), daemon=True).start()
+        while not self.go.is_set() and not gone.wait(_LOOK_SECONDS):
+            pass
+        return 0 if self.go.is_set() else _KILLED
 
-    def _gone(self, command: Command) -> None:
+    def _until_gone(self, command: Command, gone: threading.Event) -> None:
         with suppress(OSError, ValueError):  # as a connection is that was reset
             command.stdin()
-        self.go.set()
+        gone.set()
 
     def all_begun(self, count: int) -> None:
         """Waits until so many have."""

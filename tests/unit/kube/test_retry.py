@@ -17,7 +17,7 @@ from kubectl_nsexec.kube import retry, server
 from kubectl_nsexec.kube.api import PATIENCE_SECONDS
 from kubectl_nsexec.kube.retry import Patience, may_be_done_twice, may_pass, pause_seconds
 from tests.unit.kube.test_upgrade import accepted
-from tests.unit.raw_server import SECONDS, raw_server
+from tests.unit.raw_server import HANG_UP, SECONDS, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,6 +234,13 @@ def test_an_answer_that_passes_is_waited_out(ask: Callable[[KubernetesCluster], 
     with raw_server(*replies) as asked:
         ask(asked.cluster())
     assert len(asked.asked) == 3
+
+
+def test_after_a_refusal_a_stream_goes_by_another_connection() -> None:
+    """Whoever refuses may hang up, and what may start a command is not asked again when that happens."""
+    with raw_server([BUSY, HANG_UP], [accepted]) as asked:
+        upgrade(asked.cluster())
+    assert asked.connections == 2
 
 
 def test_a_quota_that_is_too_new_to_have_counted_is_waited_for() -> None:
