@@ -81,9 +81,9 @@ def until_we_are_gone(command: Command) -> int:
 def test_the_time_of_all_is_limited(fleet: Fleet) -> None:
     """What has not ended by then is ended and reported, what was not started as well."""
     pods(fleet, 4).scripts = {f"du-{number}": until_we_are_gone for number in (0, 2)}
-    done = fleet.run(*DU, "--deadline", "2s", "-o", "json", *TRUE)
+    done = fleet.run(*DU, "--deadline", "5s", "-o", "json", *TRUE)
     assert done.returncode == 125
-    assert causes(done) == {f"du-{number}": "ended after 2s (--deadline)" for number in (0, 2)}
+    assert causes(done) == {f"du-{number}": "ended after 5s (--deadline)" for number in (0, 2)}
     assert fleet.live == {}
 
 
