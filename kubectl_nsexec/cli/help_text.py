@@ -41,7 +41,7 @@ EXAMPLES = (
     ("tar c conf | ", "-i du-0 -- tar x -C /tmp"),
     ("", "-l app=du -A --gather -- uname -r"),
     ("", "du-0 --verify"),
-    ("", "du-0 --host-tools -- ss -ltnp"),
+    ("", "--check -A"),
 )
 """What stands before the program's name, and what after it."""
 EXIT_STATUS = (
