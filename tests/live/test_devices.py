@@ -49,8 +49,9 @@ def _open_it(node: Node, target: Pod) -> None:
         rule = "c {}:{} rw".format(*NUMBERS)
         node.inside(f"echo '{rule}' >/sys/fs/cgroup/devices{paths['devices']}/devices.allow")
     else:
-        scope = paths[""].removesuffix("/container")  # crun has the processes in a folder below the one with the rules
-        node.inside(f"python3 - /sys/fs/cgroup{scope} <<'END'\n{EVERY_DEVICE}\nEND")
+        own = paths[""]  # crun has the processes in a folder of its own below the scope, and rules for both
+        for folder in sorted({own, own.removesuffix("/container")}):
+            node.inside(f"python3 - /sys/fs/cgroup{folder} <<'END'\n{EVERY_DEVICE}\nEND")
 
 
 def test_a_device_opened_after_the_start_is_the_commands_as_well(
