@@ -16,6 +16,7 @@ from testbed import rt_config, rt_valve
 from testbed import rt_node as node
 from tests.live import rt
 from tests.live.pods import guaranteed
+from tests.live.processes import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,9 @@ def test_it_answers_where_kubectl_exec_starves(
     """
     assert rt.inside("cat /sys/kernel/realtime /proc/sys/kernel/sched_rt_runtime_us").split() == ["1", "-1"]
     target = pods.start(rt.loop())
+    assert within(rt.PATIENCE_SECONDS, lambda: valve.look().number == 1), (
+        "the loop has not begun"
+    )  # its pod is Ready before
     with _share_of_the_loop(valve) as share:
         answered = nsexec(*rt.options(target), "--", *rt.MASK)
     assert answered.status == 0, answered.stderr
