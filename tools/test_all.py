@@ -47,7 +47,6 @@ LIVE: Final = Lane(
         Part("test-host", "live tests, host node", 120),
         Part("cluster-down", "ending the host node's cluster", 10),
         Part("test-rt", "live tests, real-time node", 180),
-        Part("test-rt-older", "live tests, real-time node with an older kernel", 60),
     )
 )
 """Not side by side: both cores are then busy with the emulated node, and neither suite is over any sooner."""
