@@ -123,10 +123,10 @@ test-rt: .venv ## live tests on the real-time node (brings it up)
 	@$(TESTBED) up --node rt
 	@$(BIN)/pytest tests/live -m rt_node
 
-.PHONY: test-rt-older
-test-rt-older: .venv ## what depends on kernel and runtime once more, on a real-time node with Debian 12's and runc
-	@RT_DISTRO=bookworm $(TESTBED) up --node rt
-	@RT_DISTRO=bookworm $(BIN)/pytest tests/live -m "rt_node and kernel"
+.PHONY: test-rt-newer
+test-rt-newer: .venv ## what depends on kernel and runtime once more, on a real-time node with Linux 6.12 and crun
+	@RT_DISTRO=trixie $(TESTBED) up --node rt
+	@RT_DISTRO=trixie $(BIN)/pytest tests/live -m "rt_node and kernel"
 
 .PHONY: bench
 bench: .venv ## ratios against kubectl exec on the host node (brings it up)

@@ -16,14 +16,14 @@ class Distribution(NamedTuple):
 
 
 _DISTRIBUTIONS: Final = {
+    "bookworm": Distribution("bookworm", "runc"),  # Linux 6.1
     "trixie": Distribution("trixie", "crun"),  # Linux 6.12; crun is OpenShift's default since 4.18
-    "bookworm": Distribution("bookworm", "runc"),  # Linux 6.1, which has no fair server
 }
 
 
 def distribution() -> Distribution:
-    """What RT_DISTRO names; Debian 13 without it. Raises ClusterError for another name."""
-    name = os.environ.get("RT_DISTRO") or "trixie"
+    """What RT_DISTRO names; Debian 12 without it. Raises ClusterError for another name."""
+    name = os.environ.get("RT_DISTRO") or "bookworm"
     if name not in _DISTRIBUTIONS:
         raise ClusterError(f"RT_DISTRO={name}: there are {' and '.join(_DISTRIBUTIONS)}")
     return _DISTRIBUTIONS[name]

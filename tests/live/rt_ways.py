@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 import kubectl_nsexec
 from testbed import pki, rt_vm
 from testbed.paths import API_SERVER_IN_VM, REPOSITORY, RT_SSH_PORT
@@ -69,7 +71,13 @@ def _is_a_model(file: metadata.PackagePath) -> bool:
 
 @contextmanager
 def install_client() -> Iterator[None]:
-    """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig."""
+    """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig.
+
+    Skips the test where the node's Python is another: some of the libraries are compiled for ours.
+    """
+    there = rt_vm.ssh(["python3", "-c", "import sys; print(*sys.version_info[:2])"]).stdout.decode().split()
+    if there != [str(number) for number in sys.version_info[:2]]:
+        pytest.skip(f"the node's Python is {'.'.join(there)}, and the compiled libraries here are for another")
     content = BytesIO()
     with TemporaryDirectory() as folder, tarfile.open(fileobj=content, mode="w") as tar:
         tar.add(pki.kubeconfig(Path(folder, "kubeconfig"), "admin", API_SERVER_IN_VM), "kubeconfig")
