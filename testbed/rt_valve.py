@@ -33,10 +33,13 @@ def had(thread):
         return 0
 print("armed", flush=True)
 for asked in sys.stdin:
-    found = list(loops())
-    total, clock = sum(map(had, found)), time.monotonic_ns()
-    for thread in found if asked == "calm\\n" else []:
-        os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+    found, total = list(loops()), 0
+    if asked == "calm\\n":  # at once, and nothing else is asked of a node that may hang
+        for thread in found:
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+    else:
+        total = sum(map(had, found))
+    clock = time.monotonic_ns()
     print(len(found), total, clock, flush=True)
 """
 _ARMED_SECONDS: Final = 120.0
