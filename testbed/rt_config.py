@@ -15,18 +15,18 @@ class Distribution(NamedTuple):
     """Debian's package, and its program in /usr/bin."""
 
 
-_DISTRIBUTIONS: Final = {
-    "bookworm": Distribution("bookworm", "runc"),  # Linux 6.1
-    "trixie": Distribution("trixie", "crun"),  # Linux 6.12; crun is OpenShift's default since 4.18
+_OCI_RUNTIMES: Final = {
+    "bookworm": "runc",  # Linux 6.1
+    "trixie": "crun",  # Linux 6.12; crun is OpenShift's default since 4.18
 }
 
 
 def distribution() -> Distribution:
     """What RT_DISTRO names; Debian 12 without it. Raises ClusterError for another name."""
-    name = os.environ.get("RT_DISTRO") or "bookworm"
-    if name not in _DISTRIBUTIONS:
-        raise ClusterError(f"RT_DISTRO={name}: there are {' and '.join(_DISTRIBUTIONS)}")
-    return _DISTRIBUTIONS[name]
+    suite = os.environ.get("RT_DISTRO") or "bookworm"
+    if suite not in _OCI_RUNTIMES:
+        raise ClusterError(f"RT_DISTRO={suite}: there are {' and '.join(_OCI_RUNTIMES)}")
+    return Distribution(suite, _OCI_RUNTIMES[suite])
 
 
 PACKAGES = (

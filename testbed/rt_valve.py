@@ -87,9 +87,17 @@ def armed() -> Iterator[Valve]:
 
     Raises ClusterError when the node does not answer even so.
     """
-    # A connection of its own: the sshd behind the shared one is stuck as soon as it forks for somebody else.
+    # A connection of its own: the sshd behind the shared one is stuck as soon as it forks for somebody else. A session of
+    # its own, too: Ctrl-C and timeout(1) are for the whole group of processes, and this one is needed after them.
     argv = rt_vm.ssh_argv(["python3", "-c", _SCRIPT], shared=False)
-    with subprocess.Popen(argv, cwd=rt_vm.FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        argv,
+        cwd=rt_vm.FOLDER,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
         assert process.stdin  # noqa: S101 - tells mypy what PIPE promises
         assert process.stdout  # noqa: S101
         try:
