@@ -87,8 +87,8 @@ def armed() -> Iterator[Valve]:
 
     Raises ClusterError when the node does not answer even so.
     """
-    # A connection of its own: the sshd behind the shared one is stuck as soon as it forks for somebody else. A session of
-    # its own, too: Ctrl-C and timeout(1) are for the whole group of processes, and this one is needed after them.
+    # A connection of its own: the sshd behind the shared one is stuck as soon as it forks for somebody else. A session
+    # of its own, too: Ctrl-C and timeout(1) are for the whole group of processes, and this one is needed after them.
     argv = rt_vm.ssh_argv(["python3", "-c", _SCRIPT], shared=False)
     with subprocess.Popen(
         argv,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from kubectl_nsexec.kube.api import pod_path
-from kubectl_nsexec.kube.listing import items
+from kubectl_nsexec.kube.lists import items
 from kubectl_nsexec.model.resource_reference import POD, parse
-from kubectl_nsexec.target import pod_choice
+from kubectl_nsexec.target import find_pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +27,7 @@ def pods(cluster: Cluster, request: CheckRequest) -> Iterator[Json]:
         if named.kind is POD:
             yield cluster.request("GET", pod_path(namespace, named.name))
             return
-        owner = f"{named.kind.root}/namespaces/{quote(namespace, safe='')}/{named.kind.plural}/{named.name}"
-        query = [("labelSelector", pod_choice.selector(named.kind, cluster.request("GET", owner)))]
+        query = [("labelSelector", find_pod.selector(cluster, namespace, named))]
     if len(request.nodes) == 1:
         query.append(("fieldSelector", f"spec.nodeName={request.nodes[0]}"))
     for pod in items(cluster, path, query):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from kubectl_nsexec.check.facts import NodeFacts, asks_cpu_driver, node_facts
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.kube.api import list_performance_profiles, runtime_handler
-from kubectl_nsexec.kube.listing import items
+from kubectl_nsexec.kube.lists import items
 from kubectl_nsexec.model.http import FORBIDDEN, NOT_FOUND
 
 if TYPE_CHECKING:

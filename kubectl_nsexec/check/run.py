@@ -9,7 +9,7 @@ from kubectl_nsexec.check.lookups import Lookups
 from kubectl_nsexec.check.report import Report
 from kubectl_nsexec.errors import ApiError, TargetError, UsageError
 from kubectl_nsexec.kube import load
-from kubectl_nsexec.kube.listing import GONE
+from kubectl_nsexec.kube.lists import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

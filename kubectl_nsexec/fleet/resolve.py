@@ -152,7 +152,7 @@ def _listed(cluster: Cluster, names: Sequence[str]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     wanted, read = {*names}, 0
     try:
-        for page in lists.pages(cluster, "/api/v1/nodes"):
+        for page in lists.pages_anew(cluster, "/api/v1/nodes"):
             found |= {name: node for node in page if (name := str(node["metadata"]["name"])) in wanted}
             read += len(page)
             if len(found) == len(wanted) or read > _LONGER * len(names):

@@ -6,14 +6,13 @@ import random
 from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
 
 from kubectl_nsexec.errors import TargetError
 from kubectl_nsexec.helper.manifest import OWNER, OWNER_LABEL
 from kubectl_nsexec.kube import lists
 from kubectl_nsexec.kube.api import pod_path
 from kubectl_nsexec.model.resource_reference import parse
-from kubectl_nsexec.target import container_choice, pod_choice
+from kubectl_nsexec.target import container_choice, find_pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,7 +40,7 @@ class Selection(NamedTuple):
 def find(cluster: Cluster, request: Request, fleet: Fleet, rng: random.Random | None = None) -> Selection:
     """The running pods that ``request`` means. Raises ApiError, and TargetError where there is none."""
     namespace = request.namespace or cluster.namespace
-    listed = lists.pages(cluster, pods_path(namespace, fleet), _query(cluster, namespace, request, fleet))
+    listed = lists.pages_anew(cluster, pods_path(namespace, fleet), _query(cluster, namespace, request, fleet))
     kept: dict[str, Json] = {}
     left_out: dict[str, str] = {}
     for page in listed:
@@ -73,9 +72,7 @@ def pods_path(namespace: str, fleet: Fleet) -> str:
 def _query(cluster: Cluster, namespace: str, request: Request, fleet: Fleet) -> Query:
     labels, fields = fleet.selector, [fleet.field_selector] if fleet.field_selector else []
     if fleet.all_pods:
-        named = parse(request.pod)
-        path = f"{named.kind.root}/namespaces/{quote(namespace, safe='')}/{named.kind.plural}/{named.name}"
-        labels = pod_choice.selector(named.kind, cluster.request("GET", path))
+        labels = find_pod.selector(cluster, namespace, parse(request.pod))
     if len(fleet.nodes) == 1:  # of several the server knows no field selector
         fields.append(f"{_NODE_FIELD}={fleet.nodes[0]}")
     query = [("labelSelector", labels)] if labels else []

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_nsexec.kube.connection import Connection
+    from kubectl_nsexec.model.resource_reference import Kind
 
 Query = Sequence[tuple[str, str]]
 
@@ -64,6 +65,11 @@ def pod_path(namespace: str, name: str = "", subresource: str = "") -> str:
     """``/api/v1/namespaces/NS/pods[/NAME[/SUBRESOURCE]]``."""
     parts = ["/api/v1/namespaces", quote(namespace, safe=""), "pods", quote(name, safe=""), subresource]
     return "/".join(part for part in parts if part)
+
+
+def kind_path(kind: Kind, namespace: str, name: str = "") -> str:
+    """``ROOT/namespaces/NS/PLURAL[/NAME]`` of a kind that may stand for pods."""
+    return "/".join([kind.root, "namespaces", quote(namespace, safe=""), kind.plural, *([name] if name else [])])
 
 
 def delete_pod(

@@ -1,4 +1,4 @@
-"""Lists of many objects, page by page."""
+"""Lists of any length, a page at a time: no more than one page is held."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.kube.api import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,27 +15,42 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.http import Json
 
 PAGE = 500
-"""kubectl's page size (--chunk-size)."""
+"""Objects: kubectl's own (--chunk-size)."""
+GONE = int(HTTPStatus.GONE)
+"""The rest of the list has grown too old on the server: it has to be begun anew."""
 
 
-def pages(cluster: Cluster, path: str, query: Query = ()) -> Iterator[list[Json]]:
-    """The items at ``path``, a page at a time. Raises ApiError.
+def pages(cluster: Cluster, path: str, query: Query = (), accept: str = JSON) -> Iterator[list[Json]]:
+    """The items at ``path``, which come without kind and apiVersion. Raises ApiError, also GONE.
 
-    A list that takes so long that the server has forgotten its beginning (410) begins anew, once: then most of it
-    comes twice.
     https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
     """
-    more, began_anew = "", False
+    more = ""
     while True:
         page = [*query, ("limit", str(PAGE)), *([("continue", more)] if more else [])]
-        try:
-            answer = cluster.request("GET", path, page)
-        except ApiError as error:
-            if error.status != HTTPStatus.GONE or not more or began_anew:
-                raise
-            more, began_anew = "", True
-            continue
+        answer = cluster.request("GET", path, page, accept=accept)
         yield list(answer.get("items") or [])
         more = str((answer.get("metadata") or {}).get("continue") or "")
         if not more:
             return
+
+
+def items(cluster: Cluster, path: str, query: Query = ()) -> Iterator[Json]:
+    """The same, one by one. Raises as ``pages``."""
+    for page in pages(cluster, path, query):
+        yield from page
+
+
+def pages_anew(cluster: Cluster, path: str, query: Query = ()) -> Iterator[list[Json]]:
+    """The same as ``pages``; where the rest is GONE the list begins anew, once, and most of it comes twice."""
+    begun = False
+    try:
+        for page in pages(cluster, path, query):
+            begun = True
+            yield page
+    except ApiError as error:
+        if error.status != GONE or not begun:
+            raise
+    else:
+        return
+    yield from pages(cluster, path, query)

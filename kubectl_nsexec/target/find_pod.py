@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from kubectl_nsexec.errors import TargetError
-from kubectl_nsexec.kube.api import pod_path
+from kubectl_nsexec.kube.api import kind_path, pod_path
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.resource_reference import POD, parse
 from kubectl_nsexec.target import pod_choice
@@ -28,9 +27,13 @@ def find(cluster: Cluster, namespace: str, word: str, running_timeout_seconds: f
     named = parse(word)
     if named.kind is POD:
         return cluster.request("GET", pod_path(namespace, named.name))
-    path = f"{named.kind.root}/namespaces/{quote(namespace, safe='')}/{named.kind.plural}/{named.name}"
-    selector = pod_choice.selector(named.kind, cluster.request("GET", path))
-    return _chosen(cluster, pod_path(namespace), selector, Deadline.after(running_timeout_seconds), named)
+    labels = selector(cluster, namespace, named)
+    return _chosen(cluster, pod_path(namespace), labels, Deadline.after(running_timeout_seconds), named)
+
+
+def selector(cluster: Cluster, namespace: str, named: Named) -> str:
+    """The labels of the pods of an object that is not a pod itself. Raises ApiError and TargetError."""
+    return pod_choice.selector(named.kind, cluster.request("GET", kind_path(named.kind, namespace, named.name)))
 
 
 def _chosen(cluster: Cluster, pods: str, selector: str, deadline: Deadline, named: Named) -> Json:

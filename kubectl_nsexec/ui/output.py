@@ -80,6 +80,7 @@ def as_yaml(manifest: Mapping[str, object]) -> str:
 
 
 _LIST_VERSION = 1
+_TARGET_COLUMNS = ("namespace", "pod", "container", "node", "cpus")
 """Of the lists in JSON and YAML; it changes when a name in them or its meaning does."""
 
 
@@ -104,13 +105,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return tabulate(rows, columns, tablefmt="plain", disable_numparse=True)
 
 
-def failure_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
-    """(outcome, reason, count, targets) of what failed among many targets, as a table without the last newline."""
-    from tabulate import tabulate  # noqa: PLC0415 - as above
-
-    return tabulate(rows, ["OUTCOME", "REASON", "COUNT", "TARGETS"], tablefmt="plain", disable_numparse=True)
-
-
 def target_list(targets: Sequence[Mapping[str, str]], form: str | None) -> str:
     """The targets of a fleet, as ``json``, ``yaml`` or (None) a table, without the last newline.
 
@@ -118,8 +112,6 @@ def target_list(targets: Sequence[Mapping[str, str]], form: str | None) -> str:
     """
     if form is not None:
         return in_form({"version": _LIST_VERSION, "targets": [dict(target) for target in targets]}, form)
-    from tabulate import tabulate  # noqa: PLC0415 - as above
-
     rows = [
         [
             *(target[column] for column in _TARGET_COLUMNS),
@@ -127,11 +119,7 @@ def target_list(targets: Sequence[Mapping[str, str]], form: str | None) -> str:
         ]
         for target in targets
     ]
-    titles = [column.upper() for column in (*_TARGET_COLUMNS, "source")]
-    return tabulate(rows, titles, tablefmt="plain", disable_numparse=True)
-
-
-_TARGET_COLUMNS = ("namespace", "pod", "container", "node", "cpus")
+    return table([column.upper() for column in (*_TARGET_COLUMNS, "source")], rows)
 
 
 def age(seconds: int) -> str:

@@ -12,18 +12,17 @@ import io
 import json
 import socket
 import tarfile
-import threading
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from testbed import images
+from tests.live.serving import LOCAL, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOCAL = "127.0.0.1"
 _TLS_HANDSHAKE = b"\x16"  # ContentType of RFC 8446, B.1; Python would look for a line's end, which may never come
 USER = "puller"
 PASSWORD = "made-up"
@@ -36,21 +35,15 @@ class Registry:
     def __init__(self, content: images.Image) -> None:
         self._served = _served(content)
         self.answers: list[int] = []
-        self._server = ThreadingHTTPServer((_LOCAL, 0), self._handler())
-        self.host = f"{_LOCAL}:{self._server.server_port}"
+        self._server = ThreadingHTTPServer((LOCAL, 0), self._handler())
+        self.host = f"{LOCAL}:{self._server.server_port}"
         self.image = f"{self.host}/{content.name}"
 
     @contextmanager
     def running(self) -> Iterator[Registry]:
         """For the time of a test."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with serving(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         registry = self

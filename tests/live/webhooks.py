@@ -6,12 +6,12 @@ import base64
 import json
 import secrets
 import ssl
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from testbed import pki
+from tests.live.serving import LOCAL, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_LOCAL = "127.0.0.1"
 _ASKED_AT_THE_MOST = 300
 
 
@@ -39,23 +38,17 @@ class Webhook:
         self._change = change
         self.uids: list[str] = []
         self.words: list[list[str]] = []
-        self._server = ThreadingHTTPServer((_LOCAL, 0), self._handler())
+        self._server = ThreadingHTTPServer((LOCAL, 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*pki.certificate("live-webhook", "live-webhook", "live", [f"IP:{_LOCAL}"]))
+        context.load_cert_chain(*pki.certificate("live-webhook", "live-webhook", "live", [f"IP:{LOCAL}"]))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://{_LOCAL}:{self._server.server_port}/"
+        self.url = f"https://{LOCAL}:{self._server.server_port}/"
 
     @contextmanager
     def running(self) -> Iterator[Webhook]:
         """For the time of a test."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with serving(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
     def answer(self, review: Json) -> Json:
         """The AdmissionReview with its response (admission.k8s.io/v1): a JSON patch of PodExecOptions.command."""

@@ -12,6 +12,7 @@ import select
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -157,8 +158,11 @@ def _hold(socket: WebSocket, nonce: str) -> None:
         pass
 
 
-def enter(socket: WebSocket, nonce: str, session: FakeSession) -> None:
-    """The agent and its command."""
+def say_started(socket: WebSocket, nonce: str, said: bytes = b"") -> tuple[bytes, Iterator[bytes]]:
+    """What the agent says of a target until its command has begun, and along with that what the command has said.
+
+    Returns the records of who that is, and the command's stdin: what came along with them, and what comes.
+    """
     socket.send(STDOUT, f"{nonce} {json.dumps(target_event())}\n".encode())
     stdin, given = socket.stdin(), b""
     while b"\n" not in given:
@@ -167,11 +171,16 @@ def enter(socket: WebSocket, nonce: str, session: FakeSession) -> None:
     given = given.partition(b"\n")[2]
     while len(given) < size:
         given += next(stdin)
-    records, rest = given[:size].split(b"\0"), given[size:]
     started = {"event": "start", "pid": 4712, "mask": "0-1", "tty": ""}
-    socket.send(STDOUT, f"{nonce} {json.dumps(started)}\n".encode() + GREETING)
-    if b"stdin=1" in records:
-        for data in (rest, *stdin):
+    socket.send(STDOUT, f"{nonce} {json.dumps(started)}\n".encode() + said)
+    return given[:size], chain([given[size:]], stdin)
+
+
+def enter(socket: WebSocket, nonce: str, session: FakeSession) -> None:
+    """The agent and its command."""
+    records, stdin = say_started(socket, nonce, GREETING)
+    if b"stdin=1" in records.split(b"\0"):
+        for data in stdin:
             session.stdin += data
             socket.send(STDOUT, data)
     socket.send(STDERR, f'\0{nonce} {{"event":"ended","status":0}}\n'.encode())

@@ -6,13 +6,14 @@ github.com/spf13/cobra, completions.go. Pods and the like are asked for by name 
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 from kubectl_nsexec.cli import validate
 from kubectl_nsexec.cli.options import Options
 from kubectl_nsexec.cpus.profiles import profile_name
-from kubectl_nsexec.kube.api import list_performance_profiles
+from kubectl_nsexec.kube import lists
+from kubectl_nsexec.kube.api import kind_path, list_performance_profiles
 from kubectl_nsexec.model import resource_reference
 from kubectl_nsexec.target import container_choice, find_pod
 
@@ -30,8 +31,8 @@ FILES = 0
 REQUEST_SECONDS = 2.0
 RUNNING_SECONDS = 0.1
 """kubectl's own patience for a pod of TYPE/NAME that is not there yet (convertResourceNameToPodName)."""
-_PAGE, _PAGES = 500, 10
-"""kubectl's page size; beyond so many pages the list would be of no use to anybody."""
+_PAGES = 10
+"""Beyond so many the list would be of no use to anybody."""
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches; the second for old servers."""
 _LISTED = {
@@ -149,29 +150,17 @@ def _objects(word: str, cluster: Cluster, namespace: str) -> Candidates:
     """Pods, and the types that lead to one; after ``TYPE/`` the objects of that type."""
     kind, slash, name = word.partition("/")
     if slash:
-        found = _names(cluster, _list_path(resource_reference.kind_of(kind), namespace))
+        found = _names(cluster, kind_path(resource_reference.kind_of(kind), namespace))
         return Candidates([f"{kind}/{each}" for each in _matching(name, found)])
-    pods = _matching(word, _names(cluster, _list_path(resource_reference.POD, namespace)))
+    pods = _matching(word, _names(cluster, kind_path(resource_reference.POD, namespace)))
     types = _matching(word, (f"{known.plural}/" for known in resource_reference.KINDS))
     return Candidates([*pods, *types], NO_FILES if pods else NO_FILES | NO_SPACE)
 
 
-def _list_path(kind: resource_reference.Kind, namespace: str) -> str:
-    return f"{kind.root}/namespaces/{quote(namespace, safe='')}/{kind.plural}"
-
-
 def _names(cluster: Cluster, path: str) -> list[str]:
     """The names of the objects at ``path``, without the objects."""
-    names: list[str] = []
-    more = ""
-    for _ in range(_PAGES):
-        query = [("limit", str(_PAGE)), *([("continue", more)] if more else [])]
-        answer = cluster.request("GET", path, query, accept=_NAMES_ONLY)
-        names += [str((item.get("metadata") or {}).get("name") or "") for item in answer.get("items") or []]
-        more = str((answer.get("metadata") or {}).get("continue") or "")
-        if not more:
-            break
-    return names
+    listed = islice(lists.pages(cluster, path, accept=_NAMES_ONLY), _PAGES)
+    return [str((item.get("metadata") or {}).get("name") or "") for page in listed for item in page]
 
 
 def _profiles(cluster: Cluster) -> list[str]:

@@ -22,10 +22,10 @@ _MOST_NAMES: Final = 8
 
 def summary(results: Sequence[Result], console: Console) -> None:
     """The table and the line; of a ``--quiet`` console only where something failed."""
-    from kubectl_nsexec.ui.output import failure_table  # noqa: PLC0415 - not every run prints one
+    from kubectl_nsexec.ui import output  # noqa: PLC0415 - not every run prints one
 
     if rows := failures(results):
-        console.say(failure_table(rows))
+        console.say(output.table(["OUTCOME", "REASON", "COUNT", "TARGETS"], rows))
         console.say(line(results))
     else:
         console.notice(line(results))

@@ -21,11 +21,12 @@ from tests.unit.fake_session import (
     Handler,
     WebSocket,
     say_held,
+    say_started,
     target_event,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
 
@@ -40,12 +41,12 @@ class Command(NamedTuple):
     pod: str
     helper: str
     stream: WebSocket
-    given: bytes
-    """What of its stdin came with the handshake."""
+    received: Iterator[bytes]
+    """Its stdin: first what came with the handshake."""
 
     def stdin(self) -> bytes:
         """All of it."""
-        return b"".join([self.given, *self.stream.stdin()])
+        return b"".join(self.received)
 
     def write(self, data: bytes) -> None:
         """To its stdout."""
@@ -290,19 +291,10 @@ class _Handler(Handler):
             error = {"event": "error", "code": "no-target", "message": words}
             stream.send(STDOUT, f"{nonce} {json.dumps(error)}\n".encode())
             return
-        stream.send(STDOUT, f"{nonce} {json.dumps(target_event())}\n".encode())
-        stdin, given = stream.stdin(), b""
-        while b"\n" not in given:
-            given += next(stdin)
-        size = int(given.split()[1])
-        given = given.partition(b"\n")[2]
-        while len(given) < size:
-            given += next(stdin)
-        started = {"event": "start", "pid": 4712, "mask": "0-1", "tty": ""}
-        stream.send(STDOUT, f"{nonce} {json.dumps(started)}\n".encode())
+        _, stdin = say_started(stream, nonce)
         fleet.count(1)
         script = fleet.scripts.get(pod, says_its_name)
-        status = script(Command(fleet, pod, self._helper(), stream, given[size:]))
+        status = script(Command(fleet, pod, self._helper(), stream, stdin))
         fleet.count(-1)
         causes = [{"reason": "ExitCode", "message": str(status)}]
         failed = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}

@@ -108,5 +108,5 @@ def test_stdin_is_given_to_each(fleet: Fleet, count: int) -> None:
 
 def test_without_i_there_is_none(fleet: Fleet) -> None:
     """As in a single run."""
-    pods(fleet, 1).scripts["du-0"] = lambda command: len(command.given)
+    pods(fleet, 1).scripts["du-0"] = lambda command: len(next(command.received))
     assert fleet.run(*DU, *TRUE, stdin=b"abc").returncode == 0
