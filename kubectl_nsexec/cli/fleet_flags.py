@@ -10,7 +10,7 @@ from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model import fleet as fleets
 from kubectl_nsexec.model import resource_reference, via
 from kubectl_nsexec.model.deadline import parse_duration
-from kubectl_nsexec.model.fleet import Fleet, Shown
+from kubectl_nsexec.model.fleet import Fleet, ShowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _shown(options: Options) -> Shown:
+def _shown(options: Options) -> ShowOptions:
     in_json = options.output == fleets.JSON and options.dry_run == "none"
     modes: list[tuple[bool, fleets.Mode]] = [
         (options.gather, fleets.GATHER),
@@ -146,4 +146,4 @@ def _shown(options: Options) -> Shown:
         raise UsageError(f'--color: "{options.color}" is neither {", ".join(fleets.COLORS[:-1])} nor never')
     if options.output_dir == "":
         raise UsageError("--output-dir: the name is empty")
-    return Shown(wanted[0], options.diff, options.keep_order, options.output_dir, color, options.base64)
+    return ShowOptions(wanted[0], options.diff, options.keep_order, options.output_dir, color, options.base64)

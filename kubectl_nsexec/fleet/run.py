@@ -65,11 +65,10 @@ def run(
     _allow_descriptors(fleet.fanout)
     _make_programs(request, cluster, resolved)
     places = sorted([*(member.place for member in resolved.members), *(result.place for result in resolved.not_run)])
-    options = show.ShowOptions(*fleet.shown, quiet=console.quiet)
     with (
         ExitStack() as stack,
         Progress(places, console) as progress,
-        show.presenter(options, places, progress.console) as presenter,
+        show.presenter(fleet.shown, places, progress.console) as presenter,
     ):
         beside, spool = progress.console, stack.enter_context(closing(Spool())) if request.stdin else None
         setting = Setting(request, cluster, beside, presenter, progress, reaper, Ending(), Said(beside), spool)

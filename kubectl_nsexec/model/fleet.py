@@ -36,16 +36,19 @@ class Amount(NamedTuple):
         return whole * self.number // _WHOLE if self.percent else self.number
 
 
-class Shown(NamedTuple):
+class ShowOptions(NamedTuple):
     """How the outputs of many commands are shown, and where they are kept."""
 
     mode: Mode = LINES
     diff: bool = False
+    """Of ``gather``: blocks but the largest are shown as what differs from it."""
     keep_order: bool = False
+    """Of ``group``: blocks in the order of the places."""
     output_dir: str | None = None
     color: Color | None = None
     """None: by the environment and the terminal."""
     base64: bool = False
+    """Of ``json``: outputs are base64 even where they are text."""
 
 
 class Fleet(NamedTuple):
@@ -68,7 +71,7 @@ class Fleet(NamedTuple):
     deadline_seconds: float | None = None
     max_fail: Amount | None = None
     """So many may fail before no more are started; None: any number."""
-    shown: Shown = Shown()
+    shown: ShowOptions = ShowOptions()
 
 
 def amount(text: str, option: str, least: int) -> Amount:

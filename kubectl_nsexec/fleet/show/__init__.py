@@ -1,6 +1,6 @@
 """What many commands print, shown or stored: ``presenter`` while they run, ``summary`` at the end.
 
-It may import ``ui`` and ``model``, of ``fleet`` only ``result``. Begin with ``options.ShowOptions``; each way of
+It may import ``ui`` and ``model``, of ``fleet`` only ``result``. Begin with ``shown.Shown``; each way of
 showing has a module of its own, imported when it is asked for. ``progress`` is the line on a terminal meanwhile.
 """
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec.fleet.show.ending import summary
 from kubectl_nsexec.fleet.show.names import folded, labels
-from kubectl_nsexec.fleet.show.options import Shown, ShowOptions
+from kubectl_nsexec.fleet.show.shown import Shown
+from kubectl_nsexec.model.fleet import ShowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

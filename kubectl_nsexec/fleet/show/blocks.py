@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from kubectl_nsexec.fleet.show.held import Store
 from kubectl_nsexec.fleet.show.names import labels
-from kubectl_nsexec.fleet.show.options import Shown, one_file
+from kubectl_nsexec.fleet.show.shown import Shown, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from kubectl_nsexec.fleet.result import Place, Result
     from kubectl_nsexec.fleet.show.held import Outputs
-    from kubectl_nsexec.fleet.show.options import ShowOptions
+    from kubectl_nsexec.model.fleet import ShowOptions
     from kubectl_nsexec.ui.console import Console
 
 _RULE: Final = "-" * 15

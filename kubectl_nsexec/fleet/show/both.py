@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.fleet.show.options import Shown
+from kubectl_nsexec.fleet.show.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

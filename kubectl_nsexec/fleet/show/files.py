@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from kubectl_nsexec.errors import OutputFileError, UsageError
-from kubectl_nsexec.fleet.show.options import Shown
+from kubectl_nsexec.fleet.show.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

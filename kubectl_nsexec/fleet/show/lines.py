@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from kubectl_nsexec.fleet.show.colour import coloured, in_colour
 from kubectl_nsexec.fleet.show.names import labels
-from kubectl_nsexec.fleet.show.options import Shown, one_file
+from kubectl_nsexec.fleet.show.shown import Shown, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kubectl_nsexec.fleet.result import Place, Result
-    from kubectl_nsexec.fleet.show.options import ShowOptions
+    from kubectl_nsexec.model.fleet import ShowOptions
     from kubectl_nsexec.ui.console import Console
 
 LONGEST_BYTES: Final = 64 * 1024

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.fleet.result import Place, Result
     from kubectl_nsexec.fleet.show.held import Held, Outputs
-    from kubectl_nsexec.fleet.show.options import ShowOptions
+    from kubectl_nsexec.model.fleet import ShowOptions
     from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.ui.console import Console
 

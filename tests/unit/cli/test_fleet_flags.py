@@ -9,7 +9,7 @@ import pytest
 from kubectl_nsexec.cli import validate
 from kubectl_nsexec.cli.options import Options
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.model.fleet import Amount, Fleet, Shown
+from kubectl_nsexec.model.fleet import Amount, Fleet, ShowOptions
 from kubectl_nsexec.model.request import Request
 
 
@@ -34,12 +34,12 @@ def asked(after: list[str] | None = ["true"], **values: Any) -> Request:  # noqa
         ({"selector": "a", "fail_fast": True}, Fleet("a", max_fail=Amount(0))),
         ({"selector": "a", "deadline": "1m30s"}, Fleet("a", deadline_seconds=90)),
         ({"selector": "a", "skip_unsafe": True, "yes": True}, Fleet("a", skip_unsafe=True, yes=True)),
-        ({"selector": "a", "gather": True, "diff": True}, Fleet("a", shown=Shown("gather", diff=True))),
-        ({"selector": "a", "group": True, "keep_order": True}, Fleet("a", shown=Shown("group", keep_order=True))),
-        ({"selector": "a", "output": "json", "base64": True}, Fleet("a", shown=Shown("json", base64=True))),
+        ({"selector": "a", "gather": True, "diff": True}, Fleet("a", shown=ShowOptions("gather", diff=True))),
+        ({"selector": "a", "group": True, "keep_order": True}, Fleet("a", shown=ShowOptions("group", keep_order=True))),
+        ({"selector": "a", "output": "json", "base64": True}, Fleet("a", shown=ShowOptions("json", base64=True))),
         (
             {"selector": "a", "output_dir": "d", "color": "never"},
-            Fleet("a", shown=Shown(output_dir="d", color="never")),
+            Fleet("a", shown=ShowOptions(output_dir="d", color="never")),
         ),
         ({"selector": "a", "output": "json", "dry_run": "client"}, Fleet("a")),
         ({"selector": "a", "output": "yaml", "dry_run": "client"}, Fleet("a")),

@@ -1,34 +1,17 @@
-"""What is asked of the output of many commands, and what every way of showing it has in common."""
+"""What every way of showing the output of many commands has in common."""
 
 from __future__ import annotations
 
 import os
 from abc import abstractmethod
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kubectl_nsexec.fleet.result import Place, Result
     from kubectl_nsexec.ui.console import Console
-
-Mode = Literal["lines", "gather", "group", "json"]
-
-
-class ShowOptions(NamedTuple):
-    """As the command line says it."""
-
-    mode: Mode = "lines"
-    diff: bool = False
-    """Of ``gather``: blocks but the largest are shown as what differs from it."""
-    keep_order: bool = False
-    """Of ``group``: blocks in the order of the places."""
-    output_dir: str | None = None
-    color: Literal["always", "never", "auto"] | None = None
-    base64: bool = False
-    """Of ``json``: outputs are base64 even where they are text."""
-    quiet: bool = False
 
 
 class Shown(AbstractContextManager["Shown"]):
