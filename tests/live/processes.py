@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.paths import KUBECONFIG
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,14 +42,16 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 
 def reapers() -> dict[int, int]:
-    """The processes that outlive a client, each with the pid of its parent, which is the client while that lives.
+    """The processes that outlive a client of this cluster, each with its parent's pid: the client's while that lives.
 
-    One that is over may not have been waited for: it has no command line any more.
+    Others on this machine may be of hermetic tests, beside which these run. One that is over may not have been waited
+    for: it has no environment any more.
     """
+    ours = f"KUBECONFIG={KUBECONFIG}".encode()
     found = {}
     for comm in Path("/proc").glob("[0-9]*/comm"):
         with suppress(OSError):
-            if comm.read_text() == "nsexec-cleanup\n" and comm.with_name("cmdline").read_bytes():
+            if comm.read_text() == "nsexec-cleanup\n" and ours in comm.with_name("environ").read_bytes().split(b"\0"):
                 parent = re.search(r"^PPid:\t(\d+)$", comm.with_name("status").read_text(), re.MULTILINE)
                 found[int(comm.parent.name)] = int(parent[1]) if parent else 0
     return found

@@ -71,18 +71,26 @@ class Many:
         """``pod/NAME`` of each."""
         return self._kubectl.ok("get", "pods", "-n", self._helpers, "-o", "name").split()
 
-    def nothing_is_left(self) -> bool:
-        """Neither a process nor a folder on the node, nor a helper pod, nor who would clear up."""
-        gone = (lambda: not running("sleep", self.seconds), lambda: not self.helper_pods(), lambda: not folders())
-        return all(within(_GONE_WITHIN_SECONDS, each) for each in gone) and within(
-            _GONE_WITHIN_SECONDS, lambda: not reapers()
-        )
+    def left(self) -> dict[str, object]:
+        """What is still there after a while: processes and folders on the node, helper pods, and who would clear up."""
+        looks: dict[str, Callable[[], Any]] = {
+            "processes": lambda: running("sleep", self.seconds),
+            "helper pods": self.helper_pods,
+            "folders": folders,
+            "reapers": reapers,
+        }
+        return {what: look() for what, look in looks.items() if not within(_GONE_WITHIN_SECONDS, _none(look))}
 
     def close(self) -> None:
         """End the client if it still runs."""
         if self.client.poll() is None:
             self.client.kill()
         self.client.communicate()
+
+
+def _none(look: Callable[[], Any]) -> Callable[[], bool]:
+    """Whether ``look`` sees nothing."""
+    return lambda: not look()
 
 
 def test_each_answers_on_the_reserved_cpus_and_nothing_is_left(run: Run, kubectl: Program, helpers: str) -> None:
@@ -108,7 +116,7 @@ def test_a_killed_client_leaves_nothing(many: Many) -> None:
     """``kill -9`` with thirty commands running, by one helper pod."""
     assert len(many.helper_pods()) == 1
     many.client.kill()
-    assert many.nothing_is_left()
+    assert many.left() == {}
 
 
 def test_a_helper_pod_that_is_killed_is_told_and_leaves_nothing(many: Many, kubectl: Program, helpers: str) -> None:
@@ -118,7 +126,7 @@ def test_a_helper_pod_that_is_killed_is_told_and_leaves_nothing(many: Many, kube
     _, errors = many.client.communicate(timeout=_SHOWN_WITHIN_SECONDS)
     assert many.client.returncode == 125, errors.decode()
     assert f"0 of {_TARGETS} ok" in errors.decode()
-    assert many.nothing_is_left()
+    assert many.left() == {}
 
 
 def test_the_first_ctrl_c_tells_who_runs_and_the_second_ends_all(many: Many) -> None:
@@ -132,7 +140,7 @@ def test_the_first_ctrl_c_tells_who_runs_and_the_second_ends_all(many: Many) -> 
     many.client.send_signal(signal.SIGINT)
     assert many.client.wait(_SHOWN_WITHIN_SECONDS) == 130
     rest.join()
-    assert many.nothing_is_left()
+    assert many.left() == {}
 
 
 def test_a_pod_that_ends_meanwhile_does_not_hinder_the_others(
