@@ -53,17 +53,21 @@ hooks: .venv ## what make check says of a commit's files, from now on before eac
 	@$(BIN)/pre-commit install
 
 .PHONY: test-unit
-test-unit: .venv ## hermetic tests of the client, less than a minute, no cluster
+test-unit: .venv ## hermetic tests of the client's packages, half a minute, no cluster
 	@$(PYTEST) tests/unit
+
+.PHONY: test-program
+test-program: .venv ## hermetic tests of the whole client as a user starts it, a minute, no cluster
+	@$(PYTEST) tests/program
 
 .PHONY: test-node
 test-node: .venv ## hermetic tests of what runs on the node, and of every transport, three minutes, no cluster
 	@$(PYTEST) tests/node
 
 .PHONY: coverage
-coverage: .venv ## both, measured: which branches they take, and whether the floor of that holds
+coverage: .venv ## all three, measured: which branches they take, and whether the floor of that holds
 	@$(BIN)/coverage erase
-	@$(PYTEST) tests/unit tests/node --cov --cov-report= --cov-fail-under=0
+	@$(PYTEST) tests/unit tests/program tests/node --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m tools.floor
 
 .PHONY: fuzz

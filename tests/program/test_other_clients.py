@@ -20,7 +20,7 @@ from tests.unit.fake_session import GREETING, FakeSession, fake_session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 TYPED = ["l", "\u00e9\x03"]
 _RUN = f"""\
 import sys

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import subprocess
 
-    from tests.unit.fleet.fake_fleet import Fleet
+    from tests.program.fleet.fake_fleet import Fleet
 
 DU: Final = ("-l", "app=du", "-n", "ran")
 TRUE: Final = ("--", "true")

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tests.unit.fleet.fake_fleet import Command, Fleet, exits, says_its_name
-from tests.unit.fleet.runs import DU, TRUE, WAIT_SECONDS, causes, lines, made, pods
+from tests.program.fleet.fake_fleet import Command, Fleet, exits, says_its_name
+from tests.program.fleet.runs import DU, TRUE, WAIT_SECONDS, causes, lines, made, pods
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.unit.fake_session import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ROOT: Final = Path(__file__).parents[3]
+_ROOT: Final = Path(__file__).parents[2]
 _GONE: Final = "gone"
 _MAKE: Final = ["POST kept", "attach kept"]
 """And hold its lease for a moment."""

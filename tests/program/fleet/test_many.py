@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tests.unit.fleet.fake_fleet import Command, Fleet, exits
-from tests.unit.fleet.runs import DU, TRUE, causes, lines, made, pods
+from tests.program.fleet.fake_fleet import Command, Fleet, exits
+from tests.program.fleet.runs import DU, TRUE, causes, lines, made, pods
 
 
 def test_the_command_runs_in_each_by_one_helper_pod_a_node(fleet: Fleet) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.fleet.fake_fleet import ROOT, Command, Fleet
+from tests.program.fleet.fake_fleet import ROOT, Command, Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

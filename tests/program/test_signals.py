@@ -17,7 +17,7 @@ from tools import signals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_REPOSITORY: Final = Path(__file__).parents[3]
+_REPOSITORY: Final = Path(__file__).parents[2]
 _SECONDS: Final = 100
 _STARTER: Final = """
 import ctypes, os, signal, struct, sys

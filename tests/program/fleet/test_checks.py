@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.unit.fleet.fake_fleet import Fleet, ready
-from tests.unit.fleet.runs import DU, TRUE, causes, lines, made, pods
+from tests.program.fleet.fake_fleet import Fleet, ready
+from tests.program.fleet.runs import DU, TRUE, causes, lines, made, pods
 
 
 def test_none_is_an_error(fleet: Fleet) -> None:

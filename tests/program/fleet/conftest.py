@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.fleet.fake_fleet import Fleet
+from tests.program.fleet.fake_fleet import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
