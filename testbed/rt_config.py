@@ -13,20 +13,24 @@ class Distribution(NamedTuple):
     suite: str
     oci_runtime: str
     """Debian's package, and its program in /usr/bin."""
+    packages: tuple[str, ...] = ()
+    """Which the others do without."""
 
 
-_OCI_RUNTIMES: Final = {
-    "bookworm": "runc",  # Linux 6.1
-    "trixie": "crun",  # Linux 6.12; crun is OpenShift's default since 4.18
-}
+_DISTRIBUTIONS: Final = (
+    Distribution("bookworm", "runc"),  # Linux 6.1
+    # Linux 6.12; crun is OpenShift's default since 4.18. Its Python is not Debian 12's, for which pydantic is compiled.
+    Distribution("trixie", "crun", ("python3-pydantic",)),
+)
 
 
 def distribution() -> Distribution:
     """What RT_DISTRO names; Debian 12 without it. Raises ClusterError for another name."""
-    suite = os.environ.get("RT_DISTRO") or "bookworm"
-    if suite not in _OCI_RUNTIMES:
-        raise ClusterError(f"RT_DISTRO={suite}: there are {' and '.join(_OCI_RUNTIMES)}")
-    return Distribution(suite, _OCI_RUNTIMES[suite])
+    wanted = os.environ.get("RT_DISTRO") or "bookworm"
+    for each in _DISTRIBUTIONS:
+        if each.suite == wanted:
+            return each
+    raise ClusterError(f"RT_DISTRO={wanted}: there are {' and '.join(each.suite for each in _DISTRIBUTIONS)}")
 
 
 PACKAGES = (

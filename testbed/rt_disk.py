@@ -117,8 +117,8 @@ def _mmdebstrap(tar: Path) -> list[str]:
         for path, words in ((Path(name), words) for name, words in rt_config.INITRAMFS.items())
     ]
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
-    suite, oci_runtime = rt_config.distribution()
-    include = f"--include={','.join((*rt_config.PACKAGES, oci_runtime))}"
+    suite, oci_runtime, packages = rt_config.distribution()
+    include = f"--include={','.join((*rt_config.PACKAGES, oci_runtime, *packages))}"
     return debian.mmdebstrap(suite, ["--variant=minbase", include, *hooks, *_USERS, *_PROFILES, *excluded], str(tar))
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 import kubectl_nsexec
 from testbed import pki, rt_vm
 from testbed.paths import API_SERVER_IN_VM, REPOSITORY, RT_SSH_PORT
@@ -24,10 +22,12 @@ if TYPE_CHECKING:
 
 _CLIENT: Final = "/var/tmp/client"  # /run is mounted noexec, and a library has compiled parts
 _LIBRARIES: Final = (
-    *("annotated-doc", "annotated-types", "certifi", "durationpy", "kubernetes", "pydantic", "pydantic-core"),
-    *("python-dateutil", "pyyaml", "shellingham", "six", "typer", "typing-extensions", "typing-inspection", "urllib3"),
+    *("annotated-doc", "certifi", "durationpy", "kubernetes", "python-dateutil", "pyyaml", "shellingham", "six"),
+    *("typer", "urllib3"),
 )
-"""What a run without a helper pod imports."""
+"""What a run without a helper pod imports,"""
+_COMPILED: Final = ("annotated-types", "pydantic", "pydantic-core", "typing-extensions", "typing-inspection")
+"""and what of it is compiled for one Python, with what that takes: Debian 13's Python has Debian's own."""
 
 
 def by_ssh(nsexec: Program, **settings: str) -> Program:
@@ -71,18 +71,14 @@ def _is_a_model(file: metadata.PackagePath) -> bool:
 
 @contextmanager
 def install_client() -> Iterator[None]:
-    """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig.
-
-    Skips the test where the node's Python is another: some of the libraries are compiled for ours.
-    """
+    """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig."""
     there = rt_vm.ssh(["python3", "-c", "import sys; print(*sys.version_info[:2])"]).stdout.decode().split()
-    if there != [str(number) for number in sys.version_info[:2]]:
-        pytest.skip(f"the node's Python is {'.'.join(there)}, and the compiled libraries here are for another")
+    same_python = there == [str(number) for number in sys.version_info[:2]]
     content = BytesIO()
     with TemporaryDirectory() as folder, tarfile.open(fileobj=content, mode="w") as tar:
         tar.add(pki.kubeconfig(Path(folder, "kubeconfig"), "admin", API_SERVER_IN_VM), "kubeconfig")
         tar.add(Path(kubectl_nsexec.__file__).parent, "kubectl_nsexec")
-        for library in _LIBRARIES:
+        for library in (*_LIBRARIES, *(_COMPILED if same_python else ())):
             for file in _files(library):
                 if file.suffix in (".py", ".so") and not _is_a_model(file):
                     tar.add(str(file.locate()), str(file))
