@@ -13,6 +13,7 @@ from testbed.paths import RUN, STATE
 
 NAME: Final = "crio"
 SOCKET: Final = RUN / "crio.sock"
+_ATTACH: Final = RUN / "attach"
 _HOME: Final = STATE / "crio"
 _CNI_BIN: Final = STATE / "cni" / "bin"
 _CNI_CONFIG: Final = STATE / "cni" / "net.d"
@@ -64,7 +65,7 @@ default_runtime = "runc"
 {manager}
 pinns_path = "{pinns}"
 container_exits_dir = "{_HOME / "exits"}"
-container_attach_socket_dir = "{_HOME / "attach"}"
+container_attach_socket_dir = "{_ATTACH}"
 namespaces_dir = "{_HOME / "namespaces"}"
 hooks_dir = ["{_HOME / "hooks"}"]
 apparmor_profile = "unconfined"
@@ -87,7 +88,7 @@ def up(*, systemd_cgroups: bool) -> Path:
     programs = _programs()
     cni.write(_CNI_BIN, _CNI_CONFIG)
     machine.keep_in_memory(_HOME)
-    for folder in (_HOME / "hooks", _HOME / "exits", _HOME / "attach", RUN):
+    for folder in (_HOME / "hooks", _HOME / "exits", _ATTACH):
         folder.mkdir(parents=True, exist_ok=True)
     (_HOME / "policy.json").write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
     wrapper = _HOME / "runc"
