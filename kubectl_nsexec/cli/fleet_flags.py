@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.cli.options import VARIABLES, Options, long_flag
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model import fleet as fleets
-from kubectl_nsexec.model import resource_reference, via
+from kubectl_nsexec.model import resource_reference
 from kubectl_nsexec.model.deadline import parse_duration
 from kubectl_nsexec.model.fleet import Fleet, ShowOptions
 
@@ -110,9 +110,7 @@ def _check_not_for_many(options: Options, after: Sequence[str] | None) -> None:
     if options.verify:
         raise UsageError("--verify is for one pod; with many pods -o json has the proof of each")
     if options.keep is not None and options.keep != os.environ.get(VARIABLES["keep"]):
-        raise UsageError("--keep is for one pod; with many pods each node has a helper pod for as long as it takes")
-    if options.via != via.POD:
-        raise UsageError(f"--via {options.via} is for one pod; many pods are reached by helper pods (--via pod)")
+        raise UsageError("--keep is for one pod; with many pods what leads to a node is there for as long as it takes")
 
 
 def _pattern(text: str) -> str:

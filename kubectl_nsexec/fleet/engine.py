@@ -21,7 +21,7 @@ from kubectl_nsexec.ui.interrupts import SignalReceived
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kubectl_nsexec.fleet.helpers import Helpers
+    from kubectl_nsexec.fleet.nodes import Nodes
     from kubectl_nsexec.fleet.resolve import Member
     from kubectl_nsexec.fleet.result import Place
     from kubectl_nsexec.fleet.schedule import Schedule
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _END_SECONDS = 5.0
 """How long what is ended may take to say so; what has not said it by then is unknown."""
 _CLOSE_SECONDS = 15.0
-"""How long the deletion of helper pods may take at the end; the reaper goes on after that."""
+"""How long the deletion of helper pods, say, may take at the end; the reaper goes on after that."""
 _SLICE_SECONDS = 0.5
 """The kernel may give a signal to any thread, and Python answers it in this one, when it is not waiting."""
 _UNKNOWN = "; whether it ended, and how, is not known"
@@ -55,14 +55,14 @@ class Engine:
         setting: Setting,
         targets: Sequence[Member],
         schedule: Schedule,
-        helpers: Helpers,
+        nodes: Nodes,
         names: Callable[[Sequence[Place]], str],
     ) -> None:
         """``names``: how several targets are called in a line."""
         self._setting = setting
         self._targets = targets
         self._schedule = schedule
-        self._helpers = helpers
+        self._nodes = nodes
         self._names = names
         self._news: queue.SimpleQueue[_Asked | _Ended] = queue.SimpleQueue()
         self._results: dict[int, Result] = {}
@@ -131,8 +131,8 @@ class Engine:
         self._setting.progress.running(target.place)
         error: BaseException | None = None
         try:
-            helper = self._helpers.on(target.place.node)
-            self._report(number, members.result(self._setting, target, helper))
+            node = self._nodes.on(target.place.node)
+            self._report(number, members.result(self._setting, target, node))
         except BaseException as unexpected:  # noqa: BLE001 - the main thread raises it
             error = unexpected
         self._news.put(_Ended(number, error))
@@ -150,7 +150,7 @@ class Engine:
         """Ends whatever runs, and waits a little for what that says."""
         self._schedule.stop(cause)
         self._setting.ending.begin(cause)
-        self._helpers.end(cause)
+        self._nodes.end(cause)
         patience = Deadline.after(_END_SECONDS)
         while self._schedule.running and not patience.expired():
             try:
@@ -167,13 +167,13 @@ class Engine:
             self._report(number, Result(place, None, cause + _UNKNOWN, begun, 0.0, None))
 
     def _close(self, node: str) -> None:
-        helper = self._helpers.taken(node)
-        if helper is not None:
-            self._closings.append(Background(helper.close))
+        taken = self._nodes.taken(node)
+        if taken is not None:
+            self._closings.append(Background(taken.close))
 
     def _close_all(self) -> None:
-        """Waits until every helper pod is gone, and says which is not."""
-        for node in self._helpers.open_ones():
+        """Waits until every node has been left, and says which has not."""
+        for node in self._nodes.open_ones():
             self._close(node)
         patience = Deadline.after(_CLOSE_SECONDS)
         for closing in self._closings:
@@ -182,4 +182,4 @@ class Engine:
             except NsexecError as error:  # noqa: PERF203 - each is told
                 self._setting.console.say(error.rendered())
             except TimeoutError:
-                self._setting.console.say("error: a helper pod has not been deleted yet; it ends now that we are gone")
+                self._setting.console.say(f"error: {self._nodes.what} has not ended yet; it does now that we are gone")

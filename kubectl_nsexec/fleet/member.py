@@ -1,11 +1,11 @@
-"""One target of a fleet from its helper to its result: the handshake, the command, its bytes."""
+"""One target of a fleet from the way to its node to its result: the handshake, the command, its bytes."""
 
 from __future__ import annotations
 
 import time
 from contextlib import ExitStack, closing
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.errors import EXIT_TIMED_OUT, NsexecError
 from kubectl_nsexec.fleet.resolve import not_started
@@ -13,7 +13,6 @@ from kubectl_nsexec.fleet.result import Result
 from kubectl_nsexec.session import run
 from kubectl_nsexec.session.context import Context
 from kubectl_nsexec.session.handshake import Handshake
-from kubectl_nsexec.transport.node_helper_pod import InNodeHelperPod
 from kubectl_nsexec.transport.relay import relay
 from kubectl_nsexec.ui.console import OutputClosedError
 from kubectl_nsexec.ui.interrupts import Interrupts
@@ -22,11 +21,12 @@ from kubectl_nsexec.ui.output import proof_document
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubectl_nsexec.fleet.helpers import Helper
+    from kubectl_nsexec.fleet.nodes import Node
     from kubectl_nsexec.fleet.resolve import Member
     from kubectl_nsexec.fleet.result import Place, Presenter
     from kubectl_nsexec.fleet.setting import Setting
     from kubectl_nsexec.session.handshake import StartedCommand
+    from kubectl_nsexec.transport.base import Transport
     from kubectl_nsexec.transport.channels import ExitStatus
 
 
@@ -56,7 +56,7 @@ class _Sink:
             raise OutputClosedError(error.message) from error
 
 
-def result(setting: Setting, member: Member, helper: Helper) -> Result:
+def result(setting: Setting, member: Member, node: Node[Any]) -> Result:
     """Runs the command there and says how that ended, whatever it was.
 
     Raises OutputClosedError, and OutputFileError where what it prints cannot be kept.
@@ -65,7 +65,7 @@ def result(setting: Setting, member: Member, helper: Helper) -> Result:
     started: StartedCommand | None = None
     try:
         with ExitStack() as stack:
-            started, transport, context = _started(setting, member, helper, stack)
+            started, transport, context = _started(setting, member, node, stack)
             clock.start()
             _tell(setting, started)
             with run.announced(context, started, transport):
@@ -87,14 +87,18 @@ def result(setting: Setting, member: Member, helper: Helper) -> Result:
 
 
 def _started(
-    setting: Setting, member: Member, helper: Helper, stack: ExitStack
-) -> tuple[StartedCommand, InNodeHelperPod, Context]:
-    pod, request = helper.opened(), setting.request
-    plan = member.plan if helper.policy is None else member.plan._replace(policy=helper.policy)
+    setting: Setting, member: Member, node: Node[Any], stack: ExitStack
+) -> tuple[StartedCommand, Transport, Context]:
+    node.opened()  # what that takes is no part of the target's own time
+    request = setting.request
+    plan = member.plan if node.policy is None else member.plan._replace(policy=node.policy)
     deadline = setting.ending.deadline(request.timeout_seconds)
-    context = Context(request, setting.cluster, plan, deadline, setting.console, Interrupts())
-    transport = InNodeHelperPod(context, stack, pod)
-    return Handshake(context, transport).start(), transport, context
+    context = Context(request, setting.cluster, plan, deadline, setting.said.console, Interrupts())
+    transport = node.transport(context, stack)
+    talk = Handshake(context, transport)
+    started = talk.start()
+    node.policy = node.policy or talk.policy
+    return started, transport, context
 
 
 def _tell(setting: Setting, started: StartedCommand) -> None:

@@ -14,6 +14,7 @@ from kubectl_nsexec.kube import lists
 from kubectl_nsexec.kube.api import runtime_handler
 from kubectl_nsexec.model.background import Background, each
 from kubectl_nsexec.model.http import FORBIDDEN, NOT_FOUND
+from kubectl_nsexec.model.via import LOCAL, POD
 from kubectl_nsexec.session import node_facts, plan
 from kubectl_nsexec.target import container_choice
 
@@ -134,6 +135,8 @@ def _nodes(
 
     def read(name: str) -> _Node:
         facts = node_facts.read(cluster, request, name, listed.pop(name, None))
+        if request.via.kind == LOCAL:
+            node_facts.refuse_elsewhere(facts.object, name)
         policy = cpu_policy.decide(request.cpus, profiles(), facts.object, facts.configz)
         slim = node_facts.slim(facts)
         if isinstance(policy, cpu_policy.Undecided):
@@ -167,7 +170,7 @@ def _missing_programs(
     request: Request, cluster: Cluster, members: Sequence[Member], preflight: Preflight
 ) -> list[HelperProgram]:
     """Those of the nodes' architectures that are not in the helpers' namespace yet. Raises as ``is_there``."""
-    if request.dry_run:
+    if request.dry_run or request.via.kind != POD:
         return []
     programs = {member.plan.program.architecture: member.plan.program for member in members}
     namespace = request.helper_namespace

@@ -10,10 +10,11 @@ from kubectl_nsexec.cpus.policy import CpuPolicy
 from kubectl_nsexec.errors import EXIT_USAGE, NsexecError
 from kubectl_nsexec.fleet import selection, show
 from kubectl_nsexec.fleet.engine import Engine
-from kubectl_nsexec.fleet.helpers import Helpers
+from kubectl_nsexec.fleet.helpers import helpers
 from kubectl_nsexec.fleet.resolve import Resolved, resolve
 from kubectl_nsexec.fleet.schedule import Schedule
 from kubectl_nsexec.fleet.setting import Ending, Said, Setting
+from kubectl_nsexec.fleet.shells import here, logins
 from kubectl_nsexec.fleet.show.progress import Progress
 from kubectl_nsexec.fleet.status import exit_status
 from kubectl_nsexec.fleet.stdin import Spool
@@ -21,12 +22,15 @@ from kubectl_nsexec.helper import creation, rbac
 from kubectl_nsexec.helper.preflight import Preflight
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.resource_reference import parse
+from kubectl_nsexec.model.via import LOCAL, POD, SSH
 from kubectl_nsexec.session import plan, telling
+from kubectl_nsexec.transport import shell
 from kubectl_nsexec.ui import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kubectl_nsexec.fleet.nodes import Nodes
     from kubectl_nsexec.fleet.result import Place, Result
     from kubectl_nsexec.helper.reaper import Reaper
     from kubectl_nsexec.kube import Cluster
@@ -57,9 +61,11 @@ def run(
         rows += [_row(result.place, result.cause) for result in resolved.not_run]
         console.print(output.target_list(rows, request.output))
         return 0
+    if request.via.kind == LOCAL and resolved.members:
+        shell.refuse_unless_root(resolved.members[0].place.node)
     telling.before_start(request, console)
-    nodes = {member.place.node for member in resolved.members}
-    if not _agreed(request, fleet, len(resolved.members), len(nodes), console):
+    names = {member.place.node for member in resolved.members}
+    if not _agreed(request, fleet, len(resolved.members), len(names), console):
         console.say("nothing was started")
         return EXIT_USAGE
     _allow_descriptors(fleet.fanout)
@@ -72,7 +78,8 @@ def run(
     ):
         beside, spool = progress.console, stack.enter_context(closing(Spool())) if request.stdin else None
         setting = Setting(request, cluster, beside, presenter, progress, reaper, Ending(), Said(beside), spool)
-        results, signal = _run(setting, fleet, resolved, interrupts)
+        nodes = _nodes(setting, resolved, stack)
+        results, signal = _run(setting, fleet, resolved, nodes, interrupts)
         presenter.finish(results)
     show.summary(results, console)
     return exit_status(results, signal)
@@ -80,7 +87,9 @@ def run(
 
 def _resolved(request: Request, fleet: Fleet, cluster: Cluster, console: Console) -> Resolved:
     preflight = Preflight(cluster, request.helper_namespace, request.program.split()[0])
-    preflight.ask(*rbac.for_helper(request.helper_namespace))
+    by_pod = request.via.kind == POD
+    if by_pod:
+        preflight.ask(*rbac.for_helper(request.helper_namespace))
     namespace = request.namespace or cluster.namespace
     try:
         found = selection.find(cluster, request, fleet)
@@ -91,7 +100,8 @@ def _resolved(request: Request, fleet: Fleet, cluster: Cluster, console: Console
         owner = parse(request.pod) if fleet.all_pods else None
         where = "" if fleet.all_namespaces else namespace
         read = rbac.for_listing(where, owner, profiles=plan.asks_for_profiles(request))
-        preflight.explain(error, [*read, rbac.exec_into(where), *rbac.for_new_program(request.helper_namespace)])
+        made = rbac.for_new_program(request.helper_namespace) if by_pod else ()
+        preflight.explain(error, [*read, rbac.exec_into(where), *made])
         raise
     if not request.dry_run:
         preflight.require()
@@ -140,18 +150,24 @@ def _make_programs(request: Request, cluster: Cluster, resolved: Resolved) -> No
         creation.provide_program(cluster, spec, deadline)
 
 
+def _nodes(setting: Setting, resolved: Resolved, stack: ExitStack) -> Nodes:
+    plans, kind = [member.plan for member in resolved.members], setting.request.via.kind
+    if kind == SSH:
+        return logins(setting, plans, stack)
+    return here(setting, plans) if kind == LOCAL else helpers(setting, plans)
+
+
 def _run(
-    setting: Setting, fleet: Fleet, resolved: Resolved, interrupts: Interrupts
+    setting: Setting, fleet: Fleet, resolved: Resolved, nodes: Nodes, interrupts: Interrupts
 ) -> tuple[Sequence[Result], int | None]:
     for result in resolved.not_run:
         setting.progress.ended(result)
         setting.presenter.ended(result)
     targets = resolved.members
     max_fail = None if fleet.max_fail is None else fleet.max_fail.at_most(len(targets))
-    nodes = [member.place.node for member in targets]
-    schedule = Schedule(nodes, fanout=fleet.fanout, per_node=fleet.per_node, max_fail=max_fail)
-    helpers = Helpers(setting, [member.plan for member in targets])
-    engine = Engine(setting, targets, schedule, helpers, _names)
+    where = [member.place.node for member in targets]
+    schedule = Schedule(where, fanout=fleet.fanout, per_node=fleet.per_node, max_fail=max_fail)
+    engine = Engine(setting, targets, schedule, nodes, _names)
     deadline = None if fleet.deadline_seconds is None else Deadline.after(fleet.deadline_seconds)
     if setting.spool is not None:
         setting.spool.fill(setting.console.stdin_fd)

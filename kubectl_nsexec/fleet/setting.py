@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.model.deadline import Deadline
+from kubectl_nsexec.ui.console import Console
 
 if TYPE_CHECKING:
     from kubectl_nsexec.fleet.result import Presenter
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.helper.reaper import Reaper
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.request import Request
-    from kubectl_nsexec.ui.console import Console
 
 
 class Ending:
@@ -40,6 +40,9 @@ class Said:
     """Lines for the user that many targets may give: each is said once."""
 
     def __init__(self, console: Console) -> None:
+        self.console = _Once(*console)
+        """The same, whose notices go through here."""
+        self.console.said = self
         self._console = console
         self._known: set[str] = set()
         self._changing = threading.Lock()
@@ -51,6 +54,16 @@ class Said:
             self._known.add(line)
         if not known:
             self._console.notice(line)
+
+
+class _Once(Console):
+    """Of many who say the same."""
+
+    said: Said
+
+    def notice(self, line: str) -> None:
+        """See Said."""
+        self.said.notice(line)
 
 
 class Setting(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec import node
-from kubectl_nsexec.errors import HelperPodError, TargetError
+from kubectl_nsexec.errors import HelperPodError, NodeAccessError, TargetError
 from kubectl_nsexec.helper.config_map import HelperProgram
 from kubectl_nsexec.model import via
 from kubectl_nsexec.model.background import Background
@@ -28,6 +29,7 @@ _PLATFORM_IMAGES = (
 """Where the images of a node's own pods come from, also by way of a mirror: the node pulls them without a namespace's
 secrets."""
 _ADDRESS_KINDS = ("InternalIP", "Hostname")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _OS_LABEL = "kubernetes.io/os"
 
 
@@ -78,6 +80,19 @@ def check(found: Json, name: str, *, kubelet_wanted: bool = True) -> None:
         raise HelperPodError(
             f"node {name} is not ready ({ready.get('reason') or 'no report'}: {ready.get('message') or 'none'}); "
             "no helper pod can be started there"
+        )
+
+
+def refuse_elsewhere(found: Json, name: str) -> None:
+    """Raises NodeAccessError unless that node is this machine: by v1 Node, status.nodeInfo.bootID."""
+    booted = ((found.get("status") or {}).get("nodeInfo") or {}).get("bootID")
+    try:
+        here = _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        here = ""
+    if not here or booted != here:
+        raise NodeAccessError(
+            f"node {name} is not this machine, and --via local enters only this machine's containers; --node names it"
         )
 
 

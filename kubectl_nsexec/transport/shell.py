@@ -49,8 +49,10 @@ class Shell:
         self.streams = Streams()
         stack.callback(self.streams.close)
         self._ssh = request.via.kind == SSH
+        self._own_session = not self._ssh  # ssh asks its questions on the terminal; here Ctrl-C is ours to pass on
         self._plan = plan
         self._argv = command(request, plan)
+        self._by_hand = shlex.join(ssh_argv(request.via, plan.address))
         self._connection: ProcessConnection | None = None
 
     def start(self, talk: Talk[Result]) -> Result:
@@ -64,11 +66,7 @@ class Shell:
 
     def _begin(self) -> RemoteStream:
         if not self._ssh:
-            if os.geteuid() != 0:
-                raise NodeAccessError(
-                    f"--via local enters the container from this machine, node {self._plan.target.node}, and that "
-                    "takes root: run it by sudo, or from a debug pod after chroot /host"
-                )
+            refuse_unless_root(self._plan.target.node)
             if isinstance(self._plan.policy, CpuPolicy):
                 _leave_other_cpus(self._plan.policy.reserved)
         self._connection = ProcessConnection(
@@ -76,7 +74,7 @@ class Shell:
             self._plan.nonce,
             self._plan.program.agent.encode(),
             self._refused,
-            own_session=not self._ssh,  # ssh asks its questions on the terminal; here Ctrl-C is ours to pass on
+            own_session=self._own_session,
         )
         stream = RemoteStream(self._connection)
         self.streams.add(stream)
@@ -92,14 +90,22 @@ class Shell:
         ended = "could not be run" if status is None else f"ended with status {status}"
         if not self._ssh:
             return NodeAccessError(f"the agent on this machine {ended} before it could begin{said}")
-        who = shlex.join(self._argv[:-1])
         if any(line.startswith(_NO_PASSWORD) for line in words.splitlines()):
             return NodeAccessError(
                 f"node {node_name} can be reached, but the user there does not become root without a password{said}\n"
                 "Next: allow that in its sudoers (NOPASSWD), or log in as another user by --ssh-user"
             )
         return NodeAccessError(
-            f"node {node_name}: ssh {ended} before the agent answered{said}\nNext: try it by hand: {who}"
+            f"node {node_name}: ssh {ended} before the agent answered{said}\nNext: try it by hand: {self._by_hand}"
+        )
+
+
+def refuse_unless_root(node: str) -> None:
+    """Raises NodeAccessError where the containers of ``node``, this machine, cannot be entered."""
+    if os.geteuid() != 0:
+        raise NodeAccessError(
+            f"--via local enters the container from this machine, node {node}, and that takes root: run it by sudo, "
+            "or from a debug pod after chroot /host"
         )
 
 
@@ -119,12 +125,18 @@ def command(request: Request, plan: Plan) -> list[str]:
 
 def ssh_command(via: Via, address: str, words: list[str]) -> list[str]:
     """The user's own ssh, by its own configuration, that runs ``words`` as root at ``address``."""
-    # The first value that ssh is given for a setting is the one that counts.
+    # ssh joins its arguments and hands them to a shell over there: quote them for it.
+    return [*ssh_argv(via, address), shlex.join(["/bin/sh", "-c", _AS_ROOT, "nsexec", *words])]
+
+
+def ssh_argv(via: Via, address: str, first: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> list[str]:
+    """The same without what it runs there. The user's options stand after ``first`` and before ``last``.
+
+    Of several values for a setting ssh takes the first (ssh_config(5)).
+    """
     options = [part for option in via.ssh_options for part in ("-o", option)]
     user = ["-l", via.ssh_user] if via.ssh_user else []
-    # ssh joins its arguments and hands them to a shell over there: quote them for it.
-    remote = shlex.join(["/bin/sh", "-c", _AS_ROOT, "nsexec", *words])
-    return ["ssh", *options, *_SSH, *_ALIVE, *user, "--", address, remote]
+    return ["ssh", *first, *options, *last, *_SSH, *_ALIVE, *user, "--", address]
 
 
 def _leave_other_cpus(reserved: CpuSet) -> None:

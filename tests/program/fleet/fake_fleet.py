@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -77,6 +78,10 @@ class Fleet(FakeSession):
         """What else there is, by its path."""
         self.forbidden: set[str] = set()
         """Paths that may not be read."""
+        self.client = "kubectl_nsexec"
+        """The module that is run."""
+        self.environment: dict[str, str] = {}
+        """Of clients, beside this process's."""
         self.by_hand = True
         """Whether the client names the CPUs."""
         self.clueless = ""
@@ -135,13 +140,47 @@ class Fleet(FakeSession):
     def argv(self, *words: str) -> list[str]:
         """A client's command line."""
         cpus = ["--cpus", "0-1"] if self.by_hand else []
-        return [sys.executable, "-m", "kubectl_nsexec", "--server", self.url, *cpus, *words]
+        return [sys.executable, "-m", self.client, "--server", self.url, *cpus, *words]
+
+    def play(self, stream: WebSocket, nonce: str, container_id: str, helper: str) -> None:
+        """A session's agent, and its command."""
+        pod = container_id.removeprefix("c-")
+        self.journal.append(f"enter {pod}")
+        if words := self.refused.get(pod):
+            error = {"event": "error", "code": "no-target", "message": words}
+            stream.send(STDOUT, f"{nonce} {json.dumps(error)}\n".encode())
+            return
+        _, stdin = say_started(stream, nonce)
+        self.count(1)
+        script = self.scripts.get(pod, says_its_name)
+        status = script(Command(self, pod, helper, stream, stdin))
+        self.count(-1)
+        causes = [{"reason": "ExitCode", "message": str(status)}]
+        failed = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
+        with suppress(OSError):  # the client may be gone
+            stream.send(STDERR, f'\0{nonce} {{"event":"ended","status":{status}}}\n'.encode())
+            stream.send(ERROR, json.dumps(failed if status else {"status": "Success"}).encode())
+
+    def look(self, nonce: str, node: str) -> bytes:
+        """What a node says about its CPUs."""
+        self.journal.append("look")
+        reserved = base64.b64encode(b'[crio.runtime]\ninfra_ctr_cpuset = "0-1"\n').decode()
+        files = [] if node == self.clueless else [{"of": "crio", "path": "/etc/crio/x", "data": reserved}]
+        return f"{nonce} {json.dumps({**target_event(), 'event': 'node', 'files': files})}\n".encode()
 
     def run(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """A client's run."""
         self.journal.clear()
         self.most_at_once = 0
-        return subprocess.run(self.argv(*words), cwd=ROOT, input=stdin, capture_output=True, check=False, timeout=60)
+        return subprocess.run(
+            self.argv(*words),
+            cwd=ROOT,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, **self.environment},
+        )
 
 
 def ready(name: str) -> Json:
@@ -263,7 +302,7 @@ class _Handler(Handler):
         stdin, nonce = stream.stdin(), held[held.index("hold") + 1]
         given = next(stdin)
         if given == b"look\n":
-            self._look(stream, nonce, self.session.live[helper]["spec"]["nodeName"])
+            stream.send(STDOUT, self.session.look(nonce, self.session.live[helper]["spec"]["nodeName"]))
         while not given.endswith(b"hold\n"):
             if not (more := next(stdin, b"")):
                 self.session.journal.append("let go")
@@ -275,29 +314,6 @@ class _Handler(Handler):
             pass
         self.session.journal.append("let go")
 
-    def _look(self, stream: WebSocket, nonce: str, node: str) -> None:
-        """What the node says about its CPUs."""
-        self.session.journal.append("look")
-        reserved = base64.b64encode(b'[crio.runtime]\ninfra_ctr_cpuset = "0-1"\n').decode()
-        files = [] if node == self.session.clueless else [{"of": "crio", "path": "/etc/crio/x", "data": reserved}]
-        stream.send(STDOUT, f"{nonce} {json.dumps({**target_event(), 'event': 'node', 'files': files})}\n".encode())
-
     def executed(self, stream: WebSocket, command: list[str]) -> None:
         _, nonce, _, _, _, container_id, *_ = command[command.index("enter") :]
-        pod = container_id.removeprefix("c-")
-        fleet = self.session
-        fleet.journal.append(f"enter {pod}")
-        if words := fleet.refused.get(pod):
-            error = {"event": "error", "code": "no-target", "message": words}
-            stream.send(STDOUT, f"{nonce} {json.dumps(error)}\n".encode())
-            return
-        _, stdin = say_started(stream, nonce)
-        fleet.count(1)
-        script = fleet.scripts.get(pod, says_its_name)
-        status = script(Command(fleet, pod, self._helper(), stream, stdin))
-        fleet.count(-1)
-        causes = [{"reason": "ExitCode", "message": str(status)}]
-        failed = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
-        with suppress(OSError):  # the client may be gone
-            stream.send(STDERR, f'\0{nonce} {{"event":"ended","status":{status}}}\n'.encode())
-            stream.send(ERROR, json.dumps(failed if status else {"status": "Success"}).encode())
+        self.session.play(stream, nonce, container_id, self._helper())

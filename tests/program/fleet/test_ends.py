@@ -59,8 +59,10 @@ class Waiting:
 def client(fleet: Fleet, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """One that runs; killed at the latest at the end."""
     argv = fleet.argv(*_DU, *words, "--", "sleep", "inf")
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as running:
+    pipe, environment = subprocess.PIPE, {**os.environ, **fleet.environment}
+    with subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+    ) as running:
         try:
             yield running
         finally:

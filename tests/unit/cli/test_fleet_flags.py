@@ -58,6 +58,12 @@ def test_all_pods_of_an_object() -> None:
     assert (request.fleet, request.pod) == (Fleet(all_pods=True), "deployments.apps/du")
 
 
+@pytest.mark.parametrize("kind", ["pod", "ssh", "local"])
+def test_they_are_reached_by_whatever_way(kind: str) -> None:
+    """As one is."""
+    assert asked(selector="a", via=kind).via.kind == kind
+
+
 def test_one_pod_is_no_fleet() -> None:
     """As ever."""
     assert asked(pod=["du-0"]).fleet is None
@@ -93,9 +99,7 @@ _MANY = "-l, --field-selector, -A, --node or TYPE/NAME --all-pods"
         ({"all_pods": True, "pod": ["ds/a"], "all_namespaces": True}, "you may not specify -A and --all-pods together"),
         ({"selector": "a", "tty": True, "stdin": True}, "-t: a terminal is for one pod; with many pods leave it out"),
         ({"selector": "a", "verify": True}, "--verify is for one pod; with many pods -o json has the proof of each"),
-        ({"selector": "a", "keep": "5m"}, "--keep is for one pod; with many pods each node has a helper pod for as"),
-        ({"selector": "a", "via": "ssh"}, "--via ssh is for one pod; many pods are reached by helper pods (--via pod)"),
-        ({"selector": "a", "via": "local"}, "--via local is for one pod; many pods are reached by helper pods"),
+        ({"selector": "a", "keep": "5m"}, "--keep is for one pod; with many pods what leads to a node is there for as"),
         ({"selector": "a", "exclude": ["du-0"]}, '--exclude: "du-0" is not NAMESPACE/POD; * and ? stand for any'),
         ({"selector": "a", "exclude": ["a/b/c"]}, '--exclude: "a/b/c" is not NAMESPACE/POD; * and ? stand for any'),
         ({"selector": "a", "pick": "some"}, '--pick: "some" is neither a number nor a percentage such as 10%'),

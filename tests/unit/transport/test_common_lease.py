@@ -12,7 +12,8 @@ from kubectl_nsexec.errors import ConnectionLostError
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.transport import relay
 from kubectl_nsexec.transport.channels import RemoteStream, Streams
-from kubectl_nsexec.transport.common_lease import CommonLease, EndedError
+from kubectl_nsexec.transport.common_end import EndedError
+from kubectl_nsexec.transport.common_lease import CommonLease
 from tests.unit.fakes import FakeConnection
 
 if TYPE_CHECKING:
