@@ -127,6 +127,11 @@ test-rt: .venv ## live tests on the real-time node (brings it up)
 	@$(TESTBED) up --node rt
 	@$(BIN)/pytest tests/live -m rt_node
 
+.PHONY: test-both
+test-both: .venv ## live tests of one run over both nodes, in one cluster (brings them up)
+	@$(TESTBED) up --node both
+	@$(BIN)/pytest tests/live -m both_nodes
+
 .PHONY: test-rt-newer
 test-rt-newer: .venv ## what depends on kernel and runtime once more, on a real-time node with Linux 6.12 and crun
 	@RT_DISTRO=trixie $(TESTBED) up --node rt
@@ -136,6 +141,10 @@ test-rt-newer: .venv ## what depends on kernel and runtime once more, on a real-
 bench: .venv ## ratios against kubectl exec on the host node (brings it up)
 	@$(TESTBED) up --node host
 	@$(BIN)/python -m bench
+
+.PHONY: bench-scale
+bench-scale: .venv ## of it what many pods cost: 50, 500 and 5,000 on a fake API server, no cluster
+	@$(BIN)/python -m bench scale
 
 .PHONY: picture
 picture: .venv ## docs/session.svg anew, from a real session on the host node (brings it up)

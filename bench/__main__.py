@@ -14,7 +14,7 @@ from functools import partial
 from types import FrameType
 from typing import Final
 
-from bench import cold, loop, pod, startup, throughput
+from bench import cold, loop, many, pod, scale, startup, throughput
 from bench.errors import BenchError
 from bench.record import Record
 from bench.results import Result, Verdict, table
@@ -25,14 +25,18 @@ from testbed.progress import say
 
 Measured = tuple[list[Result], str]
 
-_ALONE: Final[dict[str, Callable[[], Measured]]] = {"startup": lambda: (startup.measure(), "")}
+_ALONE: Final[dict[str, Callable[[], Measured]]] = {
+    "startup": lambda: (startup.measure(), ""),
+    "scale": lambda: (scale.measure(), ""),
+}
 """What needs no cluster."""
 _ON_THE_NODE: Final[dict[str, Callable[[Record], Measured]]] = {
     "cold": lambda _: cold.measure(),
+    "many": lambda _: (many.measure(), ""),
     "throughput": lambda _: (throughput.measure(), ""),
     "loop": loop.measure,
 }
-_MINUTES: Final = 6
+_MINUTES: Final = 12
 
 
 def main(wanted: list[str]) -> int:

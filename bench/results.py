@@ -32,7 +32,7 @@ class Result:
 
     def line(self) -> str:
         """The result as one line, for the moment when it is known."""
-        words = f"{self.what}: {self.ours} against {self.other}"
+        words = f"{self.what}: {self.ours}{f' against {self.other}' if self.other else ''}"
         if self.ratio:
             words += f", ratio {self.ratio}"
         return f"{words}; target {self.target}: {self.verdict.value}" if self.target else words

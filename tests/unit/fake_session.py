@@ -49,6 +49,11 @@ _OBJECTS: dict[str, Json] = {
 }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # five, the library's own, are soon reset where many come at once
+
+
 class FakeSession:
     """What was created and what the command was given."""
 
@@ -56,8 +61,7 @@ class FakeSession:
         self.helpers: list[Json] = []
         self.deleted: list[str] = []
         self.stdin = b""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (handler or Handler,), {"session": self}))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (handler or Handler,), {"session": self}))
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
