@@ -47,9 +47,11 @@ LIVE: Final = Lane(
         Part("test-host", "live tests, host node", 120),
         Part("cluster-down", "ending the host node's cluster", 10),
         Part("test-rt", "live tests, real-time node", 180),
+        Part("test-both", "live tests, both nodes in one cluster", 60),
     )
 )
-"""Not side by side: both cores are then busy with the emulated node, and neither suite is over any sooner."""
+"""Not side by side: both cores are then busy with the emulated node, and neither suite is over any sooner. The
+last adds the host node to the real-time node's cluster."""
 NO_CLUSTER: Final = Lane(
     (
         Part("check", "checks", 10),
@@ -64,6 +66,8 @@ NO_CLUSTER: Final = Lane(
 )
 LANES: Final = (LIVE, NO_CLUSTER)
 
+_HOST_NODE: Final = ("test-host", "test-both")
+"""They run a kubelet on this machine."""
 _speaks: Final = threading.Lock()
 
 
@@ -104,15 +108,15 @@ def _is_known(part: Part) -> bool:
 
 def _why_not(part: Part) -> str:
     """What forbids PART here, for a failure's line; empty when it can run."""
-    if part.target != "test-host":
+    if part.target not in _HOST_NODE:
         return ""
     if os.environ.get("CI") != "true" and os.environ.get("I_MAY_SPOIL_THIS_MACHINE") != "1":
         return (
             f"{part.title}: not allowed, for it runs a kubelet as root on this machine: "
-            "I_MAY_SPOIL_THIS_MACHINE=1 make test-host"
+            f"I_MAY_SPOIL_THIS_MACHINE=1 make {part.target}"
         )
     if os.geteuid() != 0:
-        return f"{part.title}: not possible, for it needs root; as root: I_MAY_SPOIL_THIS_MACHINE=1 make test-host"
+        return f"{part.title}: not possible, for it needs root; as root: I_MAY_SPOIL_THIS_MACHINE=1 make {part.target}"
     return ""
 
 

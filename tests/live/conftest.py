@@ -58,9 +58,10 @@ def rt_node(kubectl: Program) -> str:
 
 @pytest.fixture(autouse=True)
 def _node_of_the_mark(request: pytest.FixtureRequest) -> None:
-    """A test that is marked host_node or rt_node fails at once when that node is not there."""
+    """A test that is marked host_node, rt_node or both_nodes fails at once when such a node is not there."""
+    both = request.node.get_closest_marker("both_nodes") is not None
     for mark in ("host_node", "rt_node"):
-        if request.node.get_closest_marker(mark) is not None:
+        if both or request.node.get_closest_marker(mark) is not None:
             request.getfixturevalue(mark)
 
 

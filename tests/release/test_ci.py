@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 
 ACTION = re.compile(r"actions/[a-z-]+@v\d+")
 """GitHub's own, by their major version."""
-IN_CI = {"check", "coverage", "test-dist", "test-node", "test-unit"}
-AT_NIGHT = {"bench", "cluster-down", "fuzz", "test-docs", "test-host", "test-install", "test-machines", "test-rt"}
+IN_CI = {"check", "coverage", "test-dist", "test-node", "test-program", "test-unit"}
+AT_NIGHT = {
+    "bench",
+    "cluster-down",
+    "fuzz",
+    "test-both",
+    "test-docs",
+    "test-host",
+    "test-install",
+    "test-machines",
+    "test-rt",
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +56,7 @@ def test_every_change_is_checked_on_every_python(origin: Checkout, tmp_path: Pat
     pythons = workflow.matrix(workflow.jobs(workflow.CI)["hermetic"])
     assert {target for line in found for target in line.split()[1:]} == IN_CI
     assert all(line.startswith("true ") for line in found)
-    assert found["true test-unit test-node"] == len(pythons) > 1
+    assert found["true test-unit test-program test-node"] == len(pythons) > 1
 
 
 def test_the_night_has_what_takes_long(origin: Checkout, tmp_path: Path) -> None:

@@ -64,13 +64,14 @@ def test_no_part_waits_for_ever(
     assert words in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("target", ["test-host", "test-both"])
 def test_where_the_host_node_may_not_run_that_is_a_failure(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    target: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is not left out in silence."""
     for name in ("CI", "I_MAY_SPOIL_THIS_MACHINE"):
         monkeypatch.delenv(name, raising=False)
-    assert test_all.main(root, [test_all.Lane((test_all.Part("test-host", "live tests", 1),))]) == 1
+    assert test_all.main(root, [test_all.Lane((test_all.Part(target, "live tests", 1),))]) == 1
     assert "FAILED: live tests: not allowed" in capsys.readouterr().out
 
 
