@@ -161,3 +161,38 @@ def test_a_pod_that_ends_meanwhile_does_not_hinder_the_others(
     ended = {each.get("pod"): each for each in map(json.loads, output.decode().splitlines())}
     assert ended["goes"]["status"] != 0, errors.decode()
     assert [ended[f"many-{number}"]["status"] for number in range(_TARGETS)] == [0] * _TARGETS
+
+
+@pytest.fixture
+def lost(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]:
+    """The label of two pods: one that runs, and one that is said to run on a node of which nobody has heard."""
+    name = f"lost-{unique_seconds()}"
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+    kubectl.ok("create", "-f", "-", stdin=json.dumps(node).encode())
+    for pod_name, where in (("found", host_node), ("lost", name)):
+        manifest = pod(pod_name, container(), node=where, terminationGracePeriodSeconds=0)
+        manifest["metadata"]["labels"] = {"app": "lost"}
+        kubectl.ok("create", "-n", namespace, "-f", "-", stdin=json.dumps(manifest).encode())
+    main = {"name": "main", "image": "i", "imageID": "i", "ready": True, "restartCount": 0}
+    main |= {"containerID": "containerd://lost", "state": {"running": {}}}
+    status = json.dumps({"status": {"phase": "Running", "containerStatuses": [main]}})
+    kubectl.ok("patch", "-n", namespace, "pod/lost", "--subresource=status", "--type=merge", "-p", status)
+    kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod/found", "--timeout=120s")
+    yield "app=lost"
+    kubectl.ok("delete", "-n", namespace, "pod", "-l", "app=lost", "--force", "--grace-period=0")
+    kubectl.ok("delete", "node", name)
+
+
+def test_a_node_that_is_not_ready_stops_all_unless_the_rest_is_to_go_on(
+    nsexec: Program, kubectl: Program, namespace: str, lost: str, helpers: str
+) -> None:
+    """Nothing is created; with --skip-unsafe its pods are reported."""
+    words = ("-n", namespace, "-l", lost)
+    refused = nsexec(*words, "--", "true")
+    assert (refused.status, refused.text) == (125, ""), refused.stderr
+    assert f"error: {namespace}/lost: node lost-" in refused.stderr
+    assert "is not ready" in refused.stderr
+    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    done = nsexec(*words, "--skip-unsafe", "--", "echo", "here")
+    assert (done.status, done.text) == (125, f"{namespace}/found: here\n"), done.stderr
+    assert "1 of 2 ok, 1 not started" in done.stderr
