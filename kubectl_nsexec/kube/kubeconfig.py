@@ -40,6 +40,10 @@ class Kubeconfig(NamedTuple):
     current: str
 
 
+NOTHING = Kubeconfig({}, {}, {}, "")
+"""Of no file, or of empty ones."""
+
+
 class Chosen(NamedTuple):
     """The stanzas that one run uses, with the flags' overrides in them, in the kubeconfig's own keys."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.kube import client, kubeconfig
+from kubectl_nsexec.kube import client, in_cluster, kubeconfig
 from kubectl_nsexec.kube.client import BEARER
 from kubectl_nsexec.kube.memory_file import memory_file
 from kubectl_nsexec.kube.server import KubernetesCluster
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.kube.kubeconfig import Chosen, Section
     from kubectl_nsexec.model.request import ClusterOptions
 
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
 
 def load(
     options: ClusterOptions, say: Callable[[str], None], hurried: Callable[[], bool] = lambda: False
@@ -39,15 +37,11 @@ def load(
 
     Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
     """
-    files = kubeconfig.paths(options.kubeconfig, os.environ, Path.home())
+    known = kubeconfig.read(kubeconfig.paths(options.kubeconfig, os.environ, Path.home()))
+    of_the_pod = in_cluster.chosen(os.environ, options) if known == kubeconfig.NOTHING and not options.server else None
+    chosen = of_the_pod or kubeconfig.choose(known, options)
     configuration = client.configuration()
-    if not files and not options.server and _in_cluster(configuration):
-        chosen = kubeconfig.Chosen({}, kubeconfig.with_flags({}, options), _own_namespace())
-        _set_proxy(configuration, None)
-        _authenticate(configuration, chosen)
-    else:
-        chosen = kubeconfig.choose(kubeconfig.read(files), options)
-        _connect(configuration, chosen)
+    _connect(configuration, chosen)
     return KubernetesCluster(
         configuration,
         chosen.namespace,
@@ -207,25 +201,6 @@ def _set_proxy(configuration: Configuration, proxy_url: str | None) -> None:
         login = _basic(unquote(parts.username), unquote(parts.password or ""))
         configuration.proxy_headers = {"proxy-authorization": login}
         configuration.proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _in_cluster(configuration: Configuration) -> bool:
-    if not os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return False  # as the client would find, after importing more of itself
-    from kubernetes import config  # noqa: PLC0415 - see load
-
-    try:
-        config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException:
-        return False
-    return True
-
-
-def _own_namespace() -> str:
-    try:
-        return _NAMESPACE_FILE.read_text().strip() or "default"
-    except OSError:
-        return "default"
 
 
 def _basic(name: str, password: str) -> str:
