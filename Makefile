@@ -104,7 +104,7 @@ test-docs: docs ## the site in headless Chromium: every page and link, search, n
 	@$(DOCS_BIN)/pytest tests/docs
 
 .PHONY: dist
-dist: .release ## wheel, sdist, an archive without Python for this platform, krew's manifest, in dist/
+dist: .release ## wheel, sdist, archive without Python and container image for this platform, krew's manifest, in dist/
 	@.release/bin/python -m release dist
 
 .PHONY: dist-older

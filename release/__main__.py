@@ -9,9 +9,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from release import check, manifest, packages
+from release import check, manifest, oci_layout, packages
 from release.errors import ReleaseError
-from release.names import DIST, PLATFORMS, PROGRAM, ROOT, archive_name, this_platform, version
+from release.names import (
+    DIST,
+    PLATFORMS,
+    PROGRAM,
+    ROOT,
+    archive_name,
+    image_name,
+    image_reference,
+    this_platform,
+    version,
+)
 
 
 def main() -> int:
@@ -25,6 +35,8 @@ def main() -> int:
             added.add_argument("--into", type=Path, default=DIST, help="the folder of the packages (dist)")
         if name == "dist":
             added.add_argument("--glibc", help="fail when the archive needs a newer one, e.g. 2.28")
+        if name == "join":
+            added.add_argument("--images", type=Path, nargs="*", help="platforms' images, to be one in that folder")
         if name == "check":
             added.add_argument("--tag", help="the tag that the version has to agree with, e.g. v1.2.3")
     arguments = parser.parse_args()
@@ -37,8 +49,8 @@ def main() -> int:
 
 
 def _dist(arguments: argparse.Namespace) -> None:
-    """Build wheel, sdist, this platform's archive, its bill of materials and krew's manifest."""
-    from release import archive, licences, sbom  # noqa: PLC0415 - all else needs the standard library only
+    """Build wheel, sdist, this platform's archive and container image, the bill of materials and krew's manifest."""
+    from release import archive, image, licences, sbom  # noqa: PLC0415 - all else needs the standard library only
 
     number, where, into = version(), this_platform(), arguments.into.resolve()
     into.mkdir(parents=True, exist_ok=True)
@@ -56,15 +68,27 @@ def _dist(arguments: argparse.Namespace) -> None:
         if arguments.glibc and glibc > tuple(map(int, arguments.glibc.split("."))):
             raise ReleaseError(f"the archive needs glibc {glibc[0]}.{glibc[1]}, more than {arguments.glibc}")
         packed = archive.pack(folder, into / archive_name(number, where), where, made)
-    _join(arguments)
+        written = [packed]
+        if where.os == "linux":
+            written.append(image.write(folder, into / image_name(number), number, where, made))
+    _write_manifest(into)
     needs = f", needs glibc {glibc[0]}.{glibc[1]} or newer" if any(glibc) else ""
     print(f"{into}: {wheel.name}, {sdist.name}, plugin.yaml, {PROGRAM}-{number}.cdx.json")
-    print(f"{into / packed.name}: {packed.stat().st_size / 1e6:.0f} MB{needs}")
+    for path in written:
+        print(f"{path}: {path.stat().st_size / 1e6:.0f} MB{needs if path == packed else ''}")
 
 
 def _join(arguments: argparse.Namespace) -> None:
-    """Render krew's manifest for exactly the archives that are there."""
-    number, into = version(), arguments.into
+    """Render krew's manifest for exactly the archives that are there; make one image of several platforms'."""
+    if arguments.images:
+        number = version()
+        target = arguments.into / image_name(number)
+        oci_layout.joined(target, arguments.images, image_reference(number), packages.made_at())
+    _write_manifest(arguments.into)
+
+
+def _write_manifest(into: Path) -> None:
+    number = version()
     sums = {
         where: packages.sha256(into / archive_name(number, where))
         for where in PLATFORMS

@@ -117,7 +117,8 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield f"{PROGRAM}/{path.relative_to(folder).as_posix()}", path
 
 
-def _mode(path: Path) -> int:
+def mode(path: Path) -> int:
+    """What a file has in an archive, whatever the umask of the build."""
     return 0o755 if path.stat().st_mode & 0o100 else 0o644
 
 
@@ -129,7 +130,7 @@ def _tar_gz(folder: Path, made: int) -> bytes:
     ):
         for name, path in _files(folder):
             member = tarfile.TarInfo(name)
-            member.size, member.mode, member.mtime = path.stat().st_size, _mode(path), made
+            member.size, member.mode, member.mtime = path.stat().st_size, mode(path), made
             with path.open("rb") as content:
                 tar.addfile(member, content)
     return buffer.getvalue()
@@ -140,6 +141,6 @@ def _zip(folder: Path, made: int) -> bytes:
     with zipfile.ZipFile(buffer, "w", compression=zipfile.ZIP_DEFLATED) as packed:
         for name, path in _files(folder):
             member = zipfile.ZipInfo(name, gmtime(made)[:6])
-            member.external_attr = _mode(path) << 16
+            member.external_attr = mode(path) << 16
             packed.writestr(member, path.read_bytes(), compress_type=zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

@@ -67,6 +67,16 @@ def archive_name(version: str, where: Platform) -> str:
     return f"{PROGRAM}-{version}-{where}.{where.suffix}"
 
 
+def image_name(version: str) -> str:
+    """The container image's archive, e.g. ``kubectl-nsexec-0.1.0.oci.tar``."""
+    return f"{PROGRAM}-{version}.oci.tar"
+
+
+def image_reference(version: str) -> str:
+    """What the image is called where it is loaded from its archive; in a registry it has the site's name."""
+    return f"localhost/{PROGRAM}:{version}"
+
+
 def archive_uri(version: str, where: Platform) -> str:
     """Where a release's archive is downloaded from."""
     return f"{HOMEPAGE}/releases/download/v{version}/{archive_name(version, where)}"

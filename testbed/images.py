@@ -5,7 +5,6 @@ node of this machine's architecture.
 Format: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 """
 
-import hashlib
 import io
 import json
 import platform
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from testbed import oci
 from testbed.errors import ClusterError
 from testbed.paths import IMAGES
 
@@ -126,30 +126,29 @@ def oci_archive(image: Image) -> bytes:
             "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
             "os": "linux",
             "config": dict(image.config),
-            "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
+            "rootfs": {"type": "layers", "diff_ids": [oci.digest(layer)]},
             "history": [{"created_by": "testbed"}],
         }
     ).encode()
-    oci = "application/vnd.oci.image"
     manifest = json.dumps(
         {
             "schemaVersion": 2,
-            "mediaType": f"{oci}.manifest.v1+json",
-            "config": _descriptor(f"{oci}.config.v1+json", configuration),
-            "layers": [_descriptor(f"{oci}.layer.v1.tar", layer)],
+            "mediaType": f"{oci.MEDIA}.manifest.v1+json",
+            "config": oci.descriptor(f"{oci.MEDIA}.config.v1+json", configuration),
+            "layers": [oci.descriptor(f"{oci.MEDIA}.layer.v1.tar", layer)],
         }
     ).encode()
     named = {"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name}
     index = {
         "schemaVersion": 2,
-        "manifests": [{**_descriptor(f"{oci}.manifest.v1+json", manifest), "annotations": named}],
+        "manifests": [{**oci.descriptor(f"{oci.MEDIA}.manifest.v1+json", manifest), "annotations": named}],
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(tar, "index.json", json.dumps(index).encode())
+        oci.add(tar, "oci-layout", oci.VERSION_FILE)
+        oci.add(tar, "index.json", json.dumps(index).encode())
         for blob in (layer, configuration, manifest):
-            _add(tar, f"blobs/{_digest(blob).replace(':', '/')}", blob)
+            oci.add(tar, oci.blob_path(oci.digest(blob)), blob)
     return buffer.getvalue()
 
 
@@ -167,7 +166,7 @@ def _layer(image: Image) -> bytes:
         for path, content in sorted(image.files.items()):
             if isinstance(content, bytes):
                 program = Path(path).name == "busybox" or Path(path).parent.name in {"bin", "sbin"} or ".so" in path
-                _add(tar, path.lstrip("/"), content, 0o755 if program else 0o644)
+                oci.add(tar, path.lstrip("/"), content, 0o755 if program else 0o644)
             else:
                 member = tarfile.TarInfo(path.lstrip("/"))
                 member.type, member.linkname = tarfile.SYMTYPE, content[1]
@@ -184,17 +183,3 @@ def _with_libraries(program: Path) -> dict[str, bytes]:
 
 def _output(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-
-
-def _add(tar: tarfile.TarFile, path: str, content: bytes, mode: int = 0o644) -> None:
-    member = tarfile.TarInfo(path)
-    member.size, member.mode = len(content), mode
-    tar.addfile(member, io.BytesIO(content))
-
-
-def _descriptor(media_type: str, content: bytes) -> dict[str, object]:
-    return {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -17,7 +17,7 @@ from release import env
 from testbed import once
 from testbed.paths import CACHE, REPOSITORY
 
-_CODE = ("kubectl_nsexec", "release", "tools", "hatch_build.py", "pyproject.toml")
+_CODE = ("kubectl_nsexec", "release", "tools", "hatch_build.py", "pyproject.toml", "testbed/oci.py")
 _OLDER = ("testbed/minimal_root.py", "testbed/old_system.py")
 _INPUTS = (*_CODE, "README.md", "LICENSE", "CHANGELOG.md")
 _EPOCH = "1700000000"
@@ -33,6 +33,7 @@ class Packages(NamedTuple):
     archive: Path
     manifest: Path
     bill: Path
+    image: Path
 
     def unpack(self, into: Path) -> Path:
         """Unpack the archive into the folder INTO and return its folder."""
@@ -57,11 +58,11 @@ def built(*, older: bool = False) -> Packages:
     with once.alone("dist"):
         if not folder.is_dir():
             _build(argv, folder)
-    wheel, sdist, archive, bill = (
+    wheel, sdist, archive, bill, image = (
         next(folder.glob(kind))
-        for kind in ("*.whl", "kubectl_nsexec-*.tar.gz", "kubectl-nsexec-*.tar.gz", "kubectl-nsexec-*.cdx.json")
+        for kind in ("*.whl", "kubectl_nsexec-*.tar.gz", "kubectl-nsexec-*.tar.gz", "*.cdx.json", "*.oci.tar")
     )
-    return Packages(folder, wheel, sdist, archive, folder / "plugin.yaml", bill)
+    return Packages(folder, wheel, sdist, archive, folder / "plugin.yaml", bill, image)
 
 
 def _build(argv: list[str], folder: Path) -> None:

@@ -89,6 +89,7 @@ def test_the_other_jobs_end_as_a_draft_release(runner: workflow.Runner) -> None:
         f"kubectl_nsexec-{VERSION}-py3-none-any.whl",
         f"kubectl_nsexec-{VERSION}.tar.gz",
         f"kubectl-nsexec-{VERSION}.cdx.json",
+        f"kubectl-nsexec-{VERSION}.oci.tar",
         "plugin.yaml",
         "SHA256SUMS",
     }
