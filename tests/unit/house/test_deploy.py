@@ -91,7 +91,7 @@ def test_every_binding_is_for_the_same_group() -> None:
     assert all([s["name"] for s in found] == ["nsexec-users"] for found in subjects)
 
 
-@pytest.mark.parametrize("folder", ["", "target"])
+@pytest.mark.parametrize("folder", ["", "check", "target"])
 def test_kustomize_finds_every_manifest(folder: str) -> None:
     """No file is forgotten."""
     listed = set(_documents(f"{folder}/kustomization.yaml".lstrip("/"))[0]["resources"])
