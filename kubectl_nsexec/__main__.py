@@ -33,7 +33,7 @@ def main() -> "NoReturn":
     try:
         status = app.main(sys.argv)
     except Exception as error:  # noqa: BLE001 - the outermost place
-        status = _defect(error, Console())
+        status = _defect(error, Console(), app.program_name(sys.argv[0]))
     quick_exit(status)
 
 
@@ -46,17 +46,18 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest that is free
 
 
-def _defect(error: BaseException, console: "Console") -> int:
+def _defect(error: BaseException, console: "Console", program: str) -> int:
     """A mistake of ours: one sentence with what to report, instead of a traceback at 3 a.m."""
-    from kubectl_nsexec.errors import EXIT_OWN_FAILURE  # noqa: PLC0415 - as above
+    from kubectl_nsexec.errors import DefectError  # noqa: PLC0415 - as above
 
     if os.environ.get("NSEXEC_TRACEBACK"):
         raise error
-    console.say(
-        f"error: nsexec has a defect ({type(error).__name__}: {error}); "
+    defect = DefectError(
+        f"nsexec has a defect ({type(error).__name__}: {error}); "
         "please report it with the output of the same command under NSEXEC_TRACEBACK=1"
     )
-    return EXIT_OWN_FAILURE
+    console.say(defect.told(program))
+    return defect.exit_status
 
 
 if __name__ == "__main__":

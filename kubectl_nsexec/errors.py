@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one family.
 
-Each error carries a stable ``code`` (for scripts and JSON), the sentence for the user, and the
-process exit status that the command line gives it. Only the command line prints or exits.
+Each error carries a stable ``code``, the sentence for the user, and the process exit status that the command line gives
+it. ``cli.error_pages`` explains every code. Only the command line prints or exits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EXIT_TIMED_OUT = 124
 
 
 class NsexecError(Exception):
-    """Base of the family: our own failure, exit status 125.
+    """Base of the family: our own failure, exit status 125. Only its members are raised.
 
     ``message`` is one sentence or a few lines: what was asked, what was found, what to do next.
     """
@@ -33,12 +33,25 @@ class NsexecError(Exception):
         """The line for stderr, in kubectl's form."""
         return f"error: {self.message}"
 
+    def told(self, program: str) -> str:
+        """``rendered``, and on a line of its own the code and what leads to its page.
+
+        So kubectl's words stay a whole line, and commands in the message can be pasted.
+        """
+        return f"{self.rendered()}\n[{self.code}] more: {program} --explain {self.code}"
+
 
 class UsageError(NsexecError):
     """The request itself cannot be understood or makes no sense."""
 
     code = "usage"
     exit_status = EXIT_USAGE
+
+
+class ConfigError(UsageError):
+    """The kubeconfig, a flag of the connection or the credentials cannot be used."""
+
+    code = "kubeconfig"
 
 
 class TargetError(NsexecError):
@@ -48,18 +61,22 @@ class TargetError(NsexecError):
     exit_status = EXIT_USAGE
 
 
+API_CODES = {0: "no-answer", 401: "unauthorized", 403: "forbidden", 404: "not-found"}
+"""The HTTP statuses of the API server's answers that have a code of their own; 0: there was no answer."""
+
+
 class ApiError(NsexecError):
     """The API server answered with a Status (metav1.Status), or could not be asked (status 0).
 
     ``reason`` is the Status' reason (``NotFound``, ``Forbidden`` …), ``status`` the HTTP status, ``retry_after`` the
-    header of that name (RFC 9110, 10.2.3).
+    header of that name (RFC 9110, 10.2.3). ``code`` is that of API_CODES for the status, else ``api``.
     """
 
     code = "api"
     exit_status = EXIT_USAGE
 
     def __init__(self, message: str, *, reason: str = "", status: int = 0, retry_after: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message, code=API_CODES.get(status))
         self.reason = reason
         self.status = status
         self.retry_after = retry_after
@@ -80,8 +97,11 @@ class ApiError(NsexecError):
 class WebSocketRefusedError(ApiError):
     """Something before the API server answered instead of letting a WebSocket through."""
 
+    code = "websocket"
+
     def __init__(self, message: str, *, http_status: int, retry_after: str = "") -> None:
         super().__init__(message, retry_after=retry_after)
+        self.code = WebSocketRefusedError.code  # not that of the status 0
         self._http_status = http_status
 
     @property
@@ -130,3 +150,16 @@ class OutputFileError(NsexecError):
     """What the commands print cannot be kept on this machine's disk."""
 
     code = "output-file"
+
+
+class TimedOutError(NsexecError):
+    """The command was ended by ``--max-duration``."""
+
+    code = "timed-out"
+    exit_status = EXIT_TIMED_OUT
+
+
+class DefectError(NsexecError):
+    """A mistake of the tool's own."""
+
+    code = "defect"

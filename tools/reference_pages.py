@@ -1,7 +1,7 @@
 """The reference pages that come of the source: ``python -m tools.reference_pages FOLDER`` writes them.
 
-The flags are those of the option parser, the exit statuses those of ``help_text`` and ``errors``, the proof is what its
-schema (docs/reference/proof.schema.json) says. Markdown as GitHub and MyST read it.
+The flags are those of the option parser, the exit statuses those of ``help_text``, the errors those of ``error_pages``,
+the proof is what its schema (docs/reference/proof.schema.json) says. Markdown as GitHub and MyST read it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec import errors
 from kubectl_nsexec.cli import help_text, parser
+from kubectl_nsexec.cli.error_pages import GROUPS, PAGES
 from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
 from kubectl_nsexec.ui.output import in_form, proof_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kubectl_nsexec.cli.error_pages.page import ErrorPage
 
 SCHEMA = Path(__file__).resolve().parents[1] / "docs/reference/proof.schema.json"
 MADE = "<!-- Made by `make docs` (tools/reference_pages.py) of the source; a test compares. -->\n"
@@ -49,6 +51,7 @@ def pages() -> dict[str, str]:
     return {
         "flags.md": _page("Flags", flags(parser.parser().parameters())),
         "exit-statuses.md": _page("Exit statuses", exit_statuses()),
+        "errors.md": _page("Errors by code", error_codes(GROUPS)),
         "proof.md": _page("Proof", proof(json.loads(SCHEMA.read_text(encoding="utf-8")))),
     }
 
@@ -73,10 +76,32 @@ def exit_statuses() -> Iterator[str]:
     yield from table(("status", "meaning"), [(_code(status), _marked(text)) for status, text in help_text.EXIT_STATUS])
     yield "## Errors of nsexec itself\n"
     yield "Nothing was started, unless the message says otherwise. The message names the next step.\n"
-    family = [(kind.code, kind.exit_status, _first_sentence(kind)) for kind in _derived(errors.NsexecError)]
-    rows = [(_code(str(status)), _code(code), text) for code, status, text in sorted(family, key=lambda row: row[:2])]
-    yield from table(("status", "kind", "meaning"), rows)
-    yield "[Troubleshooting](../how-to/troubleshooting.md) goes by the messages.\n"
+    rows = [(_code(str(page.exit_status)), _link(code), page.summary) for code, page in sorted(PAGES.items())]
+    yield from table(("status", "code", "meaning"), rows)
+    yield "[Errors by code](errors.md) has causes and next steps; [troubleshooting](../how-to/troubleshooting.md) goes"
+    yield "by the messages.\n"
+
+
+def error_codes(groups: Mapping[str, Mapping[str, ErrorPage]]) -> Iterator[str]:
+    """What --explain prints, of every code."""
+    yield "An error of nsexec itself ends with a line of its own that has its code, which does not change:\n"
+    yield "    error: pod du-0 does not have a host assigned"
+    yield "    [target] more: oc nsexec --explain target\n"
+    yield "`oc nsexec --explain CODE` prints what stands here, without a network; without CODE it lists the codes.\n"
+    for title, group in groups.items():
+        yield f"## {title}\n"
+        for code, page in group.items():
+            yield f"### {_code(code)}\n\n{_marked(page.meaning)} Exit status {page.exit_status}.\n"
+            yield from ("What usually causes it:\n", *_listed(page.causes), "What to do next:\n", *_listed(page.steps))
+
+
+def _listed(sentences: Iterable[str]) -> Iterator[str]:
+    yield from (f"- {_marked(sentence)}" for sentence in sentences)
+    yield ""
+
+
+def _link(code: str) -> str:
+    return f"[{_code(code)}](errors.md#{code})"
 
 
 def proof(schema: dict[str, Any]) -> Iterator[str]:
@@ -104,25 +129,10 @@ def _fields(node: dict[str, Any], schema: dict[str, Any], path: str) -> Iterator
         yield from _fields(field.get("items", {}), schema, f"{where}[].")
 
 
-def _derived(kind: type[errors.NsexecError]) -> Iterator[type[errors.NsexecError]]:
-    """What ``errors`` derives from ``kind``, each code once."""
-    for derived in kind.__subclasses__():
-        if derived.__module__ == errors.__name__ and "code" in vars(derived):
-            yield derived
-            yield from _derived(derived)
-
-
-def _first_sentence(kind: type) -> str:
-    text = " ".join((kind.__doc__ or "").split())
-    return _with_code(text.partition(". ")[0].rstrip(".") + ".")
-
-
-def _with_code(text: str) -> str:
-    return text.replace("``", "`")
-
-
 def _marked(text: str) -> str:
-    """Flags, variables and paths in a sentence as code."""
+    """Flags, variables and paths in a sentence as code, where nobody has marked them."""
+    if "`" in text:
+        return text
     return re.sub(r"(?<![\w/-])(--?[a-z][\w-]*(=\w+| ssh\b)?|\$[A-Z_]+|~?/[a-z][\w./-]*\w)", r"`\1`", text)
 
 

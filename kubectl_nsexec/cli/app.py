@@ -27,20 +27,21 @@ def main(argv: list[str], console: Console | None = None) -> int:
     """Runs the command line ``argv`` (``argv[0]`` is how we were called) and returns the exit status."""
     console = console or Console()
     interrupts = Interrupts()
+    program = program_name(argv[0])
     before, after = requests.split_at_dashes(argv[1:])
     try:
         with interrupts.as_exceptions():
-            return _run(before, after, _program_name(argv[0]), console, interrupts)
+            return _run(before, after, program, console, interrupts)
     except SignalReceived as received:
         return 128 + received.number
     except OutputClosedError:
         return _EXIT_BROKEN_PIPE
     except NsexecError as error:
-        console.say(error.rendered())
+        console.say(error.told(program))
         return error.exit_status
 
 
-def _program_name(called: str) -> str:
+def program_name(called: str) -> str:
     """``oc nsexec`` or ``kubectl nsexec``, as the user called us (plugins are executables OC-NAME)."""
     name = Path(called).name
     return "kubectl nsexec" if name.startswith("kubectl") else "oc nsexec"
@@ -85,7 +86,12 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
 
 
 def _shown(options: Options, program: str, console: Console) -> bool:
-    """Whether nothing is to be run: --options and --version."""
+    """Whether nothing is to be run: --explain, --options and --version."""
+    if options.explain is not None:
+        from kubectl_nsexec.cli import explain  # noqa: PLC0415 - as below
+
+        console.print(explain.shown(options.explain, program))
+        return True
     if options.options:
         console.print(parser.options())
     elif options.version:

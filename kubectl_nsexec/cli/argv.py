@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 _TRUE, _FALSE = {"1", "t", "T", "true", "TRUE", "True"}, {"0", "f", "F", "false", "FALSE", "False"}
 """Go's strconv.ParseBool."""
@@ -23,6 +23,16 @@ def plain(words: list[str], switches: Collection[str]) -> list[str]:
     no boolean.
     """
     return [made for word in words for made in _plain(word, switches)]
+
+
+def completed(words: list[str], missing: Mapping[str, str]) -> list[str]:
+    """``words`` with the value that ``missing`` has for an option that stands there without one.
+
+    Pflag calls it NoOptDefVal; but here the value may be the next word, too.
+    """
+    following = [*words, "-"][1:]
+    without = [word in missing and after.startswith("-") for word, after in zip(words, following, strict=True)]
+    return [f"{word}={missing[word]}" if alone else word for word, alone in zip(words, without, strict=True)]
 
 
 def _plain(word: str, switches: Collection[str]) -> list[str]:

@@ -123,6 +123,7 @@ GROUPS = {
         "v": Flag("6 shows each request, 8 its size; never secrets.", "LEVEL"),
     },
     "The tool itself": {
+        "explain": Flag("Explain an error by the code at its end, and exit; without CODE list them.", "CODE"),
         "options": Flag("Show every flag, by what it is about, and exit."),
         "version": Flag("Show the versions of the tool and of what it runs with, and exit."),
     },

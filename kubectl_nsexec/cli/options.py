@@ -97,6 +97,7 @@ class Options:
     tls_server_name: str | None = None
     request_timeout: str | None = None
     v: str | None = None
+    explain: str | None = None
     options: bool = False
     version: bool = False
 
@@ -131,6 +132,8 @@ VARIABLES = {
     "helper_namespace": "NSEXEC_NAMESPACE",
 }
 """What stands in for a flag that is not given, where it is not empty."""
+WITHOUT_VALUE = {"--explain": "list"}
+"""Flags whose value may be missing, and what that means."""
 
 
 def long_flag(field: str) -> str:

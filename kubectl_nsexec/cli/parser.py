@@ -11,7 +11,7 @@ from kubectl_nsexec.cli import argv as arguments
 from kubectl_nsexec.cli import help_text
 from kubectl_nsexec.cli.command import Command
 from kubectl_nsexec.cli.flags import FLAGS
-from kubectl_nsexec.cli.options import FIELDS, SWITCHES, VARIABLES, WORDS, Options
+from kubectl_nsexec.cli.options import FIELDS, SWITCHES, VARIABLES, WITHOUT_VALUE, WORDS, Options
 from kubectl_nsexec.errors import UsageError
 
 _POD = typer.Argument(metavar="(POD | TYPE/NAME)", help="The pod, or what leads to one.", show_default=False)
@@ -32,7 +32,11 @@ def read(words: list[str], program: str) -> Options | None:
     made: list[Options] = []
     command = _command(made)
     try:
-        command.main(args=arguments.plain(words, SWITCHES), prog_name=program, standalone_mode=False)
+        command.main(
+            args=arguments.completed(arguments.plain(words, SWITCHES), WITHOUT_VALUE),
+            prog_name=program,
+            standalone_mode=False,
+        )
     except typer.TyperException as error:
         raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
     return made[0] if made else None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec.errors import NsexecError
+from kubectl_nsexec.errors import HelperPodError, NsexecError
 from kubectl_nsexec.fleet import member as members
 from kubectl_nsexec.fleet.resolve import not_started
 from kubectl_nsexec.fleet.result import Result
@@ -180,6 +180,10 @@ class Engine:
             try:
                 closing.result(patience.remaining_seconds())
             except NsexecError as error:  # noqa: PERF203 - each is told
-                self._setting.console.say(error.rendered())
+                self._say(error)
             except TimeoutError:
-                self._setting.console.say(f"error: {self._nodes.what} has not ended yet; it does now that we are gone")
+                self._say(HelperPodError(f"{self._nodes.what} has not ended yet; it does now that we are gone"))
+
+    def _say(self, error: NsexecError) -> None:
+        """One line of what may be many."""
+        self._setting.console.say(f"{error.rendered()} [{error.code}]")

@@ -171,7 +171,7 @@ def has_ended(cluster: Cluster, helper: Json, error: NsexecError) -> bool:
     pod = get(cluster, namespace, name)
     if pod is None or pod["metadata"]["uid"] != helper["metadata"]["uid"] or is_over(pod):
         return True
-    if error.code not in (ApiError.code, AgentError.code):
+    if not isinstance(error, ApiError) and error.code != AgentError.code:
         return False
     # The runtime knows it first, and the API server a moment later.
     query = [("fieldSelector", f"metadata.name={name}")]

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.errors import ConfigError
 from kubectl_nsexec.kube import tls
 
 if TYPE_CHECKING:
@@ -68,21 +68,21 @@ def configuration(host: str = "http://localhost") -> Configuration:
 
 
 def address(host: str) -> SplitResult:
-    """The parts of the API server's address. Raises UsageError where it is none."""
+    """The parts of the API server's address. Raises ConfigError where it is none."""
     try:
         parts = urlsplit(host)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as error:
-        raise UsageError(f"the address {host} of the API server cannot be used: {error}") from error
+        raise ConfigError(f"the address {host} of the API server cannot be used: {error}") from error
     if not good:
-        raise UsageError(f"the address {host} of the API server cannot be used: it is no http or https URL")
+        raise ConfigError(f"the address {host} of the API server cannot be used: it is no http or https URL")
     return parts
 
 
 class Client:
     """Requests by one ``ApiClient``, from any thread; answers are urllib3's, unread, whatever their status.
 
-    Makes no connection yet. Raises UsageError for an address that is none, for certificates that cannot be used, and
+    Makes no connection yet. Raises ConfigError for an address that is none, for certificates that cannot be used, and
     for a SOCKS proxy without PySocks.
     """
 
@@ -129,10 +129,10 @@ class Client:
 
         ``connect_seconds`` is for connecting, ``read_seconds`` for each wait after that; None: as long as it takes. A
         server that hangs up without a word is asked ``once_more`` where the method allows it. Raises what ``reason``
-        takes, and UsageError for several headers of a name where urllib3 makes one of them.
+        takes, and ConfigError for several headers of a name where urllib3 makes one of them.
         """
         if self._forwarded and len({name for name, _ in headers}) < len(headers):
-            raise UsageError(
+            raise ConfigError(
                 "several groups (--as-group) cannot be passed on by an HTTP proxy to a server without TLS: "
                 "use https, or go round the proxy by NO_PROXY"
             )
@@ -171,7 +171,7 @@ def _api_client(configuration: Configuration) -> ApiClient:
     try:
         return ApiClient(configuration)
     except ImportError as error:
-        raise UsageError("a SOCKS proxy needs PySocks: pip install PySocks") from error
+        raise ConfigError("a SOCKS proxy needs PySocks: pip install PySocks") from error
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.errors import ConfigError
 
 Section = dict[str, Any]
 
@@ -38,21 +38,21 @@ class Credentials(NamedTuple):
 
 
 def run(plugin: Section, cluster: Section) -> Credentials:
-    """Asks ``plugin``, the ``exec`` stanza of a user, for credentials at ``cluster``. Raises UsageError.
+    """Asks ``plugin``, the ``exec`` stanza of a user, for credentials at ``cluster``. Raises ConfigError.
 
     Its stderr is ours; its stdin is ours only when that is a terminal and the stanza does not say Never.
     """
     command, version = str(plugin.get("command") or ""), str(plugin.get("apiVersion") or "")
     if not command:
-        raise UsageError("getting credentials: the exec plugin of the kubeconfig has no command")
+        raise ConfigError("getting credentials: the exec plugin of the kubeconfig has no command")
     if version not in _VERSIONS:
-        raise UsageError(f'getting credentials: exec plugin: unknown apiVersion "{version}"; known: {_VERSIONS[0]}')
+        raise ConfigError(f'getting credentials: exec plugin: unknown apiVersion "{version}"; known: {_VERSIONS[0]}')
     mode = str(plugin.get("interactiveMode") or "")
     if not mode and version == _VERSIONS[0]:
-        raise UsageError("getting credentials: interactiveMode must be specified to use an exec plugin of v1")
+        raise ConfigError("getting credentials: interactiveMode must be specified to use an exec plugin of v1")
     interactive = mode != "Never" and os.isatty(0)
     if mode == "Always" and not interactive:
-        raise UsageError(
+        raise ConfigError(
             "getting credentials: exec plugin cannot support interactive mode: standard input is not a terminal"
         )
     spec: Section = {"interactive": interactive}
@@ -72,35 +72,35 @@ def run(plugin: Section, cluster: Section) -> Credentials:
         )
     except FileNotFoundError as error:
         hint = f"\n\n{plugin['installHint']}" if plugin.get("installHint") else ""
-        raise UsageError(f"getting credentials: exec: executable {command} not found{hint}") from error
+        raise ConfigError(f"getting credentials: exec: executable {command} not found{hint}") from error
     except OSError as error:
-        raise UsageError(f"getting credentials: exec: {command}: {error.strerror}") from error
+        raise ConfigError(f"getting credentials: exec: {command}: {error.strerror}") from error
     if done.returncode:
-        raise UsageError(f"getting credentials: exec: executable {command} failed with exit code {done.returncode}")
+        raise ConfigError(f"getting credentials: exec: executable {command} failed with exit code {done.returncode}")
     return answered(done.stdout, version)
 
 
 def answered(stdout: bytes, version: str) -> Credentials:
-    """The credentials in a plugin's output. Raises UsageError, which never quotes the output."""
+    """The credentials in a plugin's output. Raises ConfigError, which never quotes the output."""
     try:
         document = json.loads(stdout)
     except ValueError as error:
-        raise UsageError("getting credentials: decoding stdout: the exec plugin printed no JSON") from error
+        raise ConfigError("getting credentials: decoding stdout: the exec plugin printed no JSON") from error
     if not isinstance(document, dict) or document.get("kind") != "ExecCredential":
-        raise UsageError("getting credentials: the exec plugin printed no ExecCredential")
+        raise ConfigError("getting credentials: the exec plugin printed no ExecCredential")
     if document.get("apiVersion") != version:
-        raise UsageError(
+        raise ConfigError(
             f"getting credentials: exec plugin is configured to use API version {version}, "
             f"plugin returned version {document.get('apiVersion')}"
         )
     status = document.get("status")
     if not isinstance(status, dict):
-        raise UsageError("getting credentials: exec plugin didn't return a status field")
+        raise ConfigError("getting credentials: exec plugin didn't return a status field")
     token, certificate, key = (str(status.get(k) or "") for k in ("token", "clientCertificateData", "clientKeyData"))
     if not (token or certificate or key):
-        raise UsageError("getting credentials: exec plugin didn't return a token or cert/key pair")
+        raise ConfigError("getting credentials: exec plugin didn't return a token or cert/key pair")
     if bool(certificate) != bool(key):
-        raise UsageError("getting credentials: exec plugin returned only certificate or key, not both")
+        raise ConfigError("getting credentials: exec plugin returned only certificate or key, not both")
     return Credentials(token, certificate, key, _seconds(status.get("expirationTimestamp")))
 
 
@@ -112,7 +112,7 @@ def _seconds(timestamp: object) -> float | None:
     try:
         return float(parse_rfc3339(str(timestamp)).timestamp())
     except Exception as error:  # the parser fails in whatever way the text makes it
-        raise UsageError(f'getting credentials: "{timestamp}" of the exec plugin is not a time') from error
+        raise ConfigError(f'getting credentials: "{timestamp}" of the exec plugin is not a time') from error
 
 
 def _cluster_info(cluster: Section) -> Section:

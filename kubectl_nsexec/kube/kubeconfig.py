@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,19 +56,19 @@ class Chosen(NamedTuple):
 def paths(given: str | None, environment: Mapping[str, str], home: Path) -> list[Path]:
     """The files to read: ``--kubeconfig``, else those of KUBECONFIG that exist, else ~/.kube/config if it exists.
 
-    Raises UsageError when the file of the flag does not exist.
+    Raises ConfigError when the file of the flag does not exist.
     """
     if given:
         path = Path(given).expanduser()
         if not path.exists():
-            raise UsageError(f"the kubeconfig {given} does not exist")
+            raise ConfigError(f"the kubeconfig {given} does not exist")
         return [path]
     named = [Path(word).expanduser() for word in environment.get("KUBECONFIG", "").split(os.pathsep) if word]
     return [path for path in named or [home / ".kube" / "config"] if path.exists()]
 
 
 def read(files: list[Path]) -> Kubeconfig:
-    """The files merged: whoever names something first wins. Raises UsageError."""
+    """The files merged: whoever names something first wins. Raises ConfigError."""
     merged: dict[str, dict[str, Section]] = {section: {} for section in _SECTIONS}
     current = ""
     for path in files:
@@ -81,7 +81,7 @@ def read(files: list[Path]) -> Kubeconfig:
 
 
 def _entries(path: Path, section: str, key: str, listed: object) -> dict[str, Section]:
-    """Name → content of ``[{name: NAME, KEY: CONTENT}]``. Raises UsageError where kubectl fails, too."""
+    """Name → content of ``[{name: NAME, KEY: CONTENT}]``. Raises ConfigError where kubectl fails, too."""
     found: dict[str, Section] = {}
     for entry in listed if isinstance(listed, list) else [listed] if listed else []:
         name, content = (entry.get("name"), entry.get(key) or {}) if isinstance(entry, dict) else (None, {})
@@ -93,7 +93,7 @@ def _entries(path: Path, section: str, key: str, listed: object) -> dict[str, Se
         elif wrong := [field for field in content if not isinstance(content[field], _kind(field) | None)]:
             why = f'{wrong[0]} of "{name}" in {section} is no {"text (quote it)" if wrong[0] in _TEXTS else "truth"}'
         if why:
-            raise UsageError(f"the kubeconfig {path} cannot be used: {why}")
+            raise ConfigError(f"the kubeconfig {path} cannot be used: {why}")
         found[str(name)] = content
     return found
 
@@ -111,17 +111,17 @@ def _document(path: Path) -> Section:
         document = next(documents, None)  # kubectl reads no further either
     except OSError as error:
         why = "permission denied" if isinstance(error, PermissionError) else error.strerror
-        raise UsageError(f"the kubeconfig {path} cannot be read: {why}") from error
+        raise ConfigError(f"the kubeconfig {path} cannot be read: {why}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         words = " ".join(str(error).split())
-        raise UsageError(f"the kubeconfig {path} cannot be used: {words}; see KUBECONFIG and --kubeconfig") from error
+        raise ConfigError(f"the kubeconfig {path} cannot be used: {words}; see KUBECONFIG and --kubeconfig") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise UsageError(f"the kubeconfig {path} cannot be used: it is no mapping; see KUBECONFIG and --kubeconfig")
+        raise ConfigError(f"the kubeconfig {path} cannot be used: it is no mapping; see KUBECONFIG and --kubeconfig")
     kind, version = document.get("kind") or "Config", document.get("apiVersion") or "v1"
     if (kind, version) != ("Config", "v1"):
-        raise UsageError(
+        raise ConfigError(
             f"the kubeconfig {path} cannot be used: it is a {kind} of version {version}, not a Config of v1"
         )
     return document
@@ -137,45 +137,47 @@ def _with_absolute_paths(content: Section, folder: Path) -> Section:
 
 
 def choose(config: Kubeconfig, options: ClusterOptions) -> Chosen:
-    """What of ``config`` this run uses, under the flags. Raises UsageError naming what there is to choose from."""
+    """What of ``config`` this run uses, under the flags. Raises ConfigError naming what there is to choose from."""
     if options.not_a_user in config.users:
         word = options.not_a_user
-        raise UsageError(
+        raise ConfigError(
             f'--user {word} may mean two things: the command\'s user ID, or the user "{word}" of the kubeconfig. '
             f"For the command write --user 0{word}; for the connection name a context of that user by --context"
         )
     name = options.context or config.current
     if options.context and name not in config.contexts:
-        raise UsageError(f'context "{name}" does not exist; the kubeconfig has: {_names(config.contexts)}')
+        raise ConfigError(f'context "{name}" does not exist; the kubeconfig has: {_names(config.contexts)}')
     if config.current and name not in config.contexts:
-        raise UsageError(f'the current context "{name}" does not exist; the kubeconfig has: {_names(config.contexts)}')
+        raise ConfigError(f'the current context "{name}" does not exist; the kubeconfig has: {_names(config.contexts)}')
     context = config.contexts.get(name, {})
     cluster_name = options.cluster or str(context.get("cluster") or "")
     user_name = options.user or str(context.get("user") or "")
     if cluster_name and cluster_name not in config.clusters:
-        raise UsageError(f'no server found for cluster "{cluster_name}"; the kubeconfig has: {_names(config.clusters)}')
+        raise ConfigError(
+            f'no server found for cluster "{cluster_name}"; the kubeconfig has: {_names(config.clusters)}'
+        )
     if user_name and user_name not in config.users:
-        raise UsageError(f'auth info "{user_name}" does not exist; the kubeconfig has: {_names(config.users)}')
+        raise ConfigError(f'auth info "{user_name}" does not exist; the kubeconfig has: {_names(config.users)}')
     cluster = _cluster(config.clusters.get(cluster_name, {}), options)
     if not cluster.get("server"):
-        raise UsageError("no API server is known: the kubeconfig has no current context; see --context and --server")
+        raise ConfigError("no API server is known: the kubeconfig has no current context; see --context and --server")
     user = with_flags(config.users.get(user_name, {}), options)
     _refuse_contradictions({**cluster, **user}, cluster_name, user_name)
     return Chosen(cluster, user, str(context.get("namespace") or "default"), user_name)
 
 
 def _refuse_contradictions(given: Section, cluster_name: str, user_name: str) -> None:
-    """What kubectl refuses (client-go, tools/clientcmd/validation.go). Raises UsageError in its words."""
+    """What kubectl refuses (client-go, tools/clientcmd/validation.go). Raises ConfigError in its words."""
     for name in _INLINE:
         if given.get(name) and given.get(f"{name}-data"):
             whose = cluster_name if name.startswith("certificate") else user_name
-            raise UsageError(f"{name}-data and {name} are both specified for {whose}; leave out one")
+            raise ConfigError(f"{name}-data and {name} are both specified for {whose}; leave out one")
     if given.get("insecure-skip-tls-verify") and (
         given.get("certificate-authority") or given.get("certificate-authority-data")
     ):
-        raise UsageError("specifying a root certificates file with the insecure flag is not allowed")
+        raise ConfigError("specifying a root certificates file with the insecure flag is not allowed")
     if given.get("token") and (given.get("username") or given.get("password")):
-        raise UsageError(
+        raise ConfigError(
             f"more than one authentication method found for {user_name}; found [token basicAuth], only one is allowed"
         )
 
@@ -191,7 +193,7 @@ def _without(section: Section, *keys: str) -> Section:
 def _cluster(cluster: Section, options: ClusterOptions) -> Section:
     """As DirectClientConfig.getCluster: a new authority or none replaces the old, a new server its TLS name."""
     if options.insecure_skip_tls_verify and options.certificate_authority:
-        raise UsageError("specifying a root certificates file with the insecure flag is not allowed")
+        raise ConfigError("specifying a root certificates file with the insecure flag is not allowed")
     if options.server or options.tls_server_name:
         cluster = _without(cluster, "tls-server-name")
     if options.insecure_skip_tls_verify or options.certificate_authority:
@@ -225,7 +227,7 @@ def with_flags(user: Section, options: ClusterOptions) -> Section:
 
 
 def impersonation(chosen: Chosen) -> list[tuple[str, str]]:
-    """The headers of ``--as`` and its like, or of ``as`` in the kubeconfig. Raises UsageError.
+    """The headers of ``--as`` and its like, or of ``as`` in the kubeconfig. Raises ConfigError.
 
     Source: https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/.
     """
@@ -235,7 +237,7 @@ def impersonation(chosen: Chosen) -> list[tuple[str, str]]:
     if not name:
         if uid or groups or extra:
             who = chosen.user_name or "this user"
-            raise UsageError(f"requesting uid, groups or user-extra for {who} without impersonating a user")
+            raise ConfigError(f"requesting uid, groups or user-extra for {who} without impersonating a user")
         return []
     headers = [("Impersonate-User", str(name))]
     if uid:
@@ -244,7 +246,7 @@ def impersonation(chosen: Chosen) -> list[tuple[str, str]]:
     headers += [(f"Impersonate-Extra-{_escaped(key)}", str(value)) for key, values in extra.items() for value in values]
     for header, value in headers:
         if "\r" in value or "\n" in value:
-            raise UsageError(f"the value of {header} holds a line break")
+            raise ConfigError(f"the value of {header} holds a line break")
     return headers
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.errors import ConfigError
 from kubectl_nsexec.kube import client, in_cluster, kubeconfig
 from kubectl_nsexec.kube.client import BEARER
 from kubectl_nsexec.kube.memory_file import memory_file
@@ -32,7 +32,7 @@ def load(
     """The cluster that kubectl would talk to with the same flags, KUBECONFIG and proxy variables.
 
     Inside a pod without any kubeconfig: its own cluster. ``say`` takes the lines of ``-v``, ``hurried`` says
-    whether the user wants to go. Raises UsageError when the
+    whether the user wants to go. Raises ConfigError when the
     configuration cannot be read, is not one, or lacks what the flags name.
 
     Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
@@ -90,18 +90,18 @@ def _material(section: Section, name: str) -> str | None:
         try:
             return memory_file(base64.b64decode(str(inline), validate=False))
         except binascii.Error as error:
-            raise UsageError(f"{name}-data of the kubeconfig is not base64: {error}") from error
+            raise ConfigError(f"{name}-data of the kubeconfig is not base64: {error}") from error
     if path:
         _content(name, str(path))
     return str(path) if path else None
 
 
 def _content(name: str, path: str) -> bytes:
-    """Raises UsageError in kubectl's words."""
+    """Raises ConfigError in kubectl's words."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise UsageError(f"unable to read {name} {path}: {error.strerror}") from error
+        raise ConfigError(f"unable to read {name} {path}: {error.strerror}") from error
 
 
 def _authenticate(configuration: Configuration, chosen: Chosen) -> None:
@@ -121,15 +121,15 @@ def _authenticate(configuration: Configuration, chosen: Chosen) -> None:
 
 
 def _set_token_of_file(configuration: Configuration, path: str, otherwise: str) -> None:
-    """``otherwise``: a token that serves as long as the file cannot be read. Raises UsageError where there is none."""
+    """``otherwise``: a token that serves as long as the file cannot be read. Raises ConfigError where there is none."""
     try:
         token = _content("tokenFile", path).decode(errors="replace")
-    except UsageError:
+    except ConfigError:
         if not otherwise:
             raise
         token = otherwise
     if not token.strip():
-        raise UsageError(f"the tokenFile {path} of the kubeconfig is empty")
+        raise ConfigError(f"the tokenFile {path} of the kubeconfig is empty")
     _set_token(configuration, token)
     configuration.refresh_api_key_hook = lambda current: _reread_token(current, Path(path))
 
@@ -178,10 +178,10 @@ def _ask_provider(configuration: Configuration, user: Section) -> None:
         config.load_kube_config_from_dict(document, client_configuration=asked, persist_config=False)
     except Exception as error:  # the client wraps neither its own errors nor those of the libraries below it
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"the auth-provider of the kubeconfig gave no credentials: {words}") from error
+        raise ConfigError(f"the auth-provider of the kubeconfig gave no credentials: {words}") from error
     if BEARER not in asked.api_key:
         name = user["auth-provider"].get("name")
-        raise UsageError(f'the auth-provider "{name}" of the kubeconfig gave no credentials; log in anew')
+        raise ConfigError(f'the auth-provider "{name}" of the kubeconfig gave no credentials; log in anew')
     configuration.api_key[BEARER] = asked.api_key[BEARER]
 
 

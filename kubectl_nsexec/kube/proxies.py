@@ -10,7 +10,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ _PORTS = {"http": 80, "https": 443}
 def of_environment(server: SplitResult, environment: Mapping[str, str]) -> str | None:
     """The URL of the proxy for ``server`` by HTTPS_PROXY or HTTP_PROXY, and NO_PROXY; None: straight.
 
-    Raises UsageError for a proxy that is no address.
+    Raises ConfigError for a proxy that is no address.
     """
     name = f"{server.scheme}_proxy"
     proxy = _first(environment, name)
@@ -33,7 +33,7 @@ def of_environment(server: SplitResult, environment: Mapping[str, str]) -> str |
 
 
 def of_kubeconfig(proxy_url: str) -> str:
-    """``proxy-url`` of a cluster, which NO_PROXY is not asked about. Raises UsageError for one that is no address."""
+    """``proxy-url`` of a cluster, which NO_PROXY is not asked about. Raises ConfigError for one that is no address."""
     return checked(proxy_url, f"proxy-url {_without_login(proxy_url)} of the kubeconfig")
 
 
@@ -43,14 +43,14 @@ def _without_login(url: str) -> str:
 
 
 def checked(url: str, what: str) -> str:
-    """``url``, which ``what`` names. Raises UsageError where it is not a proxy's."""
+    """``url``, which ``what`` names. Raises ConfigError where it is not a proxy's."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
     except ValueError:
         good = False
     if not good:
-        raise UsageError(f"the proxy {what} cannot be used: it is no URL of http, https or socks5")
+        raise ConfigError(f"the proxy {what} cannot be used: it is no URL of http, https or socks5")
     return url
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.errors import ConfigError
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def context(configuration: Configuration) -> ssl.SSLContext:
     """One for all connections: certificates are read once, which for a system's own takes longer than a connection.
 
-    Raises UsageError for certificates that cannot be used.
+    Raises ConfigError for certificates that cannot be used.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -38,10 +38,10 @@ def context(configuration: Configuration) -> ssl.SSLContext:
         if configuration.cert_file:
             made.load_cert_chain(configuration.cert_file, configuration.key_file, password=_no_password)
     except OSError as error:  # ssl.SSLError is one
-        raise UsageError(f"the {what} of the kubeconfig cannot be used: {error}; see that it is PEM") from error
+        raise ConfigError(f"the {what} of the kubeconfig cannot be used: {error}; see that it is PEM") from error
     return made
 
 
 def _no_password() -> str:
     """Instead of OpenSSL's own question to the terminal: kubectl has none either."""
-    raise UsageError("the client-key of the kubeconfig is encrypted, and its password is asked of nobody; decrypt it")
+    raise ConfigError("the client-key of the kubeconfig is encrypted, and its password is asked of nobody; decrypt it")

@@ -217,7 +217,8 @@ def _deleted(cluster: Cluster, path: str, helper: Helper, request: CleanupReques
 
 
 def _failed(helper: Helper, error: NsexecError, console: Console) -> Helper:
-    console.say(f"{error.rendered()} ({helper.kind} {helper.name} in namespace {helper.namespace})")
+    what = f"({helper.kind} {helper.name} in namespace {helper.namespace})"
+    console.say(f"{error.rendered()} {what} [{error.code}]")
     return helper._replace(result="failed")
 
 

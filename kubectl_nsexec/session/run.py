@@ -63,7 +63,7 @@ def run(
         with announced(context, started, transport):
             with user_input.sources(context, started.stream, terminal) as sources:
                 ended = relay(transport.streams, started.stream, transport.lease, console, sources, latest_end(started))
-            return telling.ended(ended, started, console)
+            return telling.ended(ended, started, console, request.program)
 
 
 def announced(context: Context, started: StartedCommand, transport: Transport) -> AbstractContextManager[None]:

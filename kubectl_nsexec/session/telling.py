@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
-from kubectl_nsexec.errors import EXIT_OWN_FAILURE, EXIT_TIMED_OUT
+from kubectl_nsexec.errors import EXIT_TIMED_OUT, ConnectionLostError, NsexecError, TimedOutError
 from kubectl_nsexec.session import observer_warnings
 
 if TYPE_CHECKING:
+    from kubectl_nsexec.model.deadline import Deadline
     from kubectl_nsexec.model.request import Request
     from kubectl_nsexec.session.handshake import StartedCommand
     from kubectl_nsexec.session.plan import Plan
@@ -56,14 +57,23 @@ def started(request: Request, started: StartedCommand, console: Console) -> None
         console.notice("the container has no /dev/pts of its own, so the terminal has no name inside it")
 
 
-def ended(ended: ExitStatus, started: StartedCommand, console: Console) -> int:
-    """CMD's own status, announced as kubectl does; that its time was over is ours to say."""
-    if started.limit and started.limit.expired() and ended.exit_code == EXIT_TIMED_OUT:
-        console.say(f"error: the command was ended after {started.limit.allowed_seconds:g}s (--max-duration)")
-        return EXIT_TIMED_OUT
-    if ended.exit_code is None:
-        console.say(f"error: {ended.message or 'the command ended without a status'}")
-        return EXIT_OWN_FAILURE
+def ended(ended: ExitStatus, started: StartedCommand, console: Console, program: str) -> int:
+    """CMD's own status, announced as kubectl does; that its time was over is ours to say.
+
+    ``program``: ``oc nsexec`` or ``kubectl nsexec``, as the user called us.
+    """
+    if error := _own_failure(ended, started.limit):
+        console.say(error.told(program))
+        return error.exit_status
     if ended.exit_code:
         console.say(f"command terminated with exit code {ended.exit_code}")
-    return ended.exit_code
+    return ended.exit_code or 0
+
+
+def _own_failure(ended: ExitStatus, limit: Deadline | None) -> NsexecError | None:
+    """What there is to say where the end is not the command's own. Told, not raised: the helper pod may be kept."""
+    if limit and limit.expired() and ended.exit_code == EXIT_TIMED_OUT:
+        return TimedOutError(f"the command was ended after {limit.allowed_seconds:g}s (--max-duration)")
+    if ended.exit_code is None:
+        return ConnectionLostError(ended.message or "the command ended without a status")
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +27,13 @@ _PATIENCE_SECONDS: Final = 330.0
 _POLL_SECONDS: Final = 0.2
 _NO_CPU_YET: Final = "UnexpectedAdmissionError"
 """What a kubelet says when all isolated CPUs are taken, for a moment also after the pod that had one is gone."""
+_LEADS_TO_ITS_PAGE: Final = re.compile(r"\[[a-z-]+\] more: oc nsexec --explain [a-z-]+\n\Z")
+"""The last line of an error of ours, which kubectl has not."""
+
+
+def without_code(errors: str) -> str:
+    """ERRORS without the line that has the code of an error of ours, where there is one."""
+    return _LEADS_TO_ITS_PAGE.sub("", errors)
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,11 @@ class Finished:
     def text(self) -> str:
         """Stdout as text."""
         return self.stdout.decode(errors="surrogateescape")
+
+    @property
+    def words(self) -> str:
+        """Stderr ``without_code``."""
+        return without_code(self.stderr)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def test_a_command_whose_time_is_over_ends_with_124(nsexec: Program, target: Pod
     del nothing_left
     done = nsexec(target.name, "-n", target.namespace, "--max-duration=1s", "--", "sleep", "1000")
     assert (done.status, done.stdout) == (_OVER, b"")
-    assert done.stderr == "error: the command was ended after 1s (--max-duration)\n"
+    assert done.words == "error: the command was ended after 1s (--max-duration)\n"
 
 
 def test_the_node_ends_it_although_the_client_does_not_move(nsexec: Program, target: Pod) -> None:

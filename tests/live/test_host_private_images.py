@@ -67,11 +67,11 @@ def test_where_no_image_is_left_the_way_out_is_named(nsexec: Program, target: Po
     """An image of one's own choice is not replaced by another."""
     done = nsexec(target.name, "-n", target.namespace, "--image", registry.image, "--", "/bin/busybox", "true")
     assert (done.status, done.stdout) == (_OWN_FAILURE, b"")
-    trusted, error = done.stderr.splitlines()
+    trusted, error = done.words.splitlines()
     assert trusted == f"the tools of the image {registry.image} are used, with every right on the node (--image)"
     assert error.startswith("error: ")
     assert f'ErrImagePull: failed to pull and unpack image "{registry.image}"' in done.stderr
-    assert done.stderr.endswith("; name an image that the node can run: --image\n")
+    assert done.words.endswith("; name an image that the node can run: --image\n")
 
 
 def test_with_the_secret_in_the_helpers_namespace_the_image_serves(

@@ -75,7 +75,7 @@ def test_unknown_pod_is_the_servers_answer(nsexec: Program, kubectl: Program, na
     """A pod that does not exist gets the words and the status of kubectl exec."""
     ours = nsexec("no-such-pod", "-n", namespace, "--helper-namespace", helpers, "--", "true")
     theirs = kubectl("exec", "no-such-pod", "-n", namespace, "--", "true")
-    assert (ours.status, ours.stderr) == (theirs.status, theirs.stderr)
+    assert (ours.status, ours.words) == (theirs.status, theirs.stderr)
 
 
 def test_completed_pod_is_refused(nsexec: Program, kubectl: Program, pods: Pods, host_node: str, helpers: str) -> None:
@@ -85,7 +85,7 @@ def test_completed_pod_is_refused(nsexec: Program, kubectl: Program, pods: Pods,
     kubectl.ok("wait", "-n", ended.namespace, "--for=jsonpath={.status.phase}=Succeeded", "pod/done", "--timeout=300s")
     ours = nsexec("done", "-n", ended.namespace, "--helper-namespace", helpers, "--", "true")
     theirs = kubectl("exec", "done", "-n", ended.namespace, "--", "true")
-    assert (ours.status, ours.stderr) == (theirs.status, theirs.stderr)
+    assert (ours.status, ours.words) == (theirs.status, theirs.stderr)
 
 
 def test_pending_pod_is_refused(nsexec: Program, kubectl: Program, pods: Pods, namespace: str, helpers: str) -> None:

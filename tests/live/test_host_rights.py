@@ -172,7 +172,7 @@ def test_each_missing_right_is_named_alone(
     assert (done.status, done.stdout) == (125 if right is _PROFILES_RIGHT else 1, b"")
     assert placed.refusal(lacking[right]).partition(": ")[2] in done.stderr
     assert _between(done.stderr, _TABLE, _GRANTED_BY) == [f"  {line}" for line in rbac.table([placed])]
-    assert _after(done.stderr, _GRANTED_BY) == [f"  {line}" for line in rbac.grants([placed], lacking[right], "oc")]
+    assert _after(done.words, _GRANTED_BY) == [f"  {line}" for line in rbac.grants([placed], lacking[right], "oc")]
     started = kubectl.ok("get", "events", "-n", deployed, "-o", "jsonpath={.items[*].message}")
     assert lacking[right] not in started
 
@@ -213,7 +213,7 @@ def test_a_service_account_without_any_right_is_let_in_by_the_commands_that_it_i
     refused = bot(target.name, "-n", target.namespace, "--", "true")
     assert (refused.status, refused.stdout) == (1, b"")
     assert refused.stderr.startswith(f'Error from server (Forbidden): pods "{target.name}" is forbidden')
-    script = "\n".join(_after(refused.stderr, _GRANTED_BY))
+    script = "\n".join(_after(refused.words, _GRANTED_BY))
     assert f"--serviceaccount={target.namespace}:bot" in script
     try:
         _as_administrator(script)
@@ -238,7 +238,7 @@ def test_a_namespace_that_lets_no_privileged_pod_in_is_opened_by_the_command_tha
         refused = _run(nsexec, target, "--helper-namespace", closed, "--", "true")
         assert (refused.status, refused.stdout) == (1, b"")
         assert 'violates PodSecurity "baseline:latest"' in refused.stderr
-        _as_administrator("\n".join(_after(refused.stderr, "the helper's namespace has to allow privileged pods, by")))
+        _as_administrator("\n".join(_after(refused.words, "the helper's namespace has to allow privileged pods, by")))
         done = _run(nsexec, target, "--helper-namespace", closed, "--", "true")
         assert (done.status, done.stderr) == (0, "")
     finally:

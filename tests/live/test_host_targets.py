@@ -87,7 +87,7 @@ def test_what_leads_nowhere_gets_kubectls_words(nsexec: Program, kubectl: Progra
     """The server's answer, or kubectl's own."""
     ours = nsexec(named, "-n", workloads, "--", "true")
     theirs = kubectl("exec", named, "-n", workloads, "--", "true")
-    assert (ours.status, ours.stderr) == (theirs.status, theirs.stderr)
+    assert (ours.status, ours.words) == (theirs.status, theirs.stderr)
 
 
 def test_a_manifest_names_the_target(nsexec: Program, workloads: str, host_node: str, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_finished_job_gets_kubectls_words(nsexec: Program, kubectl: Program, w
     ours = nsexec("job/done", "-n", workloads, "--", "true")
     theirs = kubectl("exec", "job/done", "-n", workloads, "--", "true")
     kubectl.ok("delete", "-n", workloads, "job/done")
-    assert (ours.status, ours.stderr) == (theirs.status, theirs.stderr)
+    assert (ours.status, ours.words) == (theirs.status, theirs.stderr)
     assert ours.seconds < 20
 
 

@@ -122,19 +122,28 @@ def _values(
 ) -> Candidates:
     """What can follow ``flag``."""
     word, metavar = line.word, flag.metavar or ""
-    if flag.name == "container":
-        return Candidates(_matching(word, _containers(line, connect(options))))
-    if flag.name == "profile":
-        return Candidates(_matching(word, _profiles(connect(options))))
+    if flag.name in ("container", "profile"):
+        cluster = connect(options)
+        names = _containers(line, cluster) if flag.name == "container" else _profiles(cluster)
+        return Candidates(_matching(word, names))
     if flag.name in _LISTED:
         return Candidates(_matching(word, _names(connect(options), _LISTED[flag.name])))
     if flag.name in ("context", "cluster", "user"):
         sections = kubeconfig(options)
         known = {"context": sections.contexts, "cluster": sections.clusters, "user": sections.users}
         return Candidates(_matching(word, known[flag.name]))
+    if flag.name == "explain":
+        return Candidates(_codes(word))
     if metavar in ("FILE", "DIR"):
         return Candidates([*_MANIFESTS], BY_ENDING) if flag.name == "filename" else Candidates([], FILES)
     return Candidates(_matching(word, metavar.split("|") if metavar.islower() else ()))
+
+
+def _codes(word: str) -> list[str]:
+    """Those of errors, each with what it means."""
+    from kubectl_nsexec.cli.error_pages import PAGES  # noqa: PLC0415 - of no other completion
+
+    return [f"{code}\t{page.summary.replace('`', '')}" for code, page in PAGES.items() if code.startswith(word)]
 
 
 def _flags(line: UnfinishedLine) -> list[str]:

@@ -15,7 +15,10 @@ def test_none_is_an_error(fleet: Fleet) -> None:
     fleet.add("du-0", "n0", phase="Pending", app="du")
     done = fleet.run(*DU, *TRUE)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b'error: no running pod matches -l app=du in the namespace "ran" (left out: 1 Pending)\n'
+    assert done.stderr.splitlines() == [
+        b'error: no running pod matches -l app=du in the namespace "ran" (left out: 1 Pending)',
+        b"[target] more: oc nsexec --explain target",
+    ]
     assert made(fleet) == 0
 
 

@@ -78,7 +78,10 @@ def test_nothing_that_matches_is_an_error(cluster: FakeApi, capfd: pytest.Captur
     cluster.objects[PODS] = []
     status, out, err = run(capfd, "-l", "app=dx", "--node", "n1")
     assert (status, out) == (1, "")
-    assert err == "error: no pod matches -l app=dx --node n1 in namespace ran\n"
+    assert err.splitlines() == [
+        "error: no pod matches -l app=dx --node n1 in namespace ran",
+        "[target] more: oc nsexec --explain target",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,5 +38,6 @@ def test_env_behind_the_dashes_is_the_commands(tmp_path: Path, asked: list[Reque
 
 def test_a_name_alone_is_refused(tmp_path: Path, asked: list[Request]) -> None:
     """Exit status 1 before anything is asked; the variable of our own environment is not taken for it."""
-    assert call(tmp_path, "p", "--env", "HOME", "--", "id") == (1, 'error: --env: "HOME" is not NAME=VALUE\n')
+    status, said = call(tmp_path, "p", "--env", "HOME", "--", "id")
+    assert (status, said.splitlines()[0]) == (1, 'error: --env: "HOME" is not NAME=VALUE')
     assert not asked

@@ -59,7 +59,7 @@ def test_every_flag_stands_with_its_kind() -> None:
     """Where nobody put it, it would stand with those about the tool."""
     groups = dict(help_text.grouped(OPTIONS))
     assert all(groups.values())
-    assert [option.name for option in [*groups.values()][-1]] == ["options", "version", "help"]
+    assert [option.name for option in [*groups.values()][-1]] == ["explain", "options", "version", "help"]
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)

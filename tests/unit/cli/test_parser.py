@@ -35,6 +35,10 @@ def read(*words: str) -> dict[str, object]:
         (["--stdin=true", "-i=false", "-nran", "--v=6"], {"stdin": True, "namespace": "ran", "v": "6"}),
         (["-n", "a", "-n", "b"], {"namespace": "b"}),
         (["--namespace", "", "p", "a b", "ü"], {"namespace": "", "pod": ("p", "a b", "ü")}),
+        (["--explain"], {"explain": "list"}),
+        (["--explain", "-n", "a"], {"explain": "list", "namespace": "a"}),
+        (["--explain", "target"], {"explain": "target"}),
+        (["--explain=target", "p"], {"explain": "target", "pod": ("p",)}),
     ],
 )
 def test_what_a_line_gives(words: list[str], expected: dict[str, object]) -> None:

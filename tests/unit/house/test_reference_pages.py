@@ -31,9 +31,11 @@ def test_every_flag_has_a_heading() -> None:
 
 
 def test_every_exit_status_of_an_error_is_explained() -> None:
-    """Each kind of error with the status that it ends with."""
-    assert f"| `{errors.EXIT_OWN_FAILURE}` | `{errors.CpuPolicyError.code}` |" in PAGES["exit-statuses.md"]
-    assert f"| `{errors.EXIT_USAGE}` | `{errors.UsageError.code}` |" in PAGES["exit-statuses.md"]
+    """Each kind of error with the status that it ends with, and a link to its heading."""
+    for kind in (errors.CpuPolicyError, errors.UsageError, errors.TimedOutError):
+        row = f"| `{kind.exit_status}` | [`{kind.code}`](errors.md#{kind.code}) |"
+        assert row in PAGES["exit-statuses.md"]
+        assert f"### `{kind.code}`\n" in PAGES["errors.md"]
     assert all(f"| `{status}` |" in PAGES["exit-statuses.md"] for status, _ in help_text.EXIT_STATUS)
 
 

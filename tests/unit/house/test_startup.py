@@ -44,9 +44,9 @@ def third_party(names: set[str]) -> set[str]:
     return {name for name in packages - pythons if not name.startswith("_sysconfigdata")}
 
 
-@pytest.mark.parametrize("flag", ["--help", "--options", "--no-such-flag"])
+@pytest.mark.parametrize("flag", ["--help", "--options", "--no-such-flag", "--explain"])
 def test_what_asks_no_server_needs_the_option_parser_only(flag: str) -> None:
-    """Neither YAML nor HTTP, nor what a session needs."""
+    """Neither YAML nor HTTP, nor what a session needs: so --explain works without a network."""
     found = modules("kubectl_nsexec.__main__", flag)
     assert third_party(found) == PARSER
     assert not {"kubectl_nsexec.session.run", "kubectl_nsexec.kube", "ssl", "json"} & found
@@ -72,6 +72,8 @@ def test_the_first_request_needs_no_more_than_is_asked_for_it(api: FakeApi, kube
         "ui.output",
         "check",
         "kube.listing",
+        "cli.explain",
+        "cli.error_pages",
     )
     assert not {f"kubectl_nsexec.{name}" for name in later} & found
     assert len(found) < MOST_MODULES

@@ -184,7 +184,7 @@ def test_a_refused_deletion_is_said_and_the_rest_goes_on(tmp_path: Path) -> None
         },
     )
     assert run.status == 1
-    assert run.said == "Error from server (Forbidden): cannot delete (Pod nsexec-1 in namespace nsexec)\n"
+    assert run.said == "Error from server (Forbidden): cannot delete (Pod nsexec-1 in namespace nsexec) [forbidden]\n"
     assert [line.split()[-1] for line in run.printed.splitlines()] == ["RESULT", "failed", "deleted"]
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OVER = 124
+TIMED_OUT = "[timed-out] more: kubectl nsexec --explain timed-out\n"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,11 @@ def test_the_helper_outlives_its_command(limit: float | None, seconds: int) -> N
 @pytest.mark.parametrize(
     ("limit_seconds", "code", "said"),
     [
-        (0.0, OVER, "error: the command was ended after 0s (--max-duration)\n"),
+        (
+            0.0,
+            OVER,
+            f"error: the command was ended after 0s (--max-duration)\n{TIMED_OUT}",
+        ),
         (60.0, OVER, "command terminated with exit code 124\n"),
         (None, OVER, "command terminated with exit code 124\n"),
         (0.0, 7, "command terminated with exit code 7\n"),
@@ -49,5 +54,5 @@ def test_only_an_end_by_the_limit_is_called_one(
     limit = None if limit_seconds is None else Deadline.after(limit_seconds)
     started = StartedCommand(RemoteStream(FakeConnection()), CpuPolicy(CpuSet.of(0), "--cpus"), PROOF, "", limit)
     with (tmp_path / "said").open("wb") as err:
-        assert telling.ended(ExitStatus(code), started, Console(0, 1, err.fileno())) == code
+        assert telling.ended(ExitStatus(code), started, Console(0, 1, err.fileno()), "kubectl nsexec") == code
     assert (tmp_path / "said").read_text() == said

@@ -8,6 +8,7 @@ import pytest
 
 from kubectl_nsexec.cli import parser
 from kubectl_nsexec.cli.completion import candidates, main, unfinished
+from kubectl_nsexec.cli.error_pages import PAGES
 from kubectl_nsexec.cli.flags import GROUPS
 from kubectl_nsexec.model.request import ClusterOptions
 from kubectl_nsexec.ui.console import Console
@@ -115,6 +116,16 @@ def test_containers_of_the_pod_of_a_deployment(words: Complete, api: FakeApi) ->
 def test_namespaces(words: Complete, line: tuple[str, ...]) -> None:
     """Also for the helper's."""
     assert words(*line) == (["other"], candidates.NO_FILES)
+
+
+def test_codes_of_errors(words: Complete, api: FakeApi, capfd: pytest.CaptureFixture[str]) -> None:
+    """For --explain, each with what it means; no server is asked."""
+    assert words("--explain", "cp") == (["cpu-policy"], candidates.NO_FILES)
+    assert words("--explain=no-t") == (["no-target"], candidates.NO_FILES)
+    assert {*words("--explain", "")[0]} == {*PAGES}
+    assert api.asked == []
+    main.run(["--explain", "gone"], Console())
+    assert capfd.readouterr().out.startswith("gone\tThe helper pod that was kept (--keep) ended just")
 
 
 def test_nodes(words: Complete, api: FakeApi) -> None:
@@ -232,6 +243,7 @@ def test_every_flag_has_its_own_explanation(kubeconfig: Path, capfd: pytest.Capt
         (("--cpu-source=",), ["profile", "node", "kubelet"], candidates.NO_FILES),
         (("--fail-on", ""), ["danger", "latency", "any"], candidates.NO_FILES),
         (("--token", ""), [], candidates.NO_FILES),
+        (("--explain", "zz"), [], candidates.NO_FILES),
         (("--stdin=t",), ["true"], candidates.NO_FILES),
         (("--nonsense=",), None, candidates.ERROR),
     ],
