@@ -63,6 +63,7 @@ def drawn(session: list[tuple[str, str]]) -> str:
 def _printed(command: str, wanted: int, environment: Mapping[str, str]) -> str:
     """What COMMAND prints on a terminal. Raises DemoError when it ends otherwise, or names a place of this machine."""
     words = command.split()[2:]
+    environment = {**environment, "TERM": "dumb"}  # what is waited for comes and goes, and is no part of the picture
     try:
         output, status = pexpect.run(
             " ".join([sys.executable, "-m", "kubectl_nsexec", *words]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import gather, show, workloads
@@ -10,6 +11,7 @@ from kubectl_nsexec.check.report import Report
 from kubectl_nsexec.errors import ApiError, TargetError, UsageError
 from kubectl_nsexec.kube import load
 from kubectl_nsexec.kube.lists import GONE
+from kubectl_nsexec.ui import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +23,24 @@ if TYPE_CHECKING:
 
 def run(request: CheckRequest, console: Console) -> int:
     """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
-    return check(request, console, lambda: load(request.connection, console.say))
+    waits = waiting.on_terminal(console, os.environ)
+    return check(request, console, lambda: load(request.connection, waits.console.say), waits)
 
 
-def check(request: CheckRequest, console: Console, connect: Callable[[], Cluster]) -> int:
+def check(
+    request: CheckRequest, console: Console, connect: Callable[[], Cluster], waits: waiting.Waiting = waiting.NOBODY
+) -> int:
     """Looks at the pods or the manifest, prints the report and returns the exit status (report.exit_status).
 
-    A manifest takes no cluster, unless a node is named for it.
+    A manifest takes no cluster, unless a node is named for it. ``waits`` is told what is waited for.
     """
     if request.manifest is not None:
         report = _of_manifest(request, Lookups(connect()) if request.nodes else None, console)
     else:
-        report = _of_cluster(request, connect())
+        cluster = connect()
+        with waits:
+            waits.on("the API server to tell of pods, nodes and what owns them")
+            report = _of_cluster(request, cluster)
     for note in report.notes:
         console.say(f"warning: {note}")
     text = show.report(report, request)

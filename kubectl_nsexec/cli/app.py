@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from kubectl_nsexec.errors import NsexecError, UsageError
 from kubectl_nsexec.model import request as requests
 from kubectl_nsexec.model import via
 from kubectl_nsexec.model.background import import_ahead
-from kubectl_nsexec.ui import terminal
+from kubectl_nsexec.ui import terminal, waiting
 from kubectl_nsexec.ui.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.ui.interrupts import Interrupts, SignalReceived
 
@@ -66,7 +67,8 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
     from kubectl_nsexec.session import plan  # noqa: PLC0415 - not for --help
 
     request = requests.settle_tty(asked, console.notice, terminal=on_terminal)
-    cluster = _cluster(request, console, interrupts)
+    waits = waiting.on_terminal(console, os.environ)
+    cluster = _cluster(request, waits.console, interrupts)
     from kubectl_nsexec.helper.reaper import Reaper  # noqa: PLC0415 - as below
 
     needed = request.via.kind == via.POD and not request.dry_run
@@ -76,13 +78,14 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
         if request.fleet is not None:
             from kubectl_nsexec.fleet import run as fleet  # noqa: PLC0415 - as below
 
-            return fleet.run(request, request.fleet, cluster, console, interrupts, reaper)
+            return fleet.run(request, request.fleet, cluster, console, interrupts, reaper, waits)
         import_ahead("kubectl_nsexec.session.run")  # while the API server is at work
-        planned = plan.make(request, cluster)
-        from kubectl_nsexec.session import run  # noqa: PLC0415 - half of the tool
+        with waits:  # not before: the process has forked, and an exec plugin has asked what it wants to know
+            planned = plan.make(request, cluster, waits)
+            from kubectl_nsexec.session import run  # noqa: PLC0415 - half of the tool
 
-        tty = user_terminal if request.tty else None
-        return run.run(request, cluster, planned, console, interrupts, tty, reaper)
+            tty = user_terminal if request.tty else None
+            return run.run(request, cluster, planned, console, interrupts, tty, reaper, waits)
 
 
 def _shown(options: Options, program: str, console: Console) -> bool:

@@ -26,6 +26,7 @@ from kubectl_nsexec.model.via import LOCAL, POD, SSH
 from kubectl_nsexec.session import plan, telling
 from kubectl_nsexec.transport import shell
 from kubectl_nsexec.ui import output
+from kubectl_nsexec.ui.waiting import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.request import Request
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.interrupts import Interrupts
+    from kubectl_nsexec.ui.waiting import Waiting
 
 _ASK_ABOVE = 10
 """So many pods are begun without a question."""
@@ -49,13 +51,22 @@ _ANSWER_BYTES = 1024
 
 
 def run(
-    request: Request, fleet: Fleet, cluster: Cluster, console: Console, interrupts: Interrupts, reaper: Reaper
+    request: Request,
+    fleet: Fleet,
+    cluster: Cluster,
+    console: Console,
+    interrupts: Interrupts,
+    reaper: Reaper,
+    waits: Waiting = NOBODY,
 ) -> int:
     """Does what ``request`` says in every pod of ``fleet``, and returns the exit status.
 
-    Raises the NsexecError family for what stops all of it, and then nothing was started.
+    ``waits`` is told what is waited for until it is known which pods. Raises the NsexecError family for what stops all
+    of it, and then nothing was started.
     """
-    resolved = _resolved(request, fleet, cluster, console)
+    with waits:
+        waits.on("the API server to tell of the pods, their nodes and your rights")
+        resolved = _resolved(request, fleet, cluster, console if waits is NOBODY else waits.console)
     if request.dry_run:
         rows = [_row(member.place, "") for member in resolved.members]
         rows += [_row(result.place, result.cause) for result in resolved.not_run]

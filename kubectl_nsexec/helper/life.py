@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
 from kubectl_nsexec.helper import config_map, creation
 from kubectl_nsexec.helper.reaper import Reaper
-from kubectl_nsexec.helper.status import ANOTHER_IMAGE_MAY_DO, is_running, start_failure
+from kubectl_nsexec.helper.status import ANOTHER_IMAGE_MAY_DO, awaited, is_running, start_failure
 from kubectl_nsexec.kube.api import delete_pod, pod_path
 from kubectl_nsexec.model.http import CONFLICT, NOT_FOUND, SERVER_ERROR, Json
+from kubectl_nsexec.ui.waiting import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.deadline import Deadline
     from kubectl_nsexec.session.context import Context
     from kubectl_nsexec.ui.interrupts import Interrupts
+    from kubectl_nsexec.ui.waiting import Waiting
 
 _DELETE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 3.0
@@ -38,6 +40,7 @@ def running(
     deadline: Deadline,
     interrupts: Interrupts,
     reaper: Reaper | None = None,
+    waits: Waiting = NOBODY,
 ) -> Iterator[Json]:
     """The pod, created and running; deleted on every way out. Yields it as the API server shows it.
 
@@ -68,7 +71,7 @@ def running(
                 raise
             may_exist, uid = True, pod["metadata"].get("uid")
         _check_resources(cluster, pod)
-        yield wait_until_running(cluster, spec, pod, deadline)
+        yield wait_until_running(cluster, spec, pod, deadline, waits)
     except BaseException as first:
         with interrupts.deferred():
             try:
@@ -93,13 +96,15 @@ def run_one_of(
 ) -> Json:
     """The helper pod, ``running`` the first of the plan's images that the node can use; ``stack`` ends that."""
     reaper = None if spec.keeper else context.reaper
+    context.waits.on("the API server to create the helper pod")
     if not program_is_there:
         creation.provide_program(context.cluster, spec, context.deadline)
     for attempt, image in enumerate(context.plan.images, start=1):
         name = spec.name if spec.keeper else f"{spec.name}-{attempt}"
         tried = spec._replace(image=image, name=name)
         try:
-            return stack.enter_context(running(context.cluster, tried, context.deadline, context.interrupts, reaper))
+            helper = running(context.cluster, tried, context.deadline, context.interrupts, reaper, context.waits)
+            return stack.enter_context(helper)
         except HelperImageError as error:
             if attempt == len(context.plan.images):
                 error.message += "; name an image that the node can run: --image"
@@ -136,11 +141,14 @@ def _check_resources(cluster: Cluster, pod: Json) -> None:
         quota.check_resources(cluster, pod)
 
 
-def wait_until_running(cluster: Cluster, spec: HelperSpec, pod: Json, deadline: Deadline) -> Json:
+def wait_until_running(
+    cluster: Cluster, spec: HelperSpec, pod: Json, deadline: Deadline, waits: Waiting = NOBODY
+) -> Json:
     """The pod, once its container runs. Raises HelperPodError when it never will, or not in time."""
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     fields, version = ("fieldSelector", f"metadata.name={name}"), pod["metadata"].get("resourceVersion")
     while not is_running(pod):
+        waits.on(awaited(pod))
         if deadline.expired():
             raise _late(cluster, pod, deadline)
         query = [fields, *([("resourceVersion", version)] if version else [])]
@@ -156,6 +164,7 @@ def wait_until_running(cluster: Cluster, spec: HelperSpec, pod: Json, deadline: 
             version = pod["metadata"].get("resourceVersion")
             if is_running(pod):
                 return pod
+            waits.on(awaited(pod))
             if failure := start_failure(pod):
                 kind = HelperImageError if failure.partition(":")[0] in ANOTHER_IMAGE_MAY_DO else HelperPodError
                 raise kind(f'the helper pod "{name}" cannot run on node {pod["spec"]["nodeName"]}: {failure}')

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.deadline import Deadline
     from kubectl_nsexec.session.context import Context
+    from kubectl_nsexec.ui.waiting import Waiting
 
 _PAUSE_SECONDS = 0.5
 """Between two looks at what another client has to bring about."""
@@ -52,6 +53,7 @@ def find(
     """
     cluster, deadline = context.cluster, context.deadline
     ended: Json | None = None
+    context.waits.on(f"the helper pod that is kept on node {spec.node}")
 
     def pause() -> None:
         sleep(min(_PAUSE_SECONDS, deadline.remaining_seconds()))
@@ -76,15 +78,15 @@ def find(
             ended = pod
             continue
         found = Found(pod, new=False)
-        if _runs(cluster, spec, found, deadline):
+        if _runs(cluster, spec, found, deadline, context.waits):
             return found
     raise HelperPodError(_late(spec, deadline, ended))
 
 
-def _runs(cluster: Cluster, spec: HelperSpec, helper: Found, deadline: Deadline) -> bool:
+def _runs(cluster: Cluster, spec: HelperSpec, helper: Found, deadline: Deadline, waits: Waiting) -> bool:
     """Waits until it runs; False where it is over instead. Raises HelperPodError for another failure."""
     try:
-        life.wait_until_running(cluster, spec, helper.pod, deadline)
+        life.wait_until_running(cluster, spec, helper.pod, deadline, waits)
     except HelperPodError as error:
         if not has_ended(cluster, helper.pod, error):
             raise

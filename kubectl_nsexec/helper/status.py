@@ -34,6 +34,20 @@ def start_failure(pod: Json) -> str | None:
     return None
 
 
+def awaited(pod: Json) -> str:
+    """What it waits for before its container runs, as far as its status says: kubelet, sandbox, or image.
+
+    PodReadyToStartContainers: the sandbox is there, with its network (KEP-3085).
+    """
+    status, node = pod.get("status") or {}, pod["spec"].get("nodeName")
+    if not status.get("startTime"):  # PodStatus: when the kubelet acknowledged the pod
+        return f"node {node} to take up the helper pod"
+    conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or []}
+    ready = conditions.get("PodReadyToStartContainers")
+    what = {"True": "image", "False": "sandbox"}.get(str(ready), "sandbox and image")
+    return f"the helper pod's {what} on node {node}"
+
+
 def is_over(pod: Json) -> bool:
     """Whether it has ended or been deleted."""
     status = pod.get("status") or {}

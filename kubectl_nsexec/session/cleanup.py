@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +24,7 @@ from kubectl_nsexec.kube.api import JSON, delete, pod_path
 from kubectl_nsexec.model.http import CONFLICT, FORBIDDEN, NOT_FOUND, Json
 from kubectl_nsexec.model.request import DEFAULT_HELPER_NAMESPACE
 from kubectl_nsexec.transport import shared_helper_pod
-from kubectl_nsexec.ui import output
+from kubectl_nsexec.ui import output, waiting
 
 if TYPE_CHECKING:
     from kubectl_nsexec.kube import Cluster
@@ -62,7 +63,11 @@ class Helper(NamedTuple):
 
 def run(request: CleanupRequest, console: Console) -> int:
     """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
-    return clean(load(request.connection, console.say), request, console)
+    waits = waiting.on_terminal(console, os.environ)
+    cluster = load(request.connection, waits.console.say)
+    with waits:
+        waits.on("the API server to tell of helper pods")
+        return clean(cluster, request, waits.console)
 
 
 def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:

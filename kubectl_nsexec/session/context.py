@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubectl_nsexec.ui.waiting import NOBODY
+
 if TYPE_CHECKING:
     from kubectl_nsexec.helper.reaper import Reaper
     from kubectl_nsexec.kube import Cluster
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.session.plan import Plan
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.interrupts import Interrupts
+    from kubectl_nsexec.ui.waiting import Waiting
 
 
 class Context(NamedTuple):
@@ -28,3 +31,5 @@ class Context(NamedTuple):
     """Who clears up should we be killed."""
     window: tuple[int, int] | None = None
     """Rows and columns of the user's terminal, when the command is to have one too."""
+    waits: Waiting = NOBODY
+    """Who is told what the command's start waits for."""

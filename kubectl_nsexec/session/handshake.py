@@ -62,6 +62,7 @@ class Handshake:
         Tells the node's side its CPUs where only the node itself says which, and the user what there is to know of
         them.
         """
+        self._context.waits.on(f"the agent on node {self._plan.target.node}")
         import_ahead("kubectl_nsexec.session.admission")  # while the node is at work: it takes a tenth of a warm run
         if isinstance(self._plan.policy, Undecided):
             self._policy = self._by_node(self._plan.policy, lease)
@@ -89,6 +90,7 @@ class Handshake:
 
     def enter(self, session: RemoteStream) -> StartedCommand:
         """See Talk."""
+        self._context.waits.on(f"node {self._plan.target.node} to find container {self._plan.target.container}")
         facts = self._facts(session)
         from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold
 
@@ -98,6 +100,7 @@ class Handshake:
         checked = admission.checked(self._context, self._policy, facts)
         seconds = self._context.request.max_duration_seconds
         limit = None if seconds is None else Deadline.after(seconds)
+        self._context.waits.on(f"node {self._plan.target.node} to start the command")
         session.send_stdin(commands.go_line(len(checked.record)) + checked.record)
         started = self._next_event(session)
         if not isinstance(started, Started):

@@ -28,6 +28,7 @@ from kubectl_nsexec.model.resource_reference import POD, parse
 from kubectl_nsexec.protocol import commands
 from kubectl_nsexec.session import node_facts
 from kubectl_nsexec.target import container_choice, find_pod
+from kubectl_nsexec.ui.waiting import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.request import Request
     from kubectl_nsexec.session.node_facts import NodeFacts
     from kubectl_nsexec.target.container_choice import Target
+    from kubectl_nsexec.ui.waiting import Waiting
 
 
 class Plan(NamedTuple):
@@ -58,9 +60,10 @@ class Plan(NamedTuple):
     """Who runs what: see audit.of_run."""
 
 
-def make(request: Request, cluster: Cluster) -> Plan:
+def make(request: Request, cluster: Cluster, waits: Waiting = NOBODY) -> Plan:
     """Asks the API server for everything that the run depends on, side by side where it can.
 
+    ``waits`` is told what for.
     Raises ApiError, TargetError, CpuPolicyError, UsageError, HelperPodError; creates nothing.
     """
     namespace = request.namespace or cluster.namespace
@@ -68,7 +71,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
     if request.via.kind == via.POD and not request.keep_seconds:  # one that is kept is there already, as a rule
         preflight.ask(*rbac.for_helper(request.helper_namespace))
     try:
-        made, looked = _from_reads(request, cluster, namespace, preflight)
+        made, looked = _from_reads(request, cluster, namespace, preflight, waits)
     except NsexecError as error:
         named = parse(request.pod)
         read = [*rbac.for_reading(namespace, named, profiles=asks_for_profiles(request))]
@@ -80,6 +83,7 @@ def make(request: Request, cluster: Cluster) -> Plan:
         preflight.ask(*rbac.for_helper(request.helper_namespace))
     if request.dry_run:
         return made
+    waits.on("the API server to say which rights you have")
     if looked:
         made = made._replace(program_is_there=ask_unless_there(looked.result, preflight, request.helper_namespace))
     preflight.require()
@@ -87,14 +91,17 @@ def make(request: Request, cluster: Cluster) -> Plan:
 
 
 def _from_reads(
-    request: Request, cluster: Cluster, namespace: str, preflight: Preflight
+    request: Request, cluster: Cluster, namespace: str, preflight: Preflight, waits: Waiting
 ) -> tuple[Plan, Background[bool] | None]:
     """The plan, and the look for the helper's program where a helper has to be made."""
     found = Background(lambda: profiles(cluster, request))
+    by_name = parse(request.pod).kind is POD
+    waits.on(f"the API server to find {request.pod}" if by_name else f"a running pod of {request.pod}")
     pod = find_pod.find(cluster, namespace, request.pod, request.pod_running_timeout_seconds)
     chosen = container_choice.resolve(pod, request.container)
     preflight.ask(rbac.exec_into(namespace, chosen.pod))
     preflight.ask_who()  # not before: by now there are connections to spare
+    waits.on(f"the API server to tell of node {chosen.node} and its CPUs")
     handler = Background(lambda: runtime_handler(cluster, chosen.runtime_class))
     node = node_facts.read(cluster, request, chosen.node)
     looked = None

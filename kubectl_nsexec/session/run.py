@@ -14,6 +14,7 @@ from kubectl_nsexec.session.context import Context
 from kubectl_nsexec.session.handshake import Handshake
 from kubectl_nsexec.transport import choice
 from kubectl_nsexec.transport.relay import relay
+from kubectl_nsexec.ui.waiting import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.ui.console import Console
     from kubectl_nsexec.ui.interrupts import Interrupts
     from kubectl_nsexec.ui.terminal import Terminal
+    from kubectl_nsexec.ui.waiting import Waiting
 
 _EVENT_SECONDS = 5.0
 """How long the end of a run may wait for the answer to its Event."""
@@ -44,21 +46,27 @@ def run(
     interrupts: Interrupts,
     terminal: Terminal | None = None,
     reaper: Reaper | None = None,
+    waits: Waiting = NOBODY,
 ) -> int:
     """Does what ``request`` says, as planned, and returns the exit status. Raises the NsexecError family.
 
     ``terminal``: the user's, when the command is to have one too. ``reaper``: who clears up should we be killed.
+    ``waits`` is told what is waited for, and that it is over before the command's first byte.
     """
     deadline = Deadline.after(request.timeout_seconds)  # not before: waiting for the target's pod has its own time-out
-    telling.planned(made, console)
+    beside = console if waits is NOBODY else waits.console
+    telling.planned(made, beside)
     if request.dry_run:
-        console.print(choice.dry_run(request, cluster, made))
+        beside.print(choice.dry_run(request, cluster, made))
         return 0
-    telling.before_start(request, console)
+    telling.before_start(request, beside)
     window = terminal.size() if terminal else None
-    context = Context(request, cluster, made, deadline, console, interrupts, reaper, window)
+    context = Context(request, cluster, made, deadline, beside, interrupts, reaper, window, waits)
     with choice.chosen(context) as transport:
-        started = Handshake(context, transport).start()
+        try:
+            started = Handshake(context, transport).start()
+        finally:  # also before a helper pod is deleted after Ctrl-C
+            waits.over()
         telling.started(request, started, console)
         with announced(context, started, transport):
             with user_input.sources(context, started.stream, terminal) as sources:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.helper import config_map
-from kubectl_nsexec.model.via import POD
+from kubectl_nsexec.model.via import POD, SSH
 from kubectl_nsexec.transport.helper_pod import HelperPod
 from kubectl_nsexec.transport.shared_helper_pod import SharedHelperPod
 
@@ -36,6 +36,8 @@ def _chosen(context: Context, stack: ExitStack) -> Transport:
     if request.via.kind != POD:
         from kubectl_nsexec.transport.shell import Shell  # noqa: PLC0415 - not for a helper pod
 
+        if request.via.kind == SSH:
+            context.waits.over()  # ssh may ask for a password on the terminal
         return Shell(request, plan, stack)
     if plan.shared is not None:
         return SharedHelperPod(context, stack, plan.shared)

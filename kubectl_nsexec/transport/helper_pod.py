@@ -79,6 +79,7 @@ class HelperPod:
         return ""
 
     def _open(self, subresource: str, query: Sequence[tuple[str, str]]) -> RemoteStream:
+        self._context.waits.on(f"node {self._context.plan.target.node} to open the connection")
         stream = open_stream(self._context.cluster, self._pod, subresource, query, self._context.deadline)
         self.streams.add(stream)
         return stream

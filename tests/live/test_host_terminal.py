@@ -151,7 +151,7 @@ def test_without_a_command_there_is_a_shell(on_terminal: Callable[..., Session])
 
 def test_a_program_that_is_not_there(on_terminal: Callable[..., Session]) -> None:
     """Both lines begin at the left."""
-    session = on_terminal("-it", "--", "no-such-program")
+    session = on_terminal("-q", "-it", "--", "no-such-program")  # nor is it said what is waited for
     assert ended(session) == 127
     assert session.before.decode().splitlines() == [
         'exec: "no-such-program": No such file or directory',

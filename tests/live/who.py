@@ -180,7 +180,8 @@ def compare_on_terminals(kubectl: Program, nsexec: Program, target: Pod, contain
     """The same with a terminal for each, whose number does not count: the runtime keeps the last one for a moment."""
     where = (target.name, "-n", target.namespace, "-c", container, "-it", "--", "/bin/sh", "-c", REPORT)
     theirs, ours = (
-        re.sub(r"/dev/pts/\d+", "/dev/pts/N", text) for text in (shown(kubectl, "exec", *where), shown(nsexec, *where))
+        re.sub(r"/dev/pts/\d+", "/dev/pts/N", text)
+        for text in (shown(kubectl, "exec", *where), shown(nsexec, "-q", *where))
     )
     assert ours.splitlines() == theirs.splitlines()
     return ours

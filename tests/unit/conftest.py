@@ -1,4 +1,4 @@
-"""A server on loopback and the kubeconfig that names it, for what asks one."""
+"""A server on loopback and the kubeconfig that names it, for what asks one; a terminal for what writes to one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.fake_api import PODS, FakeApi, fake_api
+from tests.unit.fake_terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,14 @@ def api() -> Iterator[FakeApi]:
             },
         }
         yield api
+
+
+@pytest.fixture
+def tty() -> Iterator[Terminal]:
+    """Stdout and stderr of a user."""
+    made = Terminal()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     made: list[Request] = []
 
     monkeypatch.setattr(app, "_cluster", lambda *_: None)
-    monkeypatch.setattr(plan, "make", lambda request, _: made.append(request))
+    monkeypatch.setattr(plan, "make", lambda request, *_: made.append(request))
     monkeypatch.setattr(run, "run", lambda *_: 0)
     return made
 

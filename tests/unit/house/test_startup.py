@@ -72,6 +72,8 @@ def test_the_first_request_needs_no_more_than_is_asked_for_it(api: FakeApi, kube
         "ui.output",
         "check",
         "kube.listing",
+        "ui.line",  # of a terminal alone
+        "ui.waiting_line",
         "cli.explain",
         "cli.error_pages",
     )

@@ -25,6 +25,7 @@ from kubectl_nsexec.transport.shared_helper_pod import SharedHelperPod
 from kubectl_nsexec.transport.shell import Shell
 from kubectl_nsexec.ui.console import Console
 from kubectl_nsexec.ui.interrupts import Interrupts
+from kubectl_nsexec.ui.waiting import Waiting
 from tests.unit.fakes import Answer, FakeCluster, FakeConnection, Json, not_found
 from tests.unit.helper.test_life import PODS, PROGRAM, PROGRAMS, RUNNING, spec
 from tests.unit.helper.test_shared import answers_in_turn
@@ -75,6 +76,24 @@ def test_which_transport_it_is(tmp_path: Path, request_: Request, plan: Plan, ki
         with choice.chosen(context) as transport:
             assert type(transport) is kind
     assert (tmp_path / "said").read_text() == said
+
+
+class Waits(Waiting):
+    """Whether it is over."""
+
+    is_over = False
+
+    def over(self) -> None:
+        self.is_over = True
+
+
+@pytest.mark.parametrize(("kind", "over"), [(via.SSH, True), (via.POD, False), (via.LOCAL, False)])
+def test_the_terminal_is_left_to_ssh(kind: str, over: bool) -> None:  # noqa: FBT001 - a row of a table
+    """Which may ask for a password there, or whether a host is known: no line of ours is in its way."""
+    waits = Waits()
+    context = context_of(FakeCluster({}), requested(kind), PLAN)._replace(waits=waits)
+    with choice.chosen(context):
+        assert waits.is_over is over
 
 
 def test_a_dry_run_shows_all_that_would_be_created() -> None:

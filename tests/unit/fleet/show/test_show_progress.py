@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import struct
-import termios
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
 from kubectl_nsexec.fleet.show import ShowOptions, presenter, progress
-from kubectl_nsexec.fleet.show.progress import Line, Progress
+from kubectl_nsexec.fleet.show.progress import Progress
 from kubectl_nsexec.ui.console import Console, with_quiet
+from kubectl_nsexec.ui.line import Line
+from tests.unit.fake_terminal import Terminal
 from tests.unit.fleet.show.screen import Screen, ended, not_started, pods
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PODS = pods(4)
-
-
-class Terminal:
-    """A pseudo-terminal of a width, and what was written to it, as bytes and as a user sees it."""
-
-    def __init__(self, columns: int = 80) -> None:
-        self._ours, self.fd = os.openpty()
-        attributes = termios.tcgetattr(self.fd)
-        attributes[1] &= ~termios.OPOST  # bytes as they were written
-        termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
-        self.console = Console(0, self.fd, self.fd)
-        self.written = b""
-
-    def read_until(self, end: bytes) -> bytes:
-        """What has been written when that has."""
-        while end not in self.written:
-            self.written += os.read(self._ours, 65536)
-        return self.written
-
-    def seen(self) -> list[str]:
-        """Its lines; CR goes back to the first column."""
-        self.console.write_stderr(b"<end>")
-        lines = []
-        for line in self.read_until(b"<end>").removesuffix(b"<end>").decode().split("\n"):
-            cells: list[str] = []
-            for text in line.split("\r"):
-                cells[: len(text)] = text
-            lines.append("".join(cells).rstrip())
-        return lines
-
-    def close(self) -> None:
-        """Closes both ends."""
-        os.close(self.fd)
-        os.close(self._ours)
-
-
-@pytest.fixture
-def tty() -> Iterator[Terminal]:
-    """Stdout and stderr of a user."""
-    made = Terminal()
-    yield made
-    made.close()
 
 
 def test_the_words_count_what_runs_and_what_ended(screen: Screen) -> None:
