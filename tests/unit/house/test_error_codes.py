@@ -12,7 +12,7 @@ import pytest
 from kubectl_nsexec import errors, node
 from kubectl_nsexec.cli.error_pages import GROUPS, PAGES
 from kubectl_nsexec.protocol import commands
-from kubectl_nsexec.transport import common_lease
+from kubectl_nsexec.transport import common_end
 
 _PACKAGE = Path(errors.__file__).parent
 _SHIM = "".join(
@@ -72,7 +72,7 @@ def test_the_head_of_the_family_is_never_raised() -> None:
     """It has no page: who raises says what is the matter."""
     assert not made("NsexecError")
     assert errors.NsexecError.code not in PAGES
-    assert common_lease.EndedError in family()
+    assert common_end.EndedError in family()
 
 
 def test_a_code_has_one_page() -> None:
