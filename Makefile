@@ -39,7 +39,7 @@ check: .venv ## style, types, layers, shell scripts, C, spelling
 
 .PHONY: check-shell
 check-shell: ## the shell scripts alone
-	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh main.sh) | shellcheck --shell=sh -
+	@cat $(addprefix kubectl_nsexec/node/agent/,base.sh find.sh sources.sh alone.sh hold.sh survey.sh main.sh) | shellcheck --shell=sh -
 	@shellcheck .ci/run
 
 .PHONY: check-c

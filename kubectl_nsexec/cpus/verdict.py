@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.cpus.node_files import NodeCpus
     from kubectl_nsexec.cpus.owners import Owners
     from kubectl_nsexec.cpus.policy import CpuPolicy
-    from kubectl_nsexec.model.messages import Started, TargetFacts
+    from kubectl_nsexec.model.messages import NodeLook, Started, TargetFacts
 
 
 class Verdict(NamedTuple):
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def owners_of(policy: CpuPolicy, facts: TargetFacts, found: NodeCpus) -> Owners:
+def owners_of(policy: CpuPolicy, facts: TargetFacts | NodeLook, found: NodeCpus) -> Owners:
     """Who owns which CPU of the node, now. Raises CpuPolicyError for a checkpoint that cannot be read."""
     state = parse_cpu_manager_state(facts.cpu_manager_state)
     return owners.find(facts.claims, state, online=facts.online, reserved=_reserved(policy, found))

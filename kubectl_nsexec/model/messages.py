@@ -114,6 +114,51 @@ class TargetFacts(NamedTuple):
     """What the container's own device cgroup allows (``devices.list``); empty on cgroup v2, which has no such list."""
 
 
+class SurveyBegun(NamedTuple):
+    """The agent looks at containers of its node from outside, and this is what it sees of the node."""
+
+    node: NodeLook
+    cgroup: str
+    """``v1`` or ``v2``."""
+    release: str
+    """The kernel's (uname(2)); empty where it cannot be read."""
+    rt_runtime_us: int | None
+    """``sched_rt_runtime_us`` (sched(7)): of each second what real-time threads may have; -1: all; None: not known."""
+    stalld: bool
+    """Whether stalld runs, as a service of systemd."""
+
+
+class ContainerSeen(NamedTuple):
+    """One of the containers that were asked for."""
+
+    id: str
+    missing: str
+    """Why it could not be looked at; empty where it could."""
+    cpus: CpuSet
+    """What its cgroup folder is allowed, in effect."""
+    exec_folder: CpuSet | None
+    """What CRI-O's folder for execs in it is allowed; None without one."""
+    affinity: bytes
+    """``"execCPUAffinity":{…}`` as the runtime's config.json has it; empty without one."""
+    processes: tuple[int, ...]
+
+
+class ThreadsSeen(NamedTuple):
+    """The kernel's words about all threads of some processes, each line with ``PID/task/TID/FILE:`` before it."""
+
+    look: int
+    """1 or 2: each process is looked at twice."""
+    uptime_seconds: float
+    stat: bytes
+    """Of ``stat`` and ``schedstat``."""
+    status: bytes
+    """The lines ``Cpus_allowed_list``."""
+
+
+class Surveyed(NamedTuple):
+    """Nothing more comes."""
+
+
 class Started(NamedTuple):
     """The command is next: ``pid`` is its number on the host, ``mask`` what the kernel allows it."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from kubectl_nsexec.errors import HelperPodError
 
 _FOLDER = Path(__file__).parent
-_AGENT_PARTS = ("base.sh", "find.sh", "sources.sh", "alone.sh", "hold.sh", "main.sh")
+_AGENT_PARTS = ("base.sh", "find.sh", "sources.sh", "alone.sh", "hold.sh", "survey.sh", "main.sh")
 
 
 def agent_script() -> str:
-    """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter|alone …`` on the node."""
+    """The agent's whole text, for ``sh -c 'eval "$NSEXEC_AGENT"' nsexec-agent hold|enter|… …`` on the node."""
     return "".join((_FOLDER / "agent" / part).read_text(encoding="utf-8") for part in _AGENT_PARTS)
 
 

@@ -11,7 +11,7 @@ from kubectl_nsexec.errors import AgentError, CpuPolicyError, NsexecError, Place
 from kubectl_nsexec.model.privileges import AS_EXEC, Privileges
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kubectl_nsexec.model.cpuset import CpuSet
     from kubectl_nsexec.model.messages import AgentFailure
@@ -67,6 +67,16 @@ def enter_words(
     """
     place = _place(session_id, target, privileges)
     return _words("enter", nonce, reserved, *place, *(["again"] if again else []))
+
+
+def survey_words(nonce: str, reserved: CpuSet) -> list[str]:
+    """What the shim starts to look at containers of the node, which ``survey_lines`` name. Raises as ``hold_words``."""
+    return _words("survey", nonce, reserved)
+
+
+def survey_lines(targets: Iterable[Target]) -> bytes:
+    """What it reads then, to the last line."""
+    return b"".join(f"of {each.cgroup_uid} {each.container_id}\n".encode() for each in targets) + b"end\n"
 
 
 def _place(session_id: str, target: Target, privileges: Privileges) -> list[str]:

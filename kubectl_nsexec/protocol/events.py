@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.errors import AgentError
@@ -12,19 +13,23 @@ from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.messages import (
     AgentFailure,
     Claims,
+    ContainerSeen,
     FolderCpus,
     Held,
     NodeFile,
     NodeFiles,
     NodeLook,
     Started,
+    SurveyBegun,
+    Surveyed,
     TargetFacts,
+    ThreadsSeen,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Event = Held | NodeLook | TargetFacts | Started | AgentFailure
+Event = Held | NodeLook | TargetFacts | Started | SurveyBegun | ContainerSeen | ThreadsSeen | Surveyed | AgentFailure
 
 
 def parse_event(line: bytes, nonce: str) -> Event | None:
@@ -139,6 +144,42 @@ def _target(fields: dict[str, Any]) -> TargetFacts:
     )
 
 
+def _survey(fields: dict[str, Any]) -> SurveyBegun:
+    runtime = _text(fields, "rt_runtime")
+    return SurveyBegun(
+        node=_node(fields),
+        cgroup=_text(fields, "cgroup"),
+        release=_text(fields, "release"),
+        rt_runtime_us=int(runtime) if runtime else None,
+        stalld=_truth(fields, "stalld"),
+    )
+
+
+def _container(fields: dict[str, Any]) -> ContainerSeen:
+    return ContainerSeen(
+        id=_text(fields, "id"),
+        missing=_text(fields, "missing"),
+        cpus=_cpus(fields, "cpus"),
+        exec_folder=None if fields["exec_folder"] is None else _cpus(fields, "exec_folder"),
+        affinity=_blob(fields, "affinity"),
+        processes=tuple(_pid({"process": pid}, "process") for pid in fields["processes"]),
+    )
+
+
+def _threads(fields: dict[str, Any]) -> ThreadsSeen:
+    look = _pid(fields, "look")
+    if look not in (1, 2):
+        raise ValueError(f"look {look} is neither the first nor the second")
+    uptime_seconds = float(_text(fields, "uptime"))
+    if not math.isfinite(uptime_seconds):
+        raise ValueError("uptime is no time")
+    return ThreadsSeen(look, uptime_seconds, _blob(fields, "stat"), _blob(fields, "status"))
+
+
+def _surveyed(_: dict[str, Any]) -> Surveyed:
+    return Surveyed()
+
+
 def _started(fields: dict[str, Any]) -> Started:
     return Started(pid=_pid(fields), mask=_cpus(fields, "mask"), tty=_text(fields, "tty"))
 
@@ -152,5 +193,9 @@ _DECODERS: Mapping[str, Callable[[dict[str, Any]], Event]] = {
     "node": _node,
     "target": _target,
     "start": _started,
+    "survey": _survey,
+    "container": _container,
+    "threads": _threads,
+    "surveyed": _surveyed,
     "error": _failure,
 }

@@ -15,6 +15,7 @@ from kubectl_nsexec.protocol.exit_marker import ExitMarker
 
 if TYPE_CHECKING:
     from kubectl_nsexec.model.proof import Proof
+    from kubectl_nsexec.protocol.events import Event
     from kubectl_nsexec.session.context import Context
     from kubectl_nsexec.transport.base import Transport
     from kubectl_nsexec.transport.channels import RemoteStream
@@ -68,7 +69,7 @@ class Handshake:
             self._policy = self._by_node(self._plan.policy, lease)
         if opening:
             lease.send_stdin(opening)
-        event = self._next_event(lease)
+        event = self.next_event(lease)
         if not isinstance(event, Held):
             raise AgentError(f"the lease's holder on the node answered {type(event).__name__} instead of Held")
         if self._policy is not self._plan.policy:
@@ -79,7 +80,7 @@ class Handshake:
     def _by_node(self, undecided: Undecided, lease: RemoteStream) -> CpuPolicy:
         """Until it is told its CPUs, a helper pod waits in the shared pool, on CPUs that nobody owns."""
         lease.send_stdin(commands.LOOK)
-        look = self._next_event(lease)
+        look = self.next_event(lease)
         if not isinstance(look, NodeLook):
             raise AgentError(f"the lease's holder on the node answered {type(look).__name__} instead of NodeLook")
         from kubectl_nsexec.session import admission  # noqa: PLC0415 - see hold
@@ -102,7 +103,7 @@ class Handshake:
         limit = None if seconds is None else Deadline.after(seconds)
         self._context.waits.on(f"node {self._plan.target.node} to start the command")
         session.send_stdin(commands.go_line(len(checked.record)) + checked.record)
-        started = self._next_event(session)
+        started = self.next_event(session)
         if not isinstance(started, Started):
             raise AgentError(f"the agent answered {type(started).__name__} instead of Started")
         session.exit_marker = ExitMarker(self._plan.nonce)
@@ -110,13 +111,13 @@ class Handshake:
         return StartedCommand(session, self._policy, proof, started.tty, limit)
 
     def _facts(self, stream: RemoteStream) -> TargetFacts:
-        facts = self._next_event(stream)
+        facts = self.next_event(stream)
         if not isinstance(facts, TargetFacts):
             raise AgentError(f"the agent answered {type(facts).__name__} instead of TargetFacts")
         return facts
 
-    def _next_event(self, stream: RemoteStream) -> Held | NodeLook | TargetFacts | Started:
-        """The agent's next event; lines that are not the agent's are kept for the error."""
+    def next_event(self, stream: RemoteStream) -> Event:
+        """The agent's next event, which is no failure; lines that are not the agent's are kept for the error."""
         strays: list[bytes] = []
         stray_bytes = 0
         while (line := self._transport.streams.wait_for_line(stream, self._context.deadline)) is not None:

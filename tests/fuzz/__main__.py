@@ -1,6 +1,7 @@
 """Runs the fuzz targets for some seconds each: ``python -m tests.fuzz [--seconds N] [--seed N] [TARGET[:FILE]…]``.
 
-A target in C is a file beside this one, driver.c its loop; gcc compiles them with its sanitizers. ``events`` is Python.
+A target in C is a file beside this one, driver.c its loop; gcc compiles them with its sanitizers. ``events`` and
+``threads`` are Python.
 Each begins with what lies in corpus/TARGET. An input that breaks one is left in crashes/ and named: TARGET:FILE runs it
 alone; what it was about then belongs into the corpus.
 """
@@ -45,7 +46,7 @@ _IN_C: Final = {
     "frames": Target(("frames.c",), ("read", "write", "close")),
     "terminal": Target((), ("read", "write", "ioctl"), ("users.c",)),  # it includes its source
 }
-_TARGETS: Final = (*_IN_C, "events")
+_TARGETS: Final = (*_IN_C, "events", "threads")
 
 
 def _compile(name: str, target: Target, folder: Path) -> Path:

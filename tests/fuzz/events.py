@@ -11,10 +11,13 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kubectl_nsexec.errors import AgentError
 from kubectl_nsexec.protocol.events import parse_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NONCE: Final = "n0nce"
 _PREFIX: Final = f"{_NONCE} ".encode()
@@ -82,8 +85,15 @@ def look(line: bytes) -> bool:
         return False
 
 
-def main(seconds: int, seed: int, crash: Path, files: list[Path]) -> int:
-    """The exit status: 1 after an input that broke the decoder, which is left in ``crash``."""
+def main(
+    seconds: int,
+    seed: int,
+    crash: Path,
+    files: list[Path],
+    look: Callable[[bytes], bool] = look,
+    mutated: Callable[[bytes, random.Random], bytes] = mutated,
+) -> int:
+    """The exit status: 1 after an input that broke ``look``, which is left in ``crash``."""
     chance, pool = random.Random(seed), [file.read_bytes().rstrip(b"\n") for file in files]  # noqa: S311 - to be repeated
     runs = events = 0
     end = time.monotonic() + seconds

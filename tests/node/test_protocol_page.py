@@ -10,11 +10,14 @@ import pytest
 
 from kubectl_nsexec import node
 from kubectl_nsexec.protocol import commands, events
+from kubectl_nsexec.target.container_choice import Target
 from tests.node.shim_lab import PLAIN
 
 _PAGE: Final = (Path(__file__).parents[2] / "docs/reference/protocol.md").read_text()
 _AGENT: Final = node.agent_script()
 _SHIM: Final = "".join(path.read_text() for path in sorted((Path(node.__file__).parent / "shim").glob("*.[ch]")))
+
+TARGET: Final = Target("ran", "du-0", "u-1", "u-1", "n1", "main", "c", "cri-o", "i", False, "", None)  # noqa: FBT003 - a record
 
 
 def _section(title: str) -> str:
@@ -34,7 +37,7 @@ def test_events_are_those_of_the_sources() -> None:
     assert said == {*events._DECODERS, "ended"}
 
 
-@pytest.mark.parametrize("event", ["node", "target"])
+@pytest.mark.parametrize("event", ["node", "target", "survey", "container", "threads"])
 def test_fields_of_long_events_are_named(event: str) -> None:
     """Every field that the agent puts into them."""
     text = _AGENT.partition(f'\\"event\\":\\"{event}\\"')[2].partition("\n}")[0]
@@ -84,10 +87,10 @@ def test_keys_of_an_identity_are_all_there() -> None:
 def test_lines_to_the_agent_are_those_of_the_client() -> None:
     """The client's words, and those that the agent compares with."""
     shown = {line.split()[0] for line in _column(_section("Lines to the agent, on stdin"), "line")}
-    assert shown == {"look", "place", "hold", "narrow", "go"}
+    assert shown == {"look", "place", "hold", "narrow", "of", "end", "go"}
     for word in shown:
         assert re.search(rf"= {word} \]", _AGENT), word
-    sent = (commands.LOOK, commands.HOLD, commands.go_line(1))
+    sent = (commands.LOOK, commands.HOLD, commands.go_line(1), *commands.survey_lines([TARGET]).splitlines())
     assert {line.split()[0].decode() for line in sent} <= shown
 
 

@@ -11,6 +11,7 @@
 #   enter NONCE RESERVED ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES [again]
 #                                                one session: pins itself, finds the target, hands over to nsenter;
 #                                                "again": looks anew at what the main process saw when it began
+#   survey NONCE RESERVED                        one look at the node's containers that stdin names, from outside
 #   alone NONCE RESERVED SHIM_BYTES SHIM_SHA256 ID POD_UID CONTAINER_ID HOST_PID_WANTED PROCESS FILES
 #                                                both at once, where there is no helper pod
 #     PROCESS: first, pid:NUMBER or name:NAME; FILES: whose files the command sees, container or node
@@ -186,6 +187,7 @@ hold,4) counted "$4" && shift 2 && hold "$@" ;;
 hold,6) counted "$4" && counted "$6" && shift 2 && hold "$@" ;;
 enter,9) shift 2 && enter "$@" ;;
 enter,10) [ "${10}" = again ] && shift 2 && enter "$@" ;;
+survey,3) shift 2 && survey "$@" ;;
 alone,11) shift 2 && alone "$@" ;;
 prepare,11) counted "$4" && named "$5" && named "$6" && shift 2 && prepare "$@" ;;
 esac
