@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec.check import on_node
+
 if TYPE_CHECKING:
+    from kubectl_nsexec.check.on_node import Looked, OnNodes
     from kubectl_nsexec.check.report import NodeSum, Replicas, Report
     from kubectl_nsexec.check.rules import Finding
+    from kubectl_nsexec.cpus.survey import Survey
+    from kubectl_nsexec.cpus.threads import Thread
 
 API_VERSION = "nsexec.io/v1"
 
@@ -26,7 +31,8 @@ def document(report: Report, fail_on: str) -> dict[str, object]:
             **report.counts(),
         },
         "rows": [_row(each) for each in replicas],
-        "nodes": [_node(each) for each in report.node_sums()],
+        "nodes": [_node(each, report.on_nodes) for each in report.node_sums()],
+        "containers": [] if report.on_nodes is None else [_container(each) for each in report.on_nodes.looked_at()],
     }
 
 
@@ -75,10 +81,56 @@ def _finding(finding: Finding) -> dict[str, object]:
     }
 
 
-def _node(node: NodeSum) -> dict[str, object]:
+def _node(node: NodeSum, on_nodes: OnNodes | None) -> dict[str, object]:
     return {
         "name": node.name,
         "execProbes": node.exec_probes,
         "commandsPerMinute": round(node.per_minute, 2),
         "findings": [_finding(finding) for finding in node.findings],
+        "seen": None if on_nodes is None else _seen(on_nodes.nodes.get(node.name, "")),
+    }
+
+
+def _seen(survey: Survey | str) -> dict[str, object] | None:
+    if isinstance(survey, str):
+        return None
+    ours, theirs = survey.siblings
+    return {
+        "kernel": survey.release,
+        "cgroup": survey.cgroup,
+        "schedRtRuntimeUs": survey.rt_runtime_us,
+        "stalld": survey.stalld,
+        "siblings": {"cpus": str(ours), "of": str(theirs)},
+    }
+
+
+def _container(looked: Looked) -> dict[str, object]:
+    target, container = looked
+    starving = on_node.stuck(container)
+    return {
+        "namespace": target.namespace,
+        "pod": target.pod,
+        "container": target.container,
+        "node": target.node,
+        "cpus": str(container.allowed),
+        "exclusiveCPUs": str(container.own),
+        "execCPUs": str(container.exec_on),
+        "execBy": container.exec_by,
+        "threads": [_thread(thread) for thread in container.threads],
+        "stuck": [{"pid": each.pid, "tid": each.tid, "thread": each.thread} for each in starving],
+    }
+
+
+def _thread(thread: Thread) -> dict[str, object]:
+    return {
+        "pid": thread.pid,
+        "tid": thread.tid,
+        "process": thread.process,
+        "thread": thread.thread,
+        "affinity": str(thread.affinity),
+        "policy": thread.policy,
+        "priority": thread.priority,
+        "cpu": thread.cpu,
+        "state": thread.state,
+        "share": None if thread.share is None else round(thread.share, 3),
     }

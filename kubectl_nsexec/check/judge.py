@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import rules
-from kubectl_nsexec.check.landing import FIRST, FIXED_CRI_O, LIKELY, POSSIBLE, SHARED_CPU
+from kubectl_nsexec.check.landing import CERTAIN, FIRST, FIXED_CRI_O, LIKELY, POSSIBLE, SHARED_CPU
 from kubectl_nsexec.check.rules import INFO, LATENCY, Finding
 from kubectl_nsexec.check.ways import EXEC
 
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 _OTHER_PROBE = "httpGet, tcpSocket or grpc"
 
 
-def findings(way: WayIn, landing: Landing, tenants: Tenants, annotations: Mapping[str, str]) -> tuple[Finding, ...]:
-    """All that the rules find, the worst first; ``annotations``, of the pod, may suppress some, with a reason."""
+def findings(
+    way: WayIn, landing: Landing, tenants: Tenants, annotations: Mapping[str, str], *, stuck: bool = False
+) -> tuple[Finding, ...]:
+    """All that the rules find, the worst first; ``annotations``, of the pod, may suppress some, with a reason.
+
+    ``stuck``: a runtime's process is starving on its way into the container.
+    """
     found = [*_where(way, landing, tenants), *_how_often(way)]
+    if stuck and way.kind == EXEC:  # by which way it came nobody can tell
+        found.append(Finding(rules.STUCK, rules.DANGER, CERTAIN, remedy_of(way, landing)))
     found.sort(key=lambda finding: rules.SEVERITIES.index(finding.severity))
     return tuple(finding._replace(suppressed=reason(finding.rule, annotations)) for finding in found)
 
@@ -40,14 +47,16 @@ def reason(rule: rules.Rule, annotations: Mapping[str, str]) -> str:
 
 def _where(way: WayIn, landing: Landing, tenants: Tenants) -> Iterator[Finding]:
     slips = landing.unreliable and landing.kind in (FIRST, SHARED_CPU)
+    remedy = remedy_of(way, landing)
+    seen = tenants.real_time == CERTAIN
     if not landing.on_own_cpus and not slips:
+        if seen:  # in the shared pool, or on a shared CPU
+            yield Finding(rules.ON_REAL_TIME, rules.DANGER, CERTAIN, remedy)
         return
     once = not way.recurs and way.kind != EXEC
-    remedy = remedy_of(way, landing)
-    beside_the_loop = landing.kind != FIRST or landing.cpus == 1 or slips
+    beside_the_loop = landing.kind != FIRST or landing.cpus == 1 or slips or seen
     if tenants.real_time and beside_the_loop:
-        verdict = LIKELY if (landing.verdict, tenants.real_time) == (LIKELY, LIKELY) and not slips else POSSIBLE
-        yield Finding(rules.ON_REAL_TIME, rules.DANGER, verdict, remedy)
+        yield Finding(rules.ON_REAL_TIME, rules.DANGER, _surer_of(landing, tenants, slips=slips), remedy)
     elif landing.kind == FIRST:
         tolerable = not tenants.real_time and not slips  # the usual pattern: slow threads on the first CPU
         yield Finding(rules.ON_FIRST, INFO if once or tolerable else LATENCY, landing.verdict, remedy)
@@ -59,6 +68,14 @@ def _where(way: WayIn, landing: Landing, tenants: Tenants) -> Iterator[Finding]:
         yield Finding(rules.PROBE_PINNED, LATENCY, landing.verdict, remedy)
     elif way.is_hook and landing.on_own_cpus:
         yield Finding(rules.HOOK_PINNED, INFO, landing.verdict, remedy)
+
+
+def _surer_of(landing: Landing, tenants: Tenants, *, slips: bool) -> str:
+    """How sure both together are."""
+    both = {landing.verdict, tenants.real_time}
+    if slips or POSSIBLE in both:
+        return POSSIBLE
+    return LIKELY if LIKELY in both else CERTAIN
 
 
 def _how_often(way: WayIn) -> Iterator[Finding]:

@@ -33,8 +33,8 @@ _WORDS = {
     IN_POOL: "shared pool",
     ELSEWHERE: "a kernel of its own",
 }
-POSSIBLE, LIKELY = "possible", "likely"
-"""How sure it is; what is looked at on the node would be certain."""
+POSSIBLE, LIKELY, CERTAIN = "possible", "likely", "certain"
+"""How sure it is; certain is what was looked at on the node."""
 
 HIGH_PERFORMANCE = "high-performance"
 SHARED_ANNOTATION = "cpu-shared.crio.io"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_nsexec.check.facts import Facts
+    from kubectl_nsexec.check.on_node import OnNodes
     from kubectl_nsexec.check.rows import Row
     from kubectl_nsexec.model.http import Json
 
@@ -48,19 +49,19 @@ class NodeSum(NamedTuple):
 class Report:
     """What has been looked at so far; its size grows with the owners, and by a number with each pod."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, nodes: OnNodes | None = None) -> None:
+        """``nodes``: what they were seen to say of the pods that are added."""
         self.pods = 0
         self.finished = 0
         self.notes: list[str] = []
         """Said on stderr: annotations that count for nothing."""
+        self.on_nodes = nodes
         self._facts = facts
         self._rows: dict[Row, tuple[str, Counter[str]]] = {}
 
     def add(self, pod: Json, line: int = 0) -> None:
         """Looks at a v1 Pod; one that has ended, or is for Windows, starts nothing."""
-        spec = pod.get("spec") or {}
-        ended = (pod.get("status") or {}).get("phase") in _FINISHED
-        if ended or (spec.get("os") or {}).get("name") == "windows":
+        if starts_nothing(pod):
             self.finished += 1
             return
         self.pods += 1
@@ -69,8 +70,8 @@ class Report:
             note = f"{owner_of(pod)}: annotation {name} has no reason, or no rule of that id: it is not heeded"
             if note not in self.notes:
                 self.notes.append(note)
-        node, name = str(spec.get("nodeName") or ""), str(metadata.get("name") or "")
-        for row in rows.of_pod(pod, self._facts, line):
+        node, name = str((pod.get("spec") or {}).get("nodeName") or ""), str(metadata.get("name") or "")
+        for row in rows.of_pod(pod, self._facts, line, self.on_nodes):
             _, nodes = self._rows.setdefault(row, (name, Counter()))
             nodes[node] += 1
 
@@ -121,6 +122,12 @@ class Report:
         if any(counts[severity] for severity in severities):
             return EXIT_FINDINGS
         return EXIT_NOT_ALL_LOOKED_AT if counts["notLookedAt"] else 0
+
+
+def starts_nothing(pod: Json) -> bool:
+    """Whether it has ended, or is for Windows."""
+    ended = (pod.get("status") or {}).get("phase") in _FINISHED
+    return ended or ((pod.get("spec") or {}).get("os") or {}).get("name") == "windows"
 
 
 def _too_many(exec_probes: int, counting: int, reason: str) -> tuple[Finding, ...]:

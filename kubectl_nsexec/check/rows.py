@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec.check import judge, landing, tenants
+from kubectl_nsexec.check import judge, landing, on_node, tenants
 from kubectl_nsexec.check.facts import NodeFacts
 from kubectl_nsexec.check.owners import Owner, owner_of
 from kubectl_nsexec.check.resources import POOL, Owned, containers, owned
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_nsexec.check.facts import Facts
+    from kubectl_nsexec.check.on_node import OnNodes
     from kubectl_nsexec.model.http import Json
 
 _NO_NODE = NodeFacts()
@@ -47,8 +48,11 @@ class Row(NamedTuple):
         return worst(self.findings)
 
 
-def of_pod(pod: Json, facts: Facts, line: int = 0) -> Iterator[Row]:
-    """The rows of a v1 Pod as the API's JSON. ``facts`` are asked only where it counts: not for the shared pool."""
+def of_pod(pod: Json, facts: Facts, line: int = 0, nodes: OnNodes | None = None) -> Iterator[Row]:
+    """The rows of a v1 Pod as the API's JSON. ``facts`` are asked only where it counts: not for the shared pool.
+
+    ``nodes``: what nodes were seen to say, which goes before what is concluded.
+    """
     metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     namespace, owner = str(metadata.get("namespace") or ""), owner_of(pod)
     annotations = metadata.get("annotations") or {}
@@ -61,6 +65,15 @@ def of_pod(pod: Json, facts: Facts, line: int = 0) -> Iterator[Row]:
             lands, lives = _by_api(pod, container, own, node, facts)
             if lands.on_own_cpus:
                 unknown = unknown or node.why_unknown
+        stuck = False
+        if nodes is not None:
+            seen = nodes.of(pod, str(container.get("name") or ""))
+            unknown = seen.unknown
+            if seen.container is not None and seen.survey is not None:
+                lands = on_node.landing(lands, seen.container, seen.survey)
+                lives = on_node.lives(lands, seen.container, seen.survey)
+                stuck = bool(on_node.stuck(seen.container))
+        in_question = lands.on_own_cpus or lands.unreliable or lives.real_time == landing.CERTAIN
         ways = list(ways_into(container))
         for way in ways:
             yield Row(
@@ -70,8 +83,8 @@ def of_pod(pod: Json, facts: Facts, line: int = 0) -> Iterator[Row]:
                 container_kind=kind,
                 way=way,
                 landing=lands,
-                tenants=lives if lands.on_own_cpus or lands.unreliable else tenants.Tenants(),
-                findings=judge.findings(way, lands, lives, annotations),
+                tenants=lives if in_question else tenants.Tenants(),
+                findings=judge.findings(way, lands, lives, annotations, stuck=stuck),
                 per_minute=sum(each.per_minute for each in ways),
                 out_of_sum=judge.reason(TOO_MANY, annotations) if way.recurs else "",
                 unknown=unknown,
@@ -82,7 +95,7 @@ def of_pod(pod: Json, facts: Facts, line: int = 0) -> Iterator[Row]:
 def _by_api(
     pod: Json, container: Json, own: Owned, node: NodeFacts, facts: Facts
 ) -> tuple[landing.Landing, tenants.Tenants]:
-    """Where and beside whom by the API server's word; what a node says would stand for it in the same places."""
+    """Where and beside whom by the API server's word."""
     runtime_class = str((pod.get("spec") or {}).get("runtimeClassName") or "")
     handler = facts.handler(runtime_class) if runtime_class else ""
     lands = landing.by_api(pod, container, own, node, handler)

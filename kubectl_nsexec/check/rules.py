@@ -86,7 +86,14 @@ TOO_MANY = Rule(
     "The node's containers have 10 or more exec probes, liveness and readiness; Red Hat's limit is fewer than 10.",
     ("performance-max-resources-exec-probes",),
 )
-RULES = (ON_REAL_TIME, ON_EXCLUSIVE, ON_FIRST, UNRELIABLE, PROBE_PINNED, HOOK_PINNED, TOO_OFTEN, TOO_MANY)
+STUCK = Rule(
+    "NSX009",
+    "exec-is-stuck",
+    DANGER,
+    "A process of the runtime's, on its way into the container, has been able to run for more than a second and has "
+    "not run: an exec or a probe starves there now.",
+)
+RULES = (ON_REAL_TIME, ON_EXCLUSIVE, ON_FIRST, UNRELIABLE, PROBE_PINNED, HOOK_PINNED, TOO_OFTEN, TOO_MANY, STUCK)
 BY_ID = {rule.id: rule for rule in RULES}
 
 

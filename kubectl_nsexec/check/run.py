@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import gather, show, workloads
 from kubectl_nsexec.check.lookups import Lookups
-from kubectl_nsexec.check.report import Report
+from kubectl_nsexec.check.report import Report, starts_nothing
 from kubectl_nsexec.errors import ApiError, TargetError, UsageError
 from kubectl_nsexec.kube import load
 from kubectl_nsexec.kube.lists import GONE
@@ -16,6 +16,7 @@ from kubectl_nsexec.ui import waiting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubectl_nsexec.check.on_node import Looks
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.request import CheckRequest
     from kubectl_nsexec.ui.console import Console
@@ -24,23 +25,27 @@ if TYPE_CHECKING:
 def run(request: CheckRequest, console: Console) -> int:
     """Does what ``request`` says and returns the exit status. Raises the NsexecError family."""
     waits = waiting.on_terminal(console, os.environ)
-    return check(request, console, lambda: load(request.connection, waits.console.say), waits)
+    return check(request, console, lambda: load(request.connection, waits.console.say), waits=waits)
 
 
 def check(
-    request: CheckRequest, console: Console, connect: Callable[[], Cluster], waits: waiting.Waiting = waiting.NOBODY
+    request: CheckRequest,
+    console: Console,
+    connect: Callable[[], Cluster],
+    looks: Looks | None = None,
+    waits: waiting.Waiting = waiting.NOBODY,
 ) -> int:
     """Looks at the pods or the manifest, prints the report and returns the exit status (report.exit_status).
 
-    A manifest takes no cluster, unless a node is named for it. ``waits`` is told what is waited for.
+    A manifest takes no cluster, unless a node is named for it. ``looks``: at nodes, where they are to be. ``waits`` is
+    told what is waited for.
     """
     if request.manifest is not None:
         report = _of_manifest(request, Lookups(connect()) if request.nodes else None, console)
     else:
         cluster = connect()
         with waits:
-            waits.on("the API server to tell of pods, nodes and what owns them")
-            report = _of_cluster(request, cluster)
+            report = _of_cluster(request, cluster, looks, waits)
     for note in report.notes:
         console.say(f"warning: {note}")
     text = show.report(report, request)
@@ -50,23 +55,33 @@ def check(
     return report.exit_status(request.fail_on)
 
 
-def _of_cluster(request: CheckRequest, cluster: Cluster) -> Report:
+def _of_cluster(request: CheckRequest, cluster: Cluster, looks: Looks | None, waits: waiting.Waiting) -> Report:
     """Raises TargetError where nothing matches what was asked for."""
     lookups = Lookups(cluster)
     try:
-        report = _looked_at(request, cluster, lookups)
+        report = _looked_at(request, cluster, lookups, looks, waits)
     except ApiError as error:
         if error.status != GONE:
             raise
-        report = _looked_at(request, cluster, lookups)  # the list grew too old between two pages
+        report = _looked_at(request, cluster, lookups, looks, waits)  # the list grew too old between two pages
     if not report.pods + report.finished:
         raise TargetError(f"no pod matches {_what(request, cluster)}")
     return report
 
 
-def _looked_at(request: CheckRequest, cluster: Cluster, lookups: Lookups) -> Report:
-    report = Report(lookups)
-    for pod in gather.pods(cluster, request):
+def _looked_at(
+    request: CheckRequest, cluster: Cluster, lookups: Lookups, looks: Looks | None, waits: waiting.Waiting
+) -> Report:
+    waits.on("the API server to tell of pods, nodes and what owns them")
+    pods, nodes = gather.pods(cluster, request), None
+    if looks is not None:
+        from kubectl_nsexec.check.on_node import OnNodes  # noqa: PLC0415 - only for --on-node
+
+        held = list(pods)  # all nodes are looked at before the first row
+        waits.on("a look at the nodes by a helper pod on each")
+        pods, nodes = iter(held), OnNodes((pod for pod in held if not starts_nothing(pod)), looks)
+    report = Report(lookups, nodes)
+    for pod in pods:
         report.add(pod)
     return report
 

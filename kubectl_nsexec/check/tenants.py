@@ -15,13 +15,18 @@ _TUNED = ("cpu-load-balancing.crio.io", "cpu-quota.crio.io", "irq-load-balancing
 """CRI-O's annotations for a loop that nothing may interrupt: of the pod, or with /CONTAINER of that one."""
 _OFF = frozenset({"disable", "true", "housekeeping"})
 _FAIR_SERVER = (6, 12, 0)
+_PERIOD_US = 1_000_000
+"""sched_rt_period_us, as it is unless somebody changed it."""
 _HUGE_PAGES = "hugepages-"
 _MAY_BE_REAL_TIME = frozenset({"SYS_NICE", "ALL"})
 """sched(7): who has CAP_SYS_NICE may give itself SCHED_FIFO."""
 
 
 class Tenants(NamedTuple):
-    """``real_time``: LIKELY, POSSIBLE, or "" where the pod gives no sign of real-time threads; and the signs."""
+    """``real_time``: LIKELY, POSSIBLE, or "" where the pod gives no sign of real-time threads; and the signs.
+
+    CERTAIN, and the policies of those that are there, where the node was looked at.
+    """
 
     real_time: str = ""
     why: tuple[str, ...] = ()
@@ -38,20 +43,33 @@ def by_api(pod: Json, container: Json, node: NodeFacts, handler: str | None) -> 
     kernel = ["real-time kernel"] if node.real_time else []
     signs = (*right, *kernel, *tuning)
     if right and (kernel or tuning):
-        return Tenants(LIKELY, signs, _harm(node))
+        return Tenants(LIKELY, signs, harm(node.kernel))
     if right or (kernel and tuning):
-        return Tenants(POSSIBLE, signs, _harm(node))
+        return Tenants(POSSIBLE, signs, harm(node.kernel))
     return Tenants("", signs)
 
 
-def _harm(node: NodeFacts) -> str:
-    """Since Linux 6.12 ordinary tasks have a deadline server (sched/fair: Fair server for starvation)."""
-    kernel = version(node.kernel)
+def harm(release: str, rt_runtime_us: int | None = None, *, stalld: bool | None = None) -> str:
+    """What a kernel does to an ordinary process beside a real-time loop; what is not known of its node is None.
+
+    Since Linux 6.12 ordinary tasks have a deadline server (sched/fair: Fair server for starvation); before that there
+    is real-time throttling (sched(7)), which real-time nodes switch off, and stalld.
+    """
+    kernel = version(release)
     if kernel is None:
         return ""
+    linux = f"Linux {kernel[0]}.{kernel[1]}"
     if kernel >= _FAIR_SERVER:
-        return f"Linux {kernel[0]}.{kernel[1]}: it waits, and takes up to 50 ms of each second from the loop"
-    return f"Linux {kernel[0]}.{kernel[1]}: it may never run, or stalld runs it over the loop"
+        return f"{linux}: it waits, and takes up to 50 ms of each second from the loop"
+    if rt_runtime_us is not None and rt_runtime_us >= 0:
+        return (
+            f"{linux}: real-time throttling takes {_PERIOD_US - rt_runtime_us} µs of each second from the loop for it"
+        )
+    if stalld:
+        return f"{linux}: it starves until stalld runs it over the loop"
+    if stalld is None:
+        return f"{linux}: it may never run, or stalld runs it over the loop"
+    return f"{linux}: it never runs while the loop does, and may hold locks that others wait for"
 
 
 def _right(container: Json) -> list[str]:

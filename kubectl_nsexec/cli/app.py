@@ -61,9 +61,7 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
 
         return cleanup.run(asked, console)
     if isinstance(asked, requests.CheckRequest):
-        from kubectl_nsexec.check import run as check  # noqa: PLC0415 - as below
-
-        return check.run(asked, console)
+        return _checked(asked, console, interrupts)
     from kubectl_nsexec.session import plan  # noqa: PLC0415 - not for --help
 
     request = requests.settle_tty(asked, console.notice, terminal=on_terminal)
@@ -86,6 +84,22 @@ def _run(before: list[str], after: list[str] | None, program: str, console: Cons
 
             tty = user_terminal if request.tty else None
             return run.run(request, cluster, planned, console, interrupts, tty, reaper, waits)
+
+
+def _checked(asked: requests.CheckRequest, console: Console, interrupts: Interrupts) -> int:
+    from kubectl_nsexec.check import run as check  # noqa: PLC0415 - not for a command
+
+    if asked.on_node is None:
+        return check.run(asked, console)
+    cluster = _cluster(asked.on_node, console, interrupts)
+    from kubectl_nsexec.helper.reaper import Reaper  # noqa: PLC0415 - as above
+
+    with interrupts.deferred():  # as for a command
+        reaper = Reaper.forked(cluster)
+    with closing(reaper):
+        from kubectl_nsexec.fleet.looks import NodeLooks  # noqa: PLC0415 - as above
+
+        return check.check(asked, console, lambda: cluster, NodeLooks(asked.on_node, cluster, console, reaper))
 
 
 def _shown(options: Options, program: str, console: Console) -> bool:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.cli import fleet_flags
 from kubectl_nsexec.cli.options import Options
 from kubectl_nsexec.errors import UsageError
+from kubectl_nsexec.model import cpu_choice, resource_reference, via
 from kubectl_nsexec.model import request as requests
-from kubectl_nsexec.model import resource_reference
+from kubectl_nsexec.model.cpu_choice import CpuChoice
+from kubectl_nsexec.model.deadline import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,7 @@ def request(
     both = [name for name, value in named.items() if value] + (["-A"] if options.all_namespaces else [])
     if len(both) > 1 and both != ["-l", "-A"]:
         raise UsageError(f"{both[0]} and {both[1]} both say which pods to check: give one of them")
+    on_node = _on_node(options, program, connection) if options.on_node else None
     text = None
     if options.filename is not None:
         text = resource_reference.manifest_text(options.filename, stdin_fd, stdin_taken=False)
@@ -56,10 +59,34 @@ def request(
         fail_on=options.fail_on,
         output=options.output,
         quiet=options.quiet,
+        on_node=on_node,
     )
+
+
+def _on_node(options: Options, program: str, connection: requests.ClusterOptions) -> requests.Request:
+    """Raises UsageError for what has no node, and for another way than a helper pod."""
+    if options.filename is not None:
+        raise UsageError("--on-node looks at what runs, and -f names what is not deployed: leave one of them out")
+    if options.via != via.POD:
+        raise UsageError(f"--on-node looks by helper pods: --via {options.via} does not go with it")
+    wanted = requests.Request(
+        pod="",
+        command=(),
+        connection=connection,
+        quiet=options.quiet,
+        cpus=CpuChoice(options.cpus, options.profile, options.cpu_source),
+        image=options.image,
+        helper_namespace=options.helper_namespace or requests.DEFAULT_HELPER_NAMESPACE,
+        timeout_seconds=parse_duration(options.timeout, "--timeout"),
+        program=program,
+    )
+    cpu_choice.check(wanted.cpus)
+    return wanted
 
 
 def refuse_any(options: Options) -> None:
     """Raises UsageError for a flag that only --check has."""
     if options.fail_on != Options.fail_on:
         raise UsageError("--fail-on goes with --check")
+    if options.on_node:
+        raise UsageError("--on-node goes with --check")

@@ -98,6 +98,9 @@ GROUPS = {
             "Say where plain oc exec, exec probes and exec hooks land, and where that is dangerous. Of POD, TYPE/NAME, "
             "a manifest (-f), or all pods of the namespace; also with -l, -A and --node."
         ),
+        "on_node": Flag(
+            "With --check: look at the threads themselves, by a helper pod on each node; nothing is run in a container."
+        ),
         "fail_on": Flag("With --check: exit with 3 for a finding as bad as this.", "danger|latency|any"),
     },
     "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": {

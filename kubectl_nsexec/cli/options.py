@@ -77,6 +77,7 @@ class Options:
     cleanup: bool = False
     force: bool = False
     check: bool = False
+    on_node: bool = False
     fail_on: str = DEFAULT_FAIL_ON
     privileged: bool = False
     host_tools: bool = False

@@ -120,6 +120,8 @@ class CheckRequest(NamedTuple):
     output: str | None = None
     """wide, json, yaml, junit, sarif, or None for a table."""
     quiet: bool = False
+    on_node: Request | None = None
+    """By what the nodes are looked at: CPUs, helper namespace, image and time-out count; None: they are not."""
 
 
 def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str] | None]:

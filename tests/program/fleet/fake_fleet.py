@@ -88,6 +88,8 @@ class Fleet(FakeSession):
         """A node that does not know which of its CPUs are reserved; the others do."""
         self.never_runs = ""
         """A node on which helper pods stay Pending."""
+        self.lost = ""
+        """A node whose helper pod ends while it looks."""
         self.refuse_helpers_on = ""
         """A node where none is admitted."""
         self.journal: list[str] = []
@@ -314,6 +316,45 @@ class _Handler(Handler):
             pass
         self.session.journal.append("let go")
 
+    def _surveyed(self, stream: WebSocket, nonce: str) -> None:
+        """The node is looked at, container by container as they are asked for."""
+        node = self.session.live[self._helper()]["spec"]["nodeName"]
+        self.session.journal.append(f"survey {node}")
+        if node == self.session.lost:
+            self.session.end_helper(self._helper())
+            return
+
+        def say(**event: object) -> None:
+            stream.send(STDOUT, f"{nonce} {json.dumps(event)}\n".encode())
+
+        say(**{**target_event(), "event": "survey"}, release="6.1.0-rt", rt_runtime="-1", stalld=False)
+        asked = b""
+        for part in stream.stdin():
+            asked += part
+            if asked.endswith(b"end\n"):
+                break
+        pids: dict[str, int] = {}
+        for line in asked.decode().splitlines()[:-1]:
+            _, _, container_id = line.split()
+            pids[container_id] = 100 + len(pids)
+            cpus = {"cpus": "2-3", "exec_folder": None, "affinity": "", "processes": [pids[container_id]]}
+            say(event="container", id=container_id, missing="", **cpus)
+
+        def blob(text: str) -> str:
+            return base64.b64encode(text.encode()).decode()
+
+        zeros = "0 " * 16
+        stat = "".join(f"{pid}/task/{pid}/stat:{pid} (loop) R {zeros}0 0 5 {zeros}3 1 1\n" for pid in pids.values())
+        masks = "".join(f"{pid}/task/{pid}/status:Cpus_allowed_list:\t3\n" for pid in pids.values())
+        for look in (1, 2):
+            say(event="threads", look=look, uptime=f"{look}.00", stat=blob(stat), status=blob(masks))
+        say(event="surveyed")
+        with suppress(OSError):
+            stream.send(ERROR, b'{"status": "Success"}')
+
     def executed(self, stream: WebSocket, command: list[str]) -> None:
+        if "survey" in command:
+            self._surveyed(stream, command[command.index("survey") + 1])
+            return
         _, nonce, _, _, _, container_id, *_ = command[command.index("enter") :]
         self.session.play(stream, nonce, container_id, self._helper())

@@ -13,10 +13,13 @@ import yaml
 
 from kubectl_nsexec.check import rules, sarif, show
 from kubectl_nsexec.check.report import Report
+from kubectl_nsexec.cpus.survey import BY_FOLDER
 from kubectl_nsexec.model.request import CheckRequest, ClusterOptions
 from kubectl_nsexec.ui.console import harmless
+from tests.unit.check import test_on_node as nodes
 from tests.unit.check.builders import CLASS, CRI_O, SYS_NICE, Json, container, facts, pod, probe
 from tests.unit.check.sarif_schema import SARIF
+from tests.unit.check.test_on_node import thread
 
 SCHEMA: Final = json.loads((Path(__file__).parents[3] / "docs/reference/check.schema.json").read_text())
 UNKNOWN: Final = CRI_O._replace(kernel="5.14.0+rt", why_unknown="node n1 could not be read: forbidden")
@@ -60,6 +63,21 @@ def fields(schema: Json, document: Any, path: str = "") -> set[str]:  # noqa: AN
     odd = {f"{path}.{name}" for name in set(schema["properties"]) ^ set(document)}
     both = set(schema["properties"]) & set(document)
     return odd.union(*(fields(schema["properties"][name], document[name], f"{path}.{name}") for name in both))
+
+
+def on_node() -> Report:
+    """Of a container that its node has shown, with all there is to show."""
+    starving = thread("runc:[2:INIT]", "SCHED_OTHER", "2-3", starving=True, tid=99)
+    return nodes.report(nodes.Nodes(nodes.seen(thread(), starving, on="2", by=BY_FOLDER)))
+
+
+def test_what_nodes_say_is_in_json_as_the_schema_has_it() -> None:
+    """Every field, with a value."""
+    document = json.loads(shown(on_node(), "json"))
+    jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert fields(SCHEMA, document) == set()
+    assert document["containers"][0]["stuck"]
+    assert document["nodes"][0]["seen"]
 
 
 @pytest.mark.parametrize("known", [True, False])

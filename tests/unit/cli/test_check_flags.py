@@ -68,6 +68,37 @@ def test_fail_on_goes_with_nothing_else() -> None:
         ask(["true"], pod=["p"], fail_on="any")
 
 
+def test_what_on_node_looks_with_is_what_a_command_takes() -> None:
+    """CPUs, namespace, image and time-out of the helper pods."""
+    asked = ask(check=True, on_node=True, cpus="0-1", helper_namespace="debug", image="tools", timeout="5s")
+    assert isinstance(asked, CheckRequest)
+    assert asked.on_node is not None
+    assert (asked.on_node.cpus.cpus, asked.on_node.helper_namespace) == ("0-1", "debug")
+    assert (asked.on_node.image, asked.on_node.timeout_seconds) == ("tools", 5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"filename": "m.yaml"}, "--on-node looks at what runs, and -f names what is not deployed"),
+        ({"via": "ssh"}, "--via ssh does not go with it"),
+        ({"cpus": "0-1", "profile": "ran"}, "--profile"),
+        ({"timeout": "x"}, "--timeout"),
+    ],
+)
+def test_what_does_not_go_with_on_node_is_refused_in_a_sentence(values: dict[str, Any], words: str) -> None:
+    """Before anything is read."""
+    with pytest.raises(UsageError) as refused:
+        ask(check=True, on_node=True, **values)
+    assert words in refused.value.message
+
+
+def test_on_node_goes_with_nothing_else() -> None:
+    """A command is on its node anyway."""
+    with pytest.raises(UsageError, match="--on-node goes with --check"):
+        ask(["true"], pod=["p"], on_node=True)
+
+
 @pytest.mark.parametrize("values", [{"gather": True}, {"field_selector": "a=b"}, {"fanout": "2"}, {"all_pods": True}])
 def test_how_a_command_runs_in_many_pods_is_not_for_a_check(values: dict[str, Any]) -> None:
     """Only which pods: -l, -A and --node."""

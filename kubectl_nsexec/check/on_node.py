@@ -1,0 +1,152 @@
+"""What nodes say of the containers on them, in place of what is concluded from the API: ``--on-node``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from kubectl_nsexec.check import tenants
+from kubectl_nsexec.check.landing import ANY, CERTAIN, ELSEWHERE, FIRST, IN_POOL, OF_CLAIM, SHARED_CPU, Landing
+from kubectl_nsexec.check.resources import containers
+from kubectl_nsexec.cpus.survey import BY_SPEC, Container, Survey
+from kubectl_nsexec.errors import TargetError
+from kubectl_nsexec.target import container_choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from kubectl_nsexec.check.tenants import Tenants
+    from kubectl_nsexec.cpus.threads import Thread
+    from kubectl_nsexec.model.http import Json
+    from kubectl_nsexec.target.container_choice import Target
+
+_NO_NODE = "it is on no node yet"
+_RUNTIMES = re.compile(r"(?:runc|crun|conmon)(?![a-z0-9])")
+"""The name of a runtime's process that is on its way into a container: ``runc:[2:INIT]``, ``crun``, ``conmon``."""
+_BUSY_SHARE = 0.5
+"""In the shared pool real-time threads that wait most of the time are many a driver's and daemon's."""
+
+
+class Looks(Protocol):
+    """How nodes are looked at."""
+
+    def look(self, targets: Sequence[Target]) -> Mapping[str, Survey | str]:
+        """Node → what it says of its containers among ``targets``, or why it could not be looked at."""
+        ...
+
+
+class Seen(NamedTuple):
+    """One container: as its node shows it, or why that is not known."""
+
+    container: Container | None = None
+    survey: Survey | None = None
+    unknown: str = ""
+
+
+class Looked(NamedTuple):
+    """A container with all that is to be told of it."""
+
+    target: Target
+    container: Container
+
+
+class OnNodes:
+    """What was seen of the containers of ``pods``."""
+
+    def __init__(self, pods: Iterable[Json], looks: Looks) -> None:
+        """Looks. Raises the NsexecError family for what has nothing to do with one node."""
+        self._targets: dict[tuple[str, str], Target | str] = {}
+        for pod in pods:
+            for name in _names(pod):
+                self._targets[_uid(pod), name] = _target(pod, name)
+        found = [target for target in self._targets.values() if not isinstance(target, str)]
+        self.nodes = looks.look(found)
+
+    def of(self, pod: Json, container: str) -> Seen:
+        """One that was among the pods."""
+        target = self._targets[_uid(pod), container]
+        if isinstance(target, str):
+            return Seen(unknown=target)
+        survey = self.nodes.get(target.node, "it was not looked at")
+        if isinstance(survey, str):
+            return Seen(unknown=f"node {target.node}: {survey}")
+        found = survey.containers.get(target.container_id, "the node did not answer for it")
+        if isinstance(found, str):
+            return Seen(survey=survey, unknown=f"on node {target.node}: {found}")
+        return Seen(found, survey)
+
+    def looked_at(self) -> Iterator[Looked]:
+        """All that could be, by namespace, pod and container."""
+        targets = [target for target in self._targets.values() if not isinstance(target, str)]
+        for target in sorted(targets):
+            survey = self.nodes.get(target.node)
+            found = survey.containers.get(target.container_id) if isinstance(survey, Survey) else None
+            if isinstance(found, Container):
+                yield Looked(target, found)
+
+
+def landing(api: Landing, seen: Container, survey: Survey) -> Landing:
+    """Where an exec lands, by the node's word. ``api``: by the API's, of releases, and what would be better."""
+    if api.kind == ELSEWHERE:
+        return api
+    if not seen.own:
+        return Landing(IN_POOL, CERTAIN)
+    if not seen.exec_by:
+        kind = OF_CLAIM if api.kind == OF_CLAIM else ANY
+        return Landing(
+            kind, CERTAIN, cpus=len(seen.own), why=("nothing keeps an exec on one of them",), better=api.better
+        )
+    slips = seen.exec_by == BY_SPEC and (api.unreliable or survey.cgroup == "v1")
+    shared = seen.exec_on.isdisjoint(seen.own)
+    return Landing(
+        SHARED_CPU if shared else FIRST,
+        CERTAIN,
+        min(seen.exec_on) if shared else None,
+        len(seen.own),
+        slips,
+        (seen.exec_by,),
+        api.better,
+    )
+
+
+def beside(lands: Landing, seen: Container) -> list[Thread]:
+    """The real-time threads of the container that an exec waits for, or that wait for it."""
+    if lands.kind == ELSEWHERE:
+        return []
+    there = seen.real_time_on(seen.allowed if lands.unreliable else seen.exec_on)
+    if lands.kind == IN_POOL:
+        return [thread for thread in there if (thread.share or 0) >= _BUSY_SHARE]
+    return there
+
+
+def lives(lands: Landing, seen: Container, survey: Survey) -> Tenants:
+    """What lives where it lands, by the node's word."""
+    there = beside(lands, seen)
+    if not there:
+        return tenants.Tenants()
+    policies = dict.fromkeys(f"{each.policy} {each.priority}" if each.priority else each.policy for each in there)
+    harm = tenants.harm(survey.release, survey.rt_runtime_us, stalld=survey.stalld)
+    return tenants.Tenants(CERTAIN, tuple(policies), harm)
+
+
+def stuck(seen: Container) -> list[Thread]:
+    """A runtime's processes that are on their way in, can run and do not."""
+    return [thread for thread in seen.threads if thread.starving and _RUNTIMES.match(thread.thread)]
+
+
+def _names(pod: Json) -> list[str]:
+    return [str(container.get("name") or "") for _, container in containers(pod.get("spec") or {})]
+
+
+def _uid(pod: Json) -> str:
+    metadata = pod.get("metadata") or {}
+    return str(metadata.get("uid") or f"{metadata.get('namespace')}/{metadata.get('name')}")
+
+
+def _target(pod: Json, container: str) -> Target | str:
+    if not (pod.get("spec") or {}).get("nodeName"):
+        return _NO_NODE
+    try:
+        return container_choice.resolve(pod, container)
+    except TargetError as error:
+        return error.message
