@@ -1,0 +1,98 @@
+"""On the host node: ``oc nsexec --check --on-node`` of pods that run there, by a helper pod that is gone afterwards."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from kubectl_nsexec.model.cpuset import CpuSet
+from tests.live.pods import container, guaranteed, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.live.harness import Finished, Pods, Program
+
+    Json = dict[str, Any]
+
+pytestmark = pytest.mark.host_node
+
+_WAITS: Final = "exec sleep 86400"
+"""Behind chrt: a real-time thread that never runs long, so nothing starves on the machine of the tests."""
+
+
+@pytest.fixture(scope="module")
+def namespace(shared_pods: Pods, host_node: str) -> str:
+    """A pod that owns a CPU and has a real-time thread on it, one that owns one without, one that owns nothing."""
+    real_time = copy.deepcopy(guaranteed("du-0", node=host_node))
+    own = real_time["spec"]["containers"][0]
+    own["securityContext"] = {"capabilities": {"add": ["SYS_NICE"]}}
+    # The first thread of the container stays ordinary: it is its child that is real-time.
+    own["command"] = ["sh", "-c", f"chrt -f 1 sh -c '{_WAITS}' & {_WAITS}"]
+    shared_pods.start(real_time)
+    shared_pods.start(guaranteed("plain-0", node=host_node))
+    return shared_pods.start(pod("web-0", container(), node=host_node)).namespace
+
+
+@pytest.fixture
+def check(nsexec: Program, namespace: str) -> Callable[..., Finished]:
+    """``oc nsexec --check --on-node`` in that namespace."""
+    return lambda *words: nsexec("--check", "--on-node", "-n", namespace, *words)
+
+
+def test_the_verdicts_are_certain_and_go_by_the_threads(check: Callable[..., Finished]) -> None:
+    """Danger beside the real-time thread, latency on the other's CPU, nothing in the shared pool."""
+    done = check("-o", "json")
+    assert done.status == 3, done.stderr
+    rows = {row["owner"]["name"]: row for row in json.loads(done.text)["rows"]}
+    assert {name: (row["lands"]["on"], row["lands"]["verdict"], row["notLookedAt"]) for name, row in rows.items()} == {
+        "du-0": ("AnyExclusiveCPU", "certain", ""),
+        "plain-0": ("AnyExclusiveCPU", "certain", ""),
+        "web-0": ("SharedPool", "certain", ""),
+    }
+    found = {name: [(each["id"], each["verdict"]) for each in row["findings"]] for name, row in rows.items()}
+    assert found == {"du-0": [("NSX001", "certain")], "plain-0": [("NSX002", "certain")], "web-0": []}
+
+
+def test_every_thread_is_listed_with_what_the_kernel_says_of_it(check: Callable[..., Finished]) -> None:
+    """Of each container all, and the CPUs that it has for itself."""
+    document = json.loads(check("-o", "json").text)
+    containers = {each["pod"]: each for each in document["containers"]}
+    assert set(containers) == {"du-0", "plain-0", "web-0"}
+    own = containers["du-0"]
+    assert len(CpuSet.parse(own["exclusiveCPUs"])) == 1
+    assert own["exclusiveCPUs"] == own["cpus"] == own["execCPUs"]
+    assert containers["web-0"]["exclusiveCPUs"] == ""
+    policies = sorted((thread["policy"], thread["priority"], thread["affinity"]) for thread in own["threads"])
+    assert ("SCHED_FIFO", 1, own["cpus"]) in policies
+    assert ("SCHED_OTHER", 0, own["cpus"]) in policies
+    assert all(each["threads"] for each in containers.values())
+    (node,) = document["nodes"]
+    assert node["seen"]["kernel"]
+
+
+def test_the_helper_pod_is_gone_and_no_event_says_that_something_ran(
+    kubectl: Program, check: Callable[..., Finished], namespace: str, helpers: str
+) -> None:
+    """It entered nothing."""
+    check("du-0")
+    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    events = kubectl.ok("get", "events", "-n", namespace, "--field-selector=reason=NsexecStarted", "-o", "name")
+    assert events == ""
+
+
+def test_cpus_that_no_node_has_make_a_row_with_the_reason(check: Callable[..., Finished]) -> None:
+    """Status 4 where nothing is found besides."""
+    done = check("web-0", "--cpus", "8000")
+    assert done.status == 4, done.stderr
+    assert "not looked at: node " in done.text
+
+
+def test_a_manifest_has_no_node(nsexec: Program) -> None:
+    """It is refused in a sentence, before anything is read."""
+    done = nsexec("--check", "--on-node", "-f", "-", stdin=b"{}")
+    assert done.status == 1
+    assert "--on-node looks at what runs" in done.stderr
