@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_nsexec.cli import help_text, parser
 from kubectl_nsexec.cli.error_pages import GROUPS, PAGES
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
+from kubectl_nsexec.model.proof import CrossCheck, LookedAt, PlainExec, Proof
 from kubectl_nsexec.ui.output import in_form, proof_document
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ EXAMPLE = Proof(
     verdict="apart from the target's CPUs",
     cross_checks=(CrossCheck("/etc/kubernetes/kubelet.yaml, reservedSystemCPUs", CpuSet.parse("0-1"), agrees=True),),
     looked_at=(LookedAt("/sys/devices/system/cpu/isolated", CpuSet.parse("2-3")),),
+    plain_exec=PlainExec(
+        "AnyExclusiveCPU",
+        CpuSet.of(2),
+        ('SCHED_FIFO 1 "lcore-worker-2"',),
+        safe=False,
+        message='would land on CPU 2 (its only exclusive): SCHED_FIFO 1 "lcore-worker-2" lives there',
+    ),
 )
 
 
@@ -124,7 +131,8 @@ def _fields(node: dict[str, Any], schema: dict[str, Any], path: str) -> Iterator
             continue
         known = [field["const"]] if "const" in field else field.get("enum", [])
         words = [_marked(field.get("description", "")), f"One of {', '.join(map(_code, known))}." if known else ""]
-        yield _code(where), field.get("type", "string"), " ".join(filter(None, words))
+        kinds = field.get("type", "string")
+        yield _code(where), kinds if isinstance(kinds, str) else " or ".join(kinds), " ".join(filter(None, words))
         yield from _fields(field, schema, f"{where}.")
         yield from _fields(field.get("items", {}), schema, f"{where}[].")
 

@@ -85,7 +85,7 @@ class OnNodes:
                 yield Looked(target, found)
 
 
-def landing(api: Landing, seen: Container, survey: Survey) -> Landing:
+def landing(api: Landing, seen: Container, cgroup: str) -> Landing:
     """Where an exec lands, by the node's word. ``api``: by the API's, of releases, and what would be better."""
     if api.kind == ELSEWHERE:
         return api
@@ -96,7 +96,7 @@ def landing(api: Landing, seen: Container, survey: Survey) -> Landing:
         return Landing(
             kind, CERTAIN, cpus=len(seen.own), why=("nothing keeps an exec on one of them",), better=api.better
         )
-    slips = seen.exec_by == BY_SPEC and (api.unreliable or survey.cgroup == "v1")
+    slips = seen.exec_by == BY_SPEC and (api.unreliable or cgroup == "v1")
     shared = seen.exec_on.isdisjoint(seen.own)
     return Landing(
         SHARED_CPU if shared else FIRST,
@@ -115,8 +115,13 @@ def beside(lands: Landing, seen: Container) -> list[Thread]:
         return []
     there = seen.real_time_on(seen.allowed if lands.unreliable else seen.exec_on)
     if lands.kind == IN_POOL:
-        return [thread for thread in there if (thread.share or 0) >= _BUSY_SHARE]
+        return [thread for thread in there if _is_busy(thread)]
     return there
+
+
+def _is_busy(thread: Thread) -> bool:
+    """By two looks, or, where there was one only, by whether it ran or could."""
+    return thread.state == "R" if thread.share is None else thread.share >= _BUSY_SHARE
 
 
 def lives(lands: Landing, seen: Container, survey: Survey) -> Tenants:

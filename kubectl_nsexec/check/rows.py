@@ -70,7 +70,7 @@ def of_pod(pod: Json, facts: Facts, line: int = 0, nodes: OnNodes | None = None)
             seen = nodes.of(pod, str(container.get("name") or ""))
             unknown = seen.unknown
             if seen.container is not None and seen.survey is not None:
-                lands = on_node.landing(lands, seen.container, seen.survey)
+                lands = on_node.landing(lands, seen.container, seen.survey.cgroup)
                 lives = on_node.lives(lands, seen.container, seen.survey)
                 stuck = bool(on_node.stuck(seen.container))
         in_question = lands.on_own_cpus or lands.unreliable or lives.real_time == landing.CERTAIN

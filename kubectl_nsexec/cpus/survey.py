@@ -51,19 +51,24 @@ class Survey(NamedTuple):
     """(our CPUs that share a core with somebody's own, those)."""
 
 
-def made(
-    begun: SurveyBegun, containers: Sequence[ContainerSeen], looks: Sequence[ThreadsSeen], owners: Owners
-) -> Survey:
-    """``owners``: of the node's CPUs. Raises ValueError for what is not in the form of the kernel or the runtime."""
-    by_process = threads.of_processes(looks)
+def made(begun: SurveyBegun, containers: Mapping[str, Container | str], owners: Owners) -> Survey:
+    """``containers``: as ``of_containers`` has them; ``owners``: of the node's CPUs."""
     return Survey(
         begun.release,
         begun.cgroup,
         begun.rt_runtime_us,
         begun.stalld,
-        {each.id: each.missing or _container(each, by_process, owners) for each in containers},
+        containers,
         owners.neighbours(begun.node.mask),
     )
+
+
+def of_containers(
+    containers: Sequence[ContainerSeen], looks: Sequence[ThreadsSeen], owners: Owners
+) -> dict[str, Container | str]:
+    """By container ID: see Survey. Raises ValueError for what is not in the form of the kernel or the runtime."""
+    by_process = threads.of_processes(looks)
+    return {each.id: each.missing or _container(each, by_process, owners) for each in containers}
 
 
 def _container(seen: ContainerSeen, by_process: Mapping[int, list[Thread]], owners: Owners) -> Container:

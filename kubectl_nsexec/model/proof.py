@@ -25,6 +25,19 @@ class LookedAt(NamedTuple):
     """Whether the node has it."""
 
 
+class PlainExec(NamedTuple):
+    """What plain ``oc exec`` into the same container would have done."""
+
+    on: str
+    """``SharedCPU``, ``FirstExclusiveCPU``, ``AnyExclusiveCPU`` or ``SharedPool``: stable, for scripts."""
+    cpus: CpuSet
+    """Where it would have landed."""
+    real_time: tuple[str, ...]
+    """The real-time threads that live there: ``SCHED_FIFO 1 "lcore-worker-2"``."""
+    safe: bool
+    message: str
+
+
 class Proof(NamedTuple):
     """The evidence that ``--verify`` prints."""
 
@@ -57,3 +70,5 @@ class Proof(NamedTuple):
     siblings: tuple[CpuSet, CpuSet] | None = None
     """(CPUs of the command that share a core with somebody's own, those); None where no core is shared so."""
     warnings: tuple[str, ...] = ()
+    plain_exec: PlainExec | None = None
+    """None where it was not looked at."""

@@ -156,6 +156,10 @@ def narrow_line(cpus: CpuSet) -> bytes:
     return f"narrow {cpus}\n".encode()
 
 
+THREADS = b"threads\n"
+"""Asks the agent, after its ``target`` event, for the container's threads: the events of a survey, one look, follow."""
+
+
 def typed(data: bytes) -> bytes:
     """What the user has typed, as the shim takes it for a terminal (node/shim/terminal.c)."""
     parts = [data[at : at + _FRAME_BYTES] for at in range(0, len(data), _FRAME_BYTES)]

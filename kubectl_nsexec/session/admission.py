@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from kubectl_nsexec.cpus.policy import CpuPolicy, Undecided
     from kubectl_nsexec.model.cpuset import CpuSet
     from kubectl_nsexec.model.messages import NodeLook, Started, TargetFacts
+    from kubectl_nsexec.model.proof import PlainExec
     from kubectl_nsexec.session.context import Context
+    from kubectl_nsexec.session.seen import Seen
     from kubectl_nsexec.target.container_choice import Target
 
 
@@ -30,6 +32,7 @@ class Checked(NamedTuple):
     granted: tuple[str, ...]
     lacks: tuple[str, ...]
     """What of the identity could not be had."""
+    plain_exec: PlainExec | None = None
 
 
 def by_node(undecided: Undecided, look: NodeLook, *, in_pool: bool) -> CpuPolicy:
@@ -65,6 +68,16 @@ def checked(context: Context, policy: CpuPolicy, facts: TargetFacts) -> Checked:
     return Checked(record, facts, found, compared, granted, who.lacks)
 
 
+def with_plain_exec(checked: Checked, looked: Seen, target: Target) -> Checked:
+    """With what plain ``oc exec`` would have done, as far as the node shows it. Raises AgentError."""
+    from kubectl_nsexec.check import plain_exec  # noqa: PLC0415 - only for --verify
+
+    container = looked.understood(checked.verdict.owners).get(target.container_id)
+    if container is None or isinstance(container, str):
+        return checked
+    return checked._replace(plain_exec=plain_exec.told(container, checked.facts.cgroup))
+
+
 def proof(target: Target, policy: CpuPolicy, checked: Checked, started: Started) -> Proof:
     """Where the command stands. Raises PlacementError where that is not what was checked."""
     facts = checked.facts
@@ -90,4 +103,5 @@ def proof(target: Target, policy: CpuPolicy, checked: Checked, started: Started)
         looked_at=checked.verdict.owners.looked_at,
         siblings=checked.verdict.siblings,
         warnings=(*checked.verdict.warnings, *checked.compared.warnings, *checked.lacks),
+        plain_exec=checked.plain_exec,
     )

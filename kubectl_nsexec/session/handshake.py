@@ -12,6 +12,7 @@ from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.model.messages import AgentFailure, Held, NodeLook, Started, TargetFacts
 from kubectl_nsexec.protocol import commands, events
 from kubectl_nsexec.protocol.exit_marker import ExitMarker
+from kubectl_nsexec.session import seen
 
 if TYPE_CHECKING:
     from kubectl_nsexec.model.proof import Proof
@@ -99,6 +100,10 @@ class Handshake:
             session.send_stdin(commands.narrow_line(outside))
             facts = self._facts(session)
         checked = admission.checked(self._context, self._policy, facts)
+        if self._context.request.verify:
+            session.send_stdin(commands.THREADS)
+            looked = seen.all_of(lambda: self.next_event(session), 1)
+            checked = admission.with_plain_exec(checked, looked, self._plan.target)
         seconds = self._context.request.max_duration_seconds
         limit = None if seconds is None else Deadline.after(seconds)
         self._context.waits.on(f"node {self._plan.target.node} to start the command")

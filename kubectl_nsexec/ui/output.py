@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
+    from kubectl_nsexec.model.proof import CrossCheck, LookedAt, PlainExec, Proof
 
 _MIN_VALUE_WIDTH = 16
 
@@ -55,6 +55,18 @@ def proof_document(proof: Proof) -> dict[str, object]:
         "verdict": {"reason": proof.reason, "message": proof.verdict},
         "granted": list(proof.granted),
         "warnings": list(proof.warnings),
+        "plainExec": _plain_exec(proof.plain_exec),
+    }
+
+
+def _plain_exec(plain: PlainExec | None) -> dict[str, object] | None:
+    if plain is None:
+        return None
+    return {
+        "lands": {"on": plain.on, "cpus": str(plain.cpus)},
+        "realTime": list(plain.real_time),
+        "safe": plain.safe,
+        "message": plain.message,
     }
 
 
@@ -142,6 +154,7 @@ def _rows(proof: Proof) -> list[tuple[str, str]]:
         ("CMD'S MASK", f"{proof.cmd_mask} (process {proof.pid} on the node)"),
         ("PIN", f"{proof.pin}, cgroup {proof.cgroup}"),
         ("VERDICT", proof.verdict),
+        *([("PLAIN EXEC", proof.plain_exec.message)] if proof.plain_exec else []),
     ]
     rows += [("GRANTED", line) for line in proof.granted]
     return rows + [("WARNING", warning) for warning in proof.warnings]

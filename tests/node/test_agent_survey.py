@@ -81,7 +81,7 @@ class SurveyedNode(FakeNode):
         containers = [event for event in parsed if isinstance(event, ContainerSeen)]
         looks = [event for event in parsed if isinstance(event, ThreadsSeen)]
         of_node = owners.find(begun.node.claims, None, online=begun.node.online)
-        return survey.made(begun, containers, looks, of_node).containers[TARGET_ID]
+        return survey.of_containers(containers, looks, of_node)[TARGET_ID]
 
     def container_seen(self) -> Container:
         """The same, where it could be looked at."""
@@ -274,3 +274,27 @@ def test_an_affinity_that_is_none_is_refused(text: bytes) -> None:
     """As every other record."""
     with pytest.raises(ValueError, match=r".+"):
         survey.affinity(text)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_session_tells_the_threads_when_it_is_asked_and_goes_on(tmp_path: Path, shell: str) -> None:
+    """For a proof: one look, without a pause; then it hands over as it would have."""
+    if not installed(shell):
+        pytest.skip(f"{shell} is not installed here")
+    node = SurveyedNode(tmp_path)
+    node.process(1234)
+    node.thread(1234, 1235, "worker", policy=1, priority=1)
+    node.program("nsenter", 'printf "%s\\n" "$@" >"${0%/*}/entered"; cat')
+    node.sleeps("exit 1")
+    agent = node.enter(shell=shell)
+    output, errors = agent.communicate(b"threads\ngo 5\nrest\n", timeout=20)
+    assert (agent.returncode, errors) == (0, b"")
+    assert output.endswith(b"rest\n")
+    lines = [line for line in output.splitlines() if line.startswith(NONCE.encode())]
+    assert [each["event"] for each in events(b"\n".join(lines))] == ["target", "container", "threads", "surveyed"]
+    entered = (node.top / "bin/entered").read_text().split()
+    assert entered[-9:] == [
+        *(NONCE, "0-1", "5", f"{node.run}/lease", "-", "1234", "-"),
+        str(node.session_folder()),
+        str(node.at(node.container)),
+    ]

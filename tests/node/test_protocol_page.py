@@ -87,10 +87,16 @@ def test_keys_of_an_identity_are_all_there() -> None:
 def test_lines_to_the_agent_are_those_of_the_client() -> None:
     """The client's words, and those that the agent compares with."""
     shown = {line.split()[0] for line in _column(_section("Lines to the agent, on stdin"), "line")}
-    assert shown == {"look", "place", "hold", "narrow", "of", "end", "go"}
+    assert shown == {"look", "place", "hold", "narrow", "threads", "of", "end", "go"}
     for word in shown:
         assert re.search(rf"= {word} \]", _AGENT), word
-    sent = (commands.LOOK, commands.HOLD, commands.go_line(1), *commands.survey_lines([TARGET]).splitlines())
+    sent = (
+        commands.LOOK,
+        commands.HOLD,
+        commands.THREADS,
+        commands.go_line(1),
+        *commands.survey_lines([TARGET]).splitlines(),
+    )
     assert {line.split()[0].decode() for line in sent} <= shown
 
 

@@ -162,6 +162,24 @@ def _hold(socket: WebSocket, nonce: str) -> None:
         pass
 
 
+def _say_threads(socket: WebSocket, nonce: str) -> None:
+    """A loop at SCHED_FIFO on the container's own CPU, behind an ordinary first thread."""
+
+    def blob(text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    zeros = "0 " * 16
+    stat = f"7/task/7/stat:7 (main) S {zeros}0 0 5 {zeros}2 0 0\n7/task/8/stat:8 (loop) R {zeros}0 0 5 {zeros}2 1 1\n"
+    masks = "".join(f"7/task/{tid}/status:Cpus_allowed_list:\t2\n" for tid in (7, 8))
+    allowed = {"cpus": "2", "exec_folder": None, "affinity": "", "processes": [7]}
+    for event in (
+        {"event": "container", "id": "c", "missing": "", **allowed},
+        {"event": "threads", "look": 1, "uptime": "5.00", "stat": blob(stat), "status": blob(masks)},
+        {"event": "surveyed"},
+    ):
+        socket.send(STDOUT, f"{nonce} {json.dumps(event)}\n".encode())
+
+
 def say_started(socket: WebSocket, nonce: str, said: bytes = b"") -> tuple[bytes, Iterator[bytes]]:
     """What the agent says of a target until its command has begun, and along with that what the command has said.
 
@@ -171,6 +189,11 @@ def say_started(socket: WebSocket, nonce: str, said: bytes = b"") -> tuple[bytes
     stdin, given = socket.stdin(), b""
     while b"\n" not in given:
         given += next(stdin)
+    if given.startswith(b"threads\n"):
+        _say_threads(socket, nonce)
+        given = given.partition(b"\n")[2]
+        while b"\n" not in given:
+            given += next(stdin)
     size = int(given.split()[1])
     given = given.partition(b"\n")[2]
     while len(given) < size:

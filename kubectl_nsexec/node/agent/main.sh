@@ -166,6 +166,13 @@ enter() {
     tell_target
     read -r word bytes || exit 125
   fi
+  if [ "$word" = threads ]; then
+    all=''
+    tell_container "$pod_uid" "$container_id"
+    look_at_threads 1
+    say "\"event\":\"surveyed\""
+    read -r word bytes || exit 125
+  fi
   [ "$word" = go ] && counted "$bytes" || exit 125
   still_there && { [ "$pid" = "$init" ] || (cd "$NSEXEC_PROC/$init" && still_there) 2>/dev/null; } ||
     fail no-target "the container's process $pid ended while the command was being prepared"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kubectl_nsexec.model.cpuset import CpuSet
-from kubectl_nsexec.model.proof import CrossCheck, LookedAt, Proof
+from kubectl_nsexec.model.proof import CrossCheck, LookedAt, PlainExec, Proof
 from kubectl_nsexec.ui.output import as_yaml, in_form, proof_document, proof_table
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ FULL = PROOF._replace(
     siblings=(CpuSet.of(0), CpuSet.of(2)),
     granted=("root",),
     warnings=("one", "two"),
+    plain_exec=PlainExec("AnyExclusiveCPU", CpuSet.of(2), ('SCHED_FIFO 1 "loop"',), safe=False, message="would starve"),
 )
 """A proof with something in each field."""
 
@@ -89,6 +90,12 @@ FROZEN = {
     "verdict": {"reason": "Apart", "message": "apart from the target's CPUs"},
     "granted": ["root"],
     "warnings": ["one", "two"],
+    "plainExec": {
+        "lands": {"on": "AnyExclusiveCPU", "cpus": "2"},
+        "realTime": ['SCHED_FIFO 1 "loop"'],
+        "safe": False,
+        "message": "would starve",
+    },
 }
 
 
@@ -165,6 +172,12 @@ def test_where_it_was_looked_for_owners_is_shown() -> None:
         "LOOKED AT       /sys/devices/system/cpu/nohz_full: not found",
         "LOOKED AT       cpusets of containers: none",
     ]
+
+
+def test_what_plain_exec_would_have_done_is_shown() -> None:
+    """After the verdict about ours."""
+    lines = proof_table(PROOF._replace(plain_exec=FULL.plain_exec), 100).splitlines()
+    assert lines[-1] == "PLAIN EXEC      would starve"
 
 
 def test_what_was_granted_is_shown() -> None:
