@@ -99,7 +99,9 @@ def _checked(asked: requests.CheckRequest, console: Console, interrupts: Interru
     with closing(reaper):
         from kubectl_nsexec.fleet.looks import NodeLooks  # noqa: PLC0415 - as above
 
-        return check.check(asked, console, lambda: cluster, NodeLooks(asked.on_node, cluster, console, reaper))
+        waits = waiting.on_terminal(console, os.environ)
+        looks = NodeLooks(asked.on_node, cluster, waits.console, reaper)
+        return check.check(asked, console, lambda: cluster, looks, waits)
 
 
 def _shown(options: Options, program: str, console: Console) -> bool:
