@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,7 +67,8 @@ def test_every_thread_is_listed_with_what_the_kernel_says_of_it(check: Callable[
     assert policies == {("SCHED_OTHER", 0, own["cpus"])}
     assert all(each["threads"] for each in containers.values())
     (node,) = document["nodes"]
-    assert node["seen"]["kernel"]
+    assert node["seen"]["kernel"] == platform.release()
+    assert node["seen"]["schedRtRuntimeUs"] == int(Path("/proc/sys/kernel/sched_rt_runtime_us").read_text())
 
 
 def test_the_helper_pod_is_gone_and_no_event_says_that_something_ran(

@@ -107,7 +107,8 @@ survey() {
   [ ! -r "$NSEXEC_RUN/sources" ] || sources=$(cat "$NSEXEC_RUN/sources")
   [ -n "$sources" ] || gather
   read -r release 2>/dev/null <"$NSEXEC_PROC/sys/kernel/osrelease"
-  read -r rt_runtime 2>/dev/null <"$NSEXEC_PROC/sys/kernel/sched_rt_runtime_us"
+  # Not by read, which takes a byte at a time: the kernel gives a number of sysctl's at once or ends it (proc_dointvec).
+  rt_runtime=$(cat "$NSEXEC_PROC/sys/kernel/sched_rt_runtime_us" 2>/dev/null)
   say "\"event\":\"survey\",\"mask\":\"$mask\",\"online\":\"$online\",\"cgroup\":\"$version\",\
 \"release\":\"$(printf %s "$release" | harmless)\",\"rt_runtime\":\"$(printf %s "$rt_runtime" | harmless)\",\
 \"stalld\":$stalld,\"cpu_manager_state\":\"$(base64 -w0 2>/dev/null <"$kubelet_state")\",$sources"
