@@ -77,7 +77,9 @@ def test_the_helper_pod_is_gone_and_no_event_says_that_something_ran(
     """It entered nothing."""
     check("du-0")
     assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
-    events = kubectl.ok("get", "events", "-n", namespace, "--field-selector=reason=NsexecStarted", "-o", "name")
+    events = kubectl.ok(
+        "get", "events", "-n", namespace, "--field-selector=reason=NsexecStarted,involvedObject.name=du-0", "-o", "name"
+    )
     assert events == ""
 
 
