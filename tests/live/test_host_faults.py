@@ -48,7 +48,7 @@ def told(session: Session) -> str:
     """What the client says at its end, which is a failure of ours and not the command's success."""
     _, errors = session.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
     assert session.client.returncode == _OWN_FAILURE, errors
-    return errors.decode()
+    return without_code(errors.decode())
 
 
 def nothing_runs(session: Session, kubectl: Program, helpers: str) -> None:
