@@ -55,7 +55,7 @@ def test_nothing_is_asked_of_anybody_else(origin: str, pages: dict[str, Page]) -
     ("words", "leads_to", "shows"),
     [
         ("--max-duration", "reference/flags.html", "--max-duration DURATION"),
-        ("does not let WebSockets through", "how-to/troubleshooting.html", "does not let WebSockets through"),
+        ("does not let WebSockets through", "reference/errors.html", "does not let a WebSocket through"),
     ],
 )
 def test_the_search_finds_it(
