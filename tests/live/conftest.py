@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed import binaries
+from testbed import binaries, rt_valve
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
 from tests.live import rt_ways, who
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
 from tests.live.sessions import Session
+from tests.live.sshd import Sshd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +141,22 @@ def client(rt_node: str) -> Iterator[None]:
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A static program that tells what the kernel answers to it (tests/live/probe.c)."""
     return who.compiled_probe(tmp_path_factory.mktemp("probe"))
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A server that lets root in, and a user whose configuration leads to it."""
+    with Sshd(tmp_path_factory.mktemp("sshd")).running() as server:
+        yield server
+
+
+@pytest.fixture
+def valve(pods: Pods) -> Iterator[rt_valve.Valve]:
+    """Takes the loops' priority away: on the way out before the pods go, for a starving exec can hang the node."""
+    assert pods
+    with rt_valve.armed() as valve:
+        yield valve
+        valve.calm()
 
 
 def _leave(kubectl: Program, name: str, leaving: list[str]) -> None:

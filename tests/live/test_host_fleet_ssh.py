@@ -16,13 +16,13 @@ import pytest
 from tests.live import vias
 from tests.live.pods import container, pod
 from tests.live.processes import running, unique_seconds, within
-from tests.live.sshd import Sshd
 from tests.live.test_host_fleet import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.live.harness import Program
+    from tests.live.sshd import Sshd
 
     Json = dict[str, Any]
 
@@ -48,13 +48,6 @@ def label(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]:
     kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod", "-l", "app=by-ssh", "--timeout=300s")
     yield "app=by-ssh"
     kubectl.ok("delete", "-n", namespace, "pod", "-l", "app=by-ssh", "--timeout=300s")
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    """A server that lets root in, and a user whose configuration leads to it."""
-    with Sshd(tmp_path_factory.mktemp("sshd")).running() as server:
-        yield server
 
 
 @pytest.fixture(params=["local", "ssh"])

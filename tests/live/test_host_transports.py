@@ -11,27 +11,18 @@ from testbed import control_plane
 from tests.conformance.behaviours import TABLE, Behaviour, Stimulus, Transport
 from tests.conformance.run import Cell
 from tests.live.pods import guaranteed
-from tests.live.sshd import Sshd
 from tests.live.stands import live_stand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
+    from tests.live.sshd import Sshd
 
 pytestmark = pytest.mark.host_node
 
 ONE_BY_ONE = [row for row in TABLE if row.stimulus is not Stimulus.SERVER_GONE]
 TOGETHER = [row for row in TABLE if row.stimulus is Stimulus.SERVER_GONE]
 CELLS = [(row, transport) for row in ONE_BY_ONE for transport in Transport]
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    """A server that lets root in, and a user whose configuration leads to it."""
-    with Sshd(tmp_path_factory.mktemp("sshd")).running() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

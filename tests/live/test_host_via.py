@@ -36,13 +36,6 @@ _GONE_WITHIN_SECONDS = 10.0
 _LOCAL = {"NSEXEC_VIA": "local"}
 
 
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    """A server that lets root in, and a user whose configuration leads to it."""
-    with Sshd(tmp_path_factory.mktemp("sshd")).running() as server:
-        yield server
-
-
 @pytest.fixture(params=["local", "ssh"])
 def way(request: pytest.FixtureRequest) -> Mapping[str, str]:
     """The environment of either way."""

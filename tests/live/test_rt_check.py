@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from kubectl_nsexec.model.cpuset import CpuSet
-from testbed import rt_valve
 from testbed.paths import RT_NODE
 from tests.live import rt
 from tests.live.pods import container, pod
@@ -19,6 +18,7 @@ from tests.live.processes import within
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from testbed import rt_valve
     from tests.live.harness import Finished, Pods, Program
     from tests.live.pods import Pod
 
@@ -30,15 +30,6 @@ _SCOPE: Final = "/sys/fs/cgroup/kubepods.slice/kubepods-pod{uid}.slice/cri-conta
 _SPEC: Final = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/config.json"
 _NEVER: Final = 86400
 """Seconds until the kubelet probes: an exec that starves can hang the node, and is ours to bring about."""
-
-
-@pytest.fixture
-def valve(pods: Pods) -> Iterator[rt_valve.Valve]:
-    """Takes the loops' priority away: on the way out before the pods go."""
-    assert pods
-    with rt_valve.armed() as valve:
-        yield valve
-        valve.calm()
 
 
 def probed_loop() -> Json:

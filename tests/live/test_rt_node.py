@@ -33,15 +33,6 @@ _NOTHING_LOST: Final = 0.99
 
 
 @pytest.fixture
-def valve(pods: Pods) -> Iterator[rt_valve.Valve]:
-    """Takes the loops' priority away: on the way out before the pods go, for a starving exec can hang the node."""
-    assert pods
-    with rt_valve.armed() as valve:
-        yield valve
-        valve.calm()
-
-
-@pytest.fixture
 def strict() -> Iterator[None]:
     """The kubelet with ``strict-cpu-reservation``: the shared pool has no reserved CPU."""
     with rt.cpu_manager(strict=True):
