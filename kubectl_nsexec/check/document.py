@@ -30,6 +30,7 @@ def document(report: Report, fail_on: str) -> dict[str, object]:
             "rows": len(replicas),
             **report.counts(),
         },
+        "warnings": list(report.notes),
         "rows": [_row(each) for each in replicas],
         "nodes": [_node(each, report.on_nodes) for each in report.node_sums()],
         "containers": [] if report.on_nodes is None else [_container(each) for each in report.on_nodes.looked_at()],

@@ -54,7 +54,7 @@ class Report:
         self.pods = 0
         self.finished = 0
         self.notes: list[str] = []
-        """Said on stderr: annotations that count for nothing."""
+        """Warnings, a line each: annotations that count for nothing."""
         self.on_nodes = nodes
         self._facts = facts
         self._rows: dict[Row, tuple[str, Counter[str]]] = {}

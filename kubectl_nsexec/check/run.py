@@ -46,8 +46,9 @@ def check(
         cluster = connect()
         with waits:
             report = _of_cluster(request, cluster, looks, waits)
+    warn = console.notice if request.output in show.WITH_WARNINGS else console.say
     for note in report.notes:
-        console.say(f"warning: {note}")
+        warn(f"warning: {note}")
     text = show.report(report, request)
     if text:
         console.print(text)

@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from kubectl_nsexec.check.report import Report
     from kubectl_nsexec.model.request import CheckRequest
 
+WITH_WARNINGS = ("json", "yaml")
+"""The forms of ``-o`` that have the warnings in them."""
+
 
 def report(made: Report, request: CheckRequest) -> str:
     """For ``-o``, without the last newline; a table where there is none."""
     form = request.output
-    if form in ("json", "yaml"):
+    if form in WITH_WARNINGS:
         from kubectl_nsexec.check.document import document  # noqa: PLC0415 - one form is shown
 
         return output.in_form(document(made, request.fail_on), form)

@@ -158,9 +158,8 @@ def _run(kubectl: Program, job: Json, account: str, condition: str, *more: str) 
 
 
 def _rows(log: str) -> list[Json]:
-    """Those of the JSON in a log, which has words for people round it."""
-    report, _ = json.JSONDecoder().raw_decode(log[log.index("{") :])
-    rows: list[Json] = report["rows"]
+    """Those of the report that a log is, with nothing before or after it."""
+    rows: list[Json] = json.loads(log)["rows"]
     return rows
 
 

@@ -131,6 +131,6 @@ def test_it_is_this_versions_image_and_checks_every_pod(objects: dict[str, Json]
     pod_spec = objects[f"CronJob/{_NAME}/{_NAME}"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (check,) = pod_spec["containers"]
     assert check["image"] == f"localhost/kubectl-nsexec:{__version__}"
-    assert check["args"] == ["--check", "--on-node", "-A", "-o", "json"]
+    assert check["args"] == ["--check", "--on-node", "-A", "-o", "json", "-q"]
     assert "command" not in check
     assert (pod_spec["serviceAccountName"], pod_spec["automountServiceAccountToken"]) == (_NAME, True)

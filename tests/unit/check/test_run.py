@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.unit.check.builders import CLASS, Json, container, pod
 from tests.unit.check.cluster import ALL_PODS, CLASS_PATH, LOOP, PROFILES, paths, run
@@ -121,3 +122,18 @@ def test_an_annotation_without_a_reason_is_warned_about(cluster: FakeApi, capfd:
     _, out, err = run(capfd, "du-0", "-o", "json")
     assert err.startswith("warning: pod/du-0: annotation nsexec.io/ignore-NSX001 has no reason")
     assert json.loads(out)["summary"]["suppressed"] == 0
+
+
+@pytest.mark.parametrize(("form", "said"), [("json", False), ("yaml", False), ("junit", True), ("wide", True)])
+def test_a_quiet_report_that_has_the_warnings_is_alone(
+    cluster: FakeApi,
+    capfd: pytest.CaptureFixture[str],
+    form: str,
+    said: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Where stdout and stderr are one, as in a pod's log, lines of both are mixed; no warning is lost by that."""
+    cluster.objects[f"{PODS}/du-0"] = pod(LOOP, annotations={"nsexec.io/ignore-NSX001": ""})
+    _, out, err = run(capfd, "du-0", "-q", "-o", form)
+    warning = "pod/du-0: annotation nsexec.io/ignore-NSX001 has no reason, or no rule of that id: it is not heeded"
+    assert err == (f"warning: {warning}\n" if said else "")
+    assert said or yaml.safe_load(out)["warnings"] == [warning]
