@@ -54,18 +54,22 @@ hooks: .venv ## what make check says of a commit's files, from now on before eac
 
 .PHONY: test-unit
 test-unit: .venv ## hermetic tests of the client's packages, half a minute, no cluster
+	@$(TESTBED) packages hermetic
 	@$(PYTEST) tests/unit
 
 .PHONY: test-program
 test-program: .venv ## hermetic tests of the whole client as a user starts it, a minute, no cluster
+	@$(TESTBED) packages hermetic
 	@$(PYTEST) tests/program
 
 .PHONY: test-node
 test-node: .venv ## hermetic tests of what runs on the node, and of every transport, three minutes, no cluster
+	@$(TESTBED) packages hermetic
 	@$(PYTEST) tests/node
 
 .PHONY: coverage
 coverage: .venv ## all three, measured: which branches they take, and whether the floor of that holds
+	@$(TESTBED) packages hermetic
 	@$(BIN)/coverage erase
 	@$(PYTEST) tests/unit tests/program tests/node --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m tools.floor

@@ -13,6 +13,7 @@ from testbed.progress import say
 
 BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "shellcheck")
 C: Final = ("gcc", "libc6-dev")
+HERMETIC: Final = ("busybox-static", *C)
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
@@ -47,6 +48,7 @@ SMALL_VM: Final = (
 BY_PURPOSE: Final[dict[str, tuple[str, ...]]] = {
     "base": BASE,
     "c": C,
+    "hermetic": HERMETIC,
     "cluster": CLUSTER,
     "host": HOST,
     "rt": RT,
@@ -89,11 +91,11 @@ def _ensure(wanted: list[str]) -> None:
                 say(f"  {package} makes Debian start {_STARTS_A_SERVICE[package]}")
     root = _as_root()
     if not _known(missing):
-        _run([*root, *_APT, "update"])
-    if not _install(root, missing):
-        _run([*root, *_APT, "update"])  # the lists may be older than the archive
-        if not _install(root, missing):
-            raise ClusterError(f"apt-get could not install {' '.join(missing)}; its own words are above")
+        _update(root)
+    if _install(root, missing):
+        _update(root)  # the lists may be older than the archive
+        if said := _install(root, missing):
+            raise ClusterError(f"apt-get could not install {' '.join(missing)}:\n{said}")
     still = missing_of(wanted)
     if still:
         raise ClusterError(f"apt-get ended well, and yet these are missing: {' '.join(still)}")
@@ -122,11 +124,16 @@ def _as_root() -> list[str]:
     return ["sudo"]
 
 
-def _install(root: list[str], names: Iterable[str]) -> bool:
-    argv = [*root, *_APT, "install", "--no-install-recommends", *names]
-    return subprocess.run(argv, check=False, stdout=2).returncode == 0
+def _update(root: list[str]) -> None:
+    if said := _complaint([*root, *_APT, "update"]):
+        raise ClusterError(f"apt-get update failed:\n{said}")
 
 
-def _run(argv: list[str]) -> None:
-    if subprocess.run(argv, check=False, stdout=2).returncode != 0:
-        raise ClusterError(f"{' '.join(argv)} failed; its own words are above")
+def _install(root: list[str], names: Iterable[str]) -> str:
+    return _complaint([*root, *_APT, "install", "--no-install-recommends", *names])
+
+
+def _complaint(argv: list[str]) -> str:
+    """Run ARGV: what it says where it fails, else nothing, for its success is a hundred lines. sudo asks on the tty."""
+    done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return "" if done.returncode == 0 else done.stdout.strip() or f"exit status {done.returncode}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -265,8 +264,3 @@ def look(process: subprocess.Popen[bytes]) -> dict[str, object]:
     assert (process.returncode, errors) == (125, b""), (output, errors)
     (event,) = events(output)
     return event
-
-
-def installed(shell: str) -> bool:
-    """Whether this machine has the shell."""
-    return any(os.access(f"{folder}/{SHELLS[shell][0]}", os.X_OK) for folder in ("/bin", "/usr/bin"))

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pytest
 
-from tests.node.fake_node import NONCE, SHELLS, FakeNode, events, installed
+from tests.node.fake_node import NONCE, SHELLS, FakeNode, events
 
 if TYPE_CHECKING:
     import subprocess
@@ -36,8 +36,6 @@ def after_look(agent: subprocess.Popen[bytes]) -> IO[bytes]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_go_hands_over_to_nsenter(node: FakeNode, shell: str) -> None:
     """Every namespace that differs but mounts and PIDs, by file of the target, never its cgroup; then the shim."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     agent = node.enter(shell=shell)
     after_look(agent)
     output, errors = agent.communicate(b"go 5\n\0\xff\n\\x rest\n", timeout=20)

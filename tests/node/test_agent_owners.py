@@ -11,7 +11,7 @@ from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.messages import Claims, NodeLook, TargetFacts
 from kubectl_nsexec.node import agent_script
 from kubectl_nsexec.protocol.events import parse_event
-from tests.node.fake_node import HELPER_ID, NONCE, SHELLS, TARGET_ID, FakeNode, Layout, events, installed, look
+from tests.node.fake_node import HELPER_ID, NONCE, SHELLS, TARGET_ID, FakeNode, Layout, events, look
 
 if TYPE_CHECKING:
     import subprocess
@@ -65,8 +65,6 @@ def node(tmp_path: Path) -> FakeNode:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: f"{layout.version}-{layout.driver}-{layout.above}")
 def test_containers_that_are_allowed_some_cpus_only_are_told(tmp_path: Path, layout: Layout, shell: str) -> None:
     """Of every QoS class, wherever kubelet and runtime have their folders; each list of CPUs once."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     node = FakeNode(tmp_path, layout, online="0-7")
     node.process(1234)
     expected = {
@@ -134,8 +132,6 @@ def test_a_name_is_harmless(node: FakeNode) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_kernels_word_is_told(node: FakeNode, shell: str) -> None:
     """What it isolates; "(null)" is how some say none, and a file that there is not is not an empty one."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     node.kernel(isolated="4-7", nohz_full="(null)")
     found = claims(node, shell=shell)
     assert (found.isolated, found.nohz_full, found.partitions) == (CpuSet.parse("4-7"), CpuSet(), None)
@@ -162,8 +158,6 @@ def test_cores_are_told_once(node: FakeNode, active: str | None, cores: list[str
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_main_process_tells_where_pods_are_put(node: FakeNode, shell: str, seen: str, allowed: str) -> None:
     """It was promised nothing itself; and it tells which CPUs there are. A session stands elsewhere, and cannot say."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     own = node.at(node.own)
     (own / "cpuset.cpus").write_text(f"{allowed}\n")
     procs = own / "cgroup.procs"
@@ -186,8 +180,6 @@ def test_a_main_process_tells_where_pods_are_put(node: FakeNode, shell: str, see
 @pytest.mark.parametrize("shell", SHELLS)
 def test_nothing_of_ours_goes_where_the_kernel_isolates(node: FakeNode, file: str, shell: str) -> None:
     """By its own look, whoever calls those CPUs reserved; main process and session alike, and nothing is made."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     if file == "partition":
         (node.cgroup / "cpuset.cpus.isolated").write_text("1,4\n")
     else:

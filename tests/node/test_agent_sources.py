@@ -12,7 +12,7 @@ from kubectl_nsexec.cpus.node_files import MAX_FILE_BYTES, read
 from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.messages import TargetFacts
 from kubectl_nsexec.protocol.events import parse_event
-from tests.node.fake_node import NONCE, SHELLS, FakeNode, events, installed, look
+from tests.node.fake_node import NONCE, SHELLS, FakeNode, events, look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +61,6 @@ def sent(node: FakeNode, **options: str) -> dict[str, str | None]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_a_profile_leaves_on_a_node_is_sent(node: FakeNode, shell: str) -> None:
     """CRI-O's drop-ins, workload pinning and the kubelet's configuration, and the client understands them."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     put(node, "/etc/crio/crio.conf.d/99-runtimes.conf", RUNTIMES)
     put(node, "/etc/kubernetes/openshift-workload-pinning", PINNING)
     put(node, "/etc/kubernetes/kubelet.conf", CONFIG)
@@ -228,8 +226,6 @@ def test_another_word_there_is_refused(node: FakeNode) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_main_process_without_cpus_asks_for_them(node: FakeNode, shell: str) -> None:
     """It tells where it stands and what the node says, and moves nowhere before it is told where."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     put(node, "/etc/kubernetes/openshift-workload-pinning", PINNING)
     node.shim("echo ready")
     agent = node.start("hold", NONCE, "ask", "60", shell=shell)

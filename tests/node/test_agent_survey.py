@@ -13,7 +13,7 @@ from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.model.messages import ContainerSeen, SurveyBegun, ThreadsSeen
 from kubectl_nsexec.node import agent_script
 from kubectl_nsexec.protocol.events import parse_event
-from tests.node.fake_node import NONCE, SHELLS, TARGET_ID, TARGET_UID, FakeNode, Layout, events, installed
+from tests.node.fake_node import NONCE, SHELLS, TARGET_ID, TARGET_UID, FakeNode, Layout, events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,8 +97,6 @@ class SurveyedNode(FakeNode):
 )
 def test_every_thread_is_found_with_its_policy_and_its_cpus(tmp_path: Path, layout: Layout, shell: str) -> None:
     """Also where the first one is ordinary, and in folders below the container's."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     node = SurveyedNode(tmp_path, layout)
     node.process(77)
     node.process(78, f"{node.container}/child")
@@ -279,8 +277,6 @@ def test_an_affinity_that_is_none_is_refused(text: bytes) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_session_tells_the_threads_when_it_is_asked_and_goes_on(tmp_path: Path, shell: str) -> None:
     """For a proof: one look, without a pause; then it hands over as it would have."""
-    if not installed(shell):
-        pytest.skip(f"{shell} is not installed here")
     node = SurveyedNode(tmp_path)
     node.process(1234)
     node.thread(1234, 1235, "worker", policy=1, priority=1)
