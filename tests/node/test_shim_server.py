@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import secrets
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HELD = f'{NONCE} {{"event":"held"}}'
+OWN_FAILURE = 125
+LISTENER_AND_TWO = 3
 WAIT = ("/bin/sh", "-c", "echo up; read -r _")
 CGROUPS = Path("/sys/fs/cgroup/pids" if Path("/sys/fs/cgroup/pids").is_dir() else "/sys/fs/cgroup")
 """Any hierarchy will do: a folder of processes is one in each."""
@@ -131,6 +135,47 @@ def test_a_session_has_the_programs_streams_and_status(server: Server) -> None:
     client = server.session("one00", "/bin/sh", "-c", "cat; exit 7")
     assert client.communicate(b"all of it", timeout=20) == (b"all of it", b"")
     assert client.returncode == 7
+
+
+def allow_descriptors(server: Server, more: int) -> None:
+    """Let it open only so many MORE than it has."""
+    limit = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir())) + more
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+
+
+def test_a_few_descriptors_are_enough(server: Server) -> None:
+    """1024 are many containers' limit, and poll(2) refuses more than that."""
+    server.open(idle=1000)
+    allow_descriptors(server, 8)
+    for name in ("one00", "two00"):
+        assert server.session(name, "/bin/true").wait(timeout=20) == 0
+
+
+def test_who_finds_no_room_waits_until_somebody_leaves(server: Server) -> None:
+    """And nothing is lost meanwhile."""
+    server.open(idle=1000)
+    allow_descriptors(server, 1)
+    first = server.session("one00")
+    up(first)
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(server.session, "two00", "/bin/true")
+        eventually(lambda: len(connections(server)) == LISTENER_AND_TWO)
+        assert not second.done()
+        first.communicate(b"\n", timeout=20)
+        assert second.result(timeout=20).wait(timeout=20) == 0
+
+
+def test_without_room_for_anybody_it_ends(server: Server) -> None:
+    """Rather than to turn round and round on a CPU, as it once did."""
+    server.open(idle=1000)
+    allow_descriptors(server, 0)
+    assert server.refused()["code"] == "gone"
+    assert server.process.wait(timeout=20) == OWN_FAILURE
+
+
+def connections(server: Server) -> list[str]:
+    """The lines of /proc/net/unix with the server's path: who listens, and a connection each, accepted or not."""
+    return [line for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" {server.path}")]
 
 
 def test_who_comes_too_late_is_told_so(server: Server) -> None:

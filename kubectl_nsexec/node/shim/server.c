@@ -130,18 +130,18 @@ static int handle(struct server *server, struct client *client, char *request)
     return 0;
 }
 
-static void accept_client(struct server *server, int listener)
+/* False when there is room for no more: no entry, or no descriptor (RLIMIT_NOFILE). Who waits does so in the backlog. */
+static int accept_client(struct server *server, int listener)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-    if (fd < 0)
-        return;
     for (struct client *client = server->clients; client < server->clients + CLIENTS_MAX; client++)
         if (client->kind == FREE) {
-            *client = (struct client){.kind = NEW, .fd = fd, .came = now()};
-            return;
+            int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+            if (fd >= 0)
+                *client = (struct client){.kind = NEW, .fd = fd, .came = now()};
+            return fd >= 0 || errno == EINTR || errno == ECONNABORTED;
         }
-    close(fd);
+    return 0;
 }
 
 /* Milliseconds until something is to be done, whatever arrives. */
@@ -155,16 +155,38 @@ static int poll_ms(const struct server *server)
     return seconds <= 0 ? 0 : seconds > 3600 ? 3600 * 1000 : (int)seconds * 1000;
 }
 
+/*
+ * Each descriptor that is open and no more: poll(2) refuses more of them than RLIMIT_NOFILE, which is 1024 where systemd's
+ * default is the runtime's, or where SELinux cuts limits in a change of domains. Client I is at place[I].
+ */
+static nfds_t fill(const struct server *server, struct pollfd *sources, nfds_t *place)
+{
+    nfds_t used = 0;
+
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        if (server->clients[i].kind) {
+            place[i] = used;
+            sources[used++] = (struct pollfd){.fd = server->clients[i].fd, .events = POLLIN};
+        }
+    return used;
+}
+
 static int serve(struct server *server, int listener)
 {
+    int full = 0;
+
     for (;;) {
         static struct pollfd sources[CLIENTS_MAX + 1];
+        static nfds_t place[CLIENTS_MAX];
+        nfds_t used = fill(server, sources, place);
         int news;
 
-        sources[CLIENTS_MAX] = (struct pollfd){.fd = listener, .events = POLLIN};
-        for (int i = 0; i < CLIENTS_MAX; i++)
-            sources[i] = (struct pollfd){.fd = server->clients[i].kind ? server->clients[i].fd : -1, .events = POLLIN};
-        news = poll(sources, CLIENTS_MAX + 1, poll_ms(server));
+        if (full && !used)
+            return OWN_FAILURE; /* nobody will leave, and nobody can come */
+        sources[used] = (struct pollfd){.fd = listener, .events = POLLIN};
+        news = poll(sources, full ? used : used + 1, poll_ms(server));
+        if (news < 0 && errno != EINTR)
+            return OWN_FAILURE;
         if (news < 0)
             continue;
         for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -175,15 +197,16 @@ static int serve(struct server *server, int listener)
                 end_session(server, client->name);
                 client->came = now(); /* should it not have ended, it is looked at again, but not at once */
             }
-            if (!sources[i].revents)
+            if (!client->kind || !sources[place[i]].revents)
                 continue;
-            if (recv(client->fd, request, REQUEST_MAX, MSG_DONTWAIT) <= 0)
+            if (recv(client->fd, request, REQUEST_MAX, MSG_DONTWAIT) <= 0) {
                 disconnect(server, client);
-            else if (client->kind == NEW && handle(server, client, request))
+                full = 0;
+            } else if (client->kind == NEW && handle(server, client, request))
                 return 0;
         }
-        if (sources[CLIENTS_MAX].revents)
-            accept_client(server, listener);
+        if (!full && sources[used].revents)
+            full = !accept_client(server, listener);
         else if (!news && !in_use(server) && server->left + server->idle <= now())
             return 0; /* whoever connects now finds nobody */
     }
