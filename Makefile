@@ -137,9 +137,9 @@ test-both: .venv ## live tests of one run over both nodes, in one cluster (bring
 	@$(BIN)/pytest tests/live -m both_nodes
 
 .PHONY: test-rt-newer
-test-rt-newer: .venv ## what depends on kernel and runtime once more, on a real-time node with Linux 6.12 and crun
-	@RT_DISTRO=trixie $(TESTBED) up --node rt
-	@RT_DISTRO=trixie $(BIN)/pytest tests/live -m "rt_node and kernel"
+test-rt-newer: .venv ## what depends on kernel, runtime and SELinux, on a real-time node as OpenShift's: Linux 6.12, crun, enforcing
+	@RT_DISTRO=trixie RT_LSM=selinux $(TESTBED) up --node rt
+	@RT_DISTRO=trixie RT_LSM=selinux $(BIN)/pytest tests/live -m "rt_node and kernel or selinux"
 
 .PHONY: bench
 bench: .venv ## ratios against kubectl exec on the host node (brings it up)

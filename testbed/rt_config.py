@@ -34,7 +34,6 @@ def distribution() -> Distribution:
 
 
 PACKAGES = (
-    "apparmor",  # containerd then confines containers by a profile, as on Ubuntu and SUSE
     "containerd",
     "dbus",
     "iproute2",

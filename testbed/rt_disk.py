@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from testbed import debian, rt_config
+from testbed import debian, rt_config, rt_confinement
 from testbed.errors import ClusterError
 from testbed.once import alone
 from testbed.paths import CACHE
@@ -27,8 +27,6 @@ _USERS: Final = tuple(
     f'--customize-hook=chroot "$1" useradd -m -s /bin/bash -p "*" {user}'
     for user in (rt_config.SUDOER, rt_config.STRANGER)
 )
-# Debian 13 has a hundred profiles of programs that are not here: to compile them takes an emulated CPU half a minute.
-_PROFILES: Final = ('--customize-hook=find "$1/etc/apparmor.d" -maxdepth 1 -type f ! -name crun ! -name runc -delete',)
 _FAILED_LOG: Final = CACHE / "rt-disk.log"
 _STEP_LIMIT_SECONDS: Final = 1800.0
 
@@ -43,8 +41,8 @@ class Disk(NamedTuple):
 
 def key() -> str:
     """Twelve hex digits that change whenever anything that goes into the disk changes."""
-    inputs = (rt_config.PACKAGES, rt_config.INITRAMFS, rt_config.FILES, rt_config.LINKS, DISK_SIZE, _USERS, _PROFILES)
-    text = repr((rt_config.distribution(), *inputs))
+    inputs = (rt_config.PACKAGES, rt_config.INITRAMFS, rt_config.FILES, rt_config.LINKS, DISK_SIZE, _USERS)
+    text = repr((rt_config.distribution(), rt_confinement.confinement(), *inputs))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -118,8 +116,11 @@ def _mmdebstrap(tar: Path) -> list[str]:
     ]
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
     suite, oci_runtime, packages = rt_config.distribution()
-    include = f"--include={','.join((*rt_config.PACKAGES, oci_runtime, *packages))}"
-    return debian.mmdebstrap(suite, ["--variant=minbase", include, *hooks, *_USERS, *_PROFILES, *excluded], str(tar))
+    confinement = rt_confinement.confinement()
+    include = f"--include={','.join((*rt_config.PACKAGES, *confinement.packages, oci_runtime, *packages))}"
+    return debian.mmdebstrap(
+        suite, ["--variant=minbase", include, *hooks, *_USERS, *confinement.hooks, *excluded], str(tar)
+    )
 
 
 def _assemble(work: Path) -> list[str]:
@@ -129,18 +130,19 @@ def _assemble(work: Path) -> list[str]:
 cd "$1"; mkdir root; trap 'rm -rf root' EXIT
 tar x -C root -f root.tar --exclude='./dev/*'
 tar x -C root -f config.tar
+[ -z "$3" ] || chroot root sh -c "$3"
 cp root/boot/vmlinuz-* vmlinuz; cp root/boot/initrd.img-* initrd.img
 truncate -s "$2" disk.img
 mke2fs -q -t ext4 -d root disk.img
 """
-    shell = ["sh", "-c", script, "assemble", str(work), DISK_SIZE]
+    shell = ["sh", "-c", script, "assemble", str(work), DISK_SIZE, rt_confinement.confinement().when_packed]
     return shell if os.geteuid() == 0 else ["fakeroot", "--", *shell]
 
 
 def _config_tar() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, text in rt_config.FILES.items():
+        for name, text in {**rt_config.FILES, **rt_confinement.confinement().files}.items():
             data = text.encode()
             member = tarfile.TarInfo(f"./{name}")
             member.size, member.mode = len(data), 0o644

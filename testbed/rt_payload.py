@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from testbed import cni, pki, rt_config
+from testbed import cni, pki, rt_config, rt_confinement
 from testbed.paths import API_SERVER_IN_VM, RT_KUBELET_HEALTH_PORT, RT_KUBELET_PORT, RT_NODE
 
 KUBELET_CONFIG: Final = "etc/kubernetes/kubelet.yaml"
@@ -51,15 +51,17 @@ def kubelet_config(
     return json.dumps(config, indent=1, sort_keys=True) + "\n"
 
 
-def containerd_config(pause_image: str, oci_runtime: str) -> str:
+def containerd_config(pause_image: str, oci_runtime: str, lsm: str) -> str:
     """Return containerd's configuration: systemd cgroups and our own pause image. 1.6 to 2.2 all read version 2.
 
     ``oci_runtime``: the program that is the default runtime, found by PATH: a payload's before Debian's.
     """
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     return f"""version = 2
+disabled_plugins = ["io.containerd.internal.v1.opt"] # it writes to /opt
 [{cri}]
 sandbox_image = "{pause_image}"
+enable_selinux = {str(lsm == "selinux").lower()}
 [{cri}.cni]
 conf_dir = "/{_CNI}/config"
 bin_dir = "/{_CNI}/bin"
@@ -92,7 +94,9 @@ def write(
         f"{_PKI}/serving.key": (0o600, key.read_bytes()),
         "etc/containerd/config.toml": (
             0o644,
-            containerd_config(pause_image, rt_config.distribution().oci_runtime).encode(),
+            containerd_config(
+                pause_image, rt_config.distribution().oci_runtime, rt_confinement.confinement().lsm
+            ).encode(),
         ),
         "root/.ssh/authorized_keys": (0o600, public_key.encode()),
         **{  # sshd reads them as the user

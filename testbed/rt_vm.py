@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from testbed import processes, rt_config
+from testbed import processes, rt_config, rt_confinement
 from testbed.errors import ClusterError
 from testbed.paths import API_ADDRESS_IN_VM, API_PORT, CACHE, LOG, RT_KUBELET_PORT, RT_SSH_PORT, STATE
 from testbed.progress import long_step, say
@@ -50,7 +50,7 @@ def command(disk: Disk, payload: Path, accelerator: str) -> list[str]:
         "qemu-system-x86_64", "-name", f"{NAME},debug-threads=on", "-machine", "q35", *_ACCELERATORS[accelerator],
         "-smp", str(rt_config.CPUS), "-m", _MEMORY, "-no-reboot", "-nodefaults", "-display", "none", "-monitor", "none",
         "-serial", f"file:{CONSOLE}", "-kernel", str(disk.kernel), "-initrd", str(disk.initrd),
-        "-append", rt_config.KERNEL_ARGUMENTS,
+        "-append", " ".join((rt_config.KERNEL_ARGUMENTS, *rt_confinement.confinement().kernel_arguments)),
         # snapshot: what the machine writes goes into an unlinked file, and the cached disk stays as it was built.
         "-drive", f"file={disk.image},if=virtio,format=raw,snapshot=on",
         "-drive", f"file={payload},if=virtio,format=raw,readonly=on",

@@ -46,6 +46,7 @@ LIVE: Final = Lane(
     (
         Part("test-host", "live tests, host node", 120),
         Part("cluster-down", "ending the host node's cluster", 10),
+        Part("test-rt-newer", "live tests, real-time node with newer kernel and SELinux", 60),
         Part("test-rt", "live tests, real-time node", 180),
         Part("test-both", "live tests, both nodes in one cluster", 60),
     )

@@ -28,7 +28,10 @@ alone() {
     set -- systemd-run --quiet --scope --collect --slice=-.slice "--unit=nsexec-$id" -p Delegate=yes \
       -p "AllowedCPUs=$cut" -- "$@"
   # As a slave: what the node unmounts must not stay busy because of our copy of its mounts.
-  exec unshare --mount --propagation slave -- "$@"
+  set -- unshare --mount --propagation slave -- "$@"
+  # SELinux gives a pipe all categories of the login that makes it, and a container opens only what has none but its own.
+  [ ! -e "$NSEXEC_HOST/sys/fs/selinux/enforce" ] || ! runcon -l s0 true 2>/dev/null || set -- runcon -l s0 "$@"
+  exec "$@"
 }
 
 # in the target's /proc folder → $kubelet_state: there is no volume of ours to go by
