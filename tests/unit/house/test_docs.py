@@ -23,7 +23,7 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
     """Where a test is the proof of a promise, it is there: by its function's name, or ``FOLDER/FILE.py`` of tests/."""
     text = document.read_text()
     named = set(re.findall(r"`(test_\w+)`", text))
-    files = set(re.findall(r"`((?:unit|program|node|live)/[\w/]*test_\w+\.py)`", text))
+    files = set(re.findall(r"`((?:unit|program|node|live|machines|release)/[\w/]*test_\w+\.py)`", text))
     assert named <= _TESTS
     assert {file for file in files if not (_ROOT / "tests" / file).exists()} == set()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -11,7 +13,10 @@ import pytest
 from kubectl_nsexec import errors
 from kubectl_nsexec.cli import help_text, parser
 from kubectl_nsexec.ui.output import proof_document
-from tools import reference_pages
+from tools import markdown, reference_pages, schema_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER = Path(__file__).parents[3] / "docs/reference"
 PAGES = reference_pages.pages()
@@ -39,18 +44,38 @@ def test_every_exit_status_of_an_error_is_explained() -> None:
     assert all(f"| `{status}` |" in PAGES["exit-statuses.md"] for status, _ in help_text.EXIT_STATUS)
 
 
-def test_every_field_of_the_proof_is_named_and_the_example_is_one() -> None:
-    """By its path; what is shown is what scripts would get."""
-    schema = json.loads(reference_pages.SCHEMA.read_text(encoding="utf-8"))
-    jsonschema.validate(proof_document(reference_pages.EXAMPLE), schema)
-    for name, field in schema["properties"].items():
-        assert f"| `{name}` |" in PAGES["proof.md"]
-        assert all(f"| `{name}.{inner}` |" in PAGES["proof.md"] for inner in field.get("properties", {}))
+@pytest.mark.parametrize(
+    ("page", "schema"),
+    [
+        ("proof.md", schema_pages.PROOF),
+        ("check-fields.md", schema_pages.CHECK),
+        ("fleet-fields.md", schema_pages.FLEET),
+    ],
+)
+def test_every_field_of_a_schema_is_named(page: str, schema: str) -> None:
+    """By its path within the part of the schema that it is in."""
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \|", PAGES[page], re.MULTILINE)
+    assert sorted(path.rpartition(".")[2] for path in rows) == sorted(_names(schema_pages.schema(schema)))
+    assert f"[{schema}]({schema})" in PAGES[page]
+
+
+def _names(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    if isinstance(node, dict):
+        yield from node.get("properties", {})
+        for each in node.values():
+            yield from _names(each)
+
+
+def test_the_example_of_a_proof_is_one() -> None:
+    """What is shown is what scripts would get."""
+    document = proof_document(schema_pages.EXAMPLE)
+    jsonschema.validate(document, schema_pages.schema(schema_pages.PROOF))
+    assert json.dumps(document, indent=2) in PAGES["proof.md"]
 
 
 def test_a_pipe_does_not_end_a_cell() -> None:
     """As in the name of a flag whose value is one of several words."""
-    assert [*reference_pages.table(("a", "b"), [("`x|y`", "z")])] == [
+    assert [*markdown.table(("a", "b"), [("`x|y`", "z")])] == [
         "| a | b |",
         "| --- | --- |",
         "| `x\\|y` | z |",

@@ -16,7 +16,7 @@ from kubectl_nsexec.fleet.show import ShowOptions, objects, presenter
 from kubectl_nsexec.ui.console import Console
 from kubectl_nsexec.ui.output import proof_document
 from tests.unit.fleet.show.screen import STARTED, Screen, ended, not_started, pods
-from tools import reference_pages
+from tools import schema_pages
 
 if TYPE_CHECKING:
     from kubectl_nsexec.fleet.result import Result
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parents[4] / "docs/reference"
 SCHEMA = json.loads((REFERENCE / "fleet.schema.json").read_text())
 PLACE = pods(1)[0]
-RAN = ended(PLACE)._replace(proof=proof_document(reference_pages.EXAMPLE))
+RAN = ended(PLACE)._replace(proof=proof_document(schema_pages.EXAMPLE))
 FROZEN = {
     "apiVersion": "nsexec.io/v1",
     "kind": "FleetResult",
@@ -180,11 +180,9 @@ def test_the_schema_refuses_what_is_no_result(broken: dict[str, object]) -> None
         jsonschema.validate(FROZEN | broken, SCHEMA)
 
 
-def test_the_page_has_every_field_and_an_example_that_is_one() -> None:
-    """docs/reference/fleet-output.md is written by hand."""
+def test_the_pages_example_is_one() -> None:
+    """docs/reference/fleet-output.md is written by hand; the fields have a page that comes of the schema."""
     page = (REFERENCE / "fleet-output.md").read_text(encoding="utf-8")
-    fields = [name for each in SCHEMA["$defs"].values() for name in each["properties"]]
-    assert [name for name in fields if f"| `{name}` |" not in page] == []
     examples = [json.loads(line) for line in page.splitlines() if line.startswith('{"apiVersion"')]
     assert {example["kind"] for example in examples} == {"FleetResult", "FleetSummary"}
     for example in examples:
