@@ -13,7 +13,7 @@ from testbed.progress import say
 
 BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "shellcheck")
 C: Final = ("gcc", "libc6-dev")
-HERMETIC: Final = ("busybox-static", *C)
+HERMETIC: Final = ("busybox-static", "rsync", *C)
 CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
@@ -23,6 +23,7 @@ HOST: Final = (
     "iproute2",
     "openssh-client",
     "openssh-server",
+    "rsync",
     "util-linux",
     *COMPILES_RUNC,
     *GATHERS_LINES,

@@ -42,26 +42,22 @@ class FakeStand:
         self._pod = _TOP / f"nsexec-test{secrets.token_hex(4)}"
         login = [sys.executable, "-m", "tests.conformance.fake_login", str(shim), str(self._pod), str(folder / "run")]
         ssh = [sys.executable, "-m", "tests.conformance.fake_ssh", str(self._ssh.port), *login]
-        self._environment = {
+        self.environment = {
+            **os.environ,
             "KUBECONFIG": str(_kubeconfig(folder, self._api.port)),
             "NSEXEC_TEST_PING_SECONDS": str(run.PING_SECONDS),
             "NSEXEC_TEST_NODE": json.dumps(ssh if transport is Transport.SSH else login),
         }
 
+    def argv(self, *words: str) -> list[str]:
+        """``oc nsexec WORDS`` by this transport, to be run in the repository's folder with ``environment``."""
+        program = (sys.executable, "-m", "tests.conformance.client")
+        return [*program, "--cpus", "0-1", *_FLAGS[self.transport], *words]
+
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
-        argv = [
-            sys.executable,
-            "-m",
-            "tests.conformance.client",
-            "du-0",
-            "--cpus",
-            "0-1",
-            *_FLAGS[self.transport],
-            *words,
-        ]
-        environment = {**os.environ, **self._environment}
-        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=environment)
+        argv = self.argv("du-0", *words)
+        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=self.environment)
 
     def cut(self) -> None:
         if self.transport is Transport.LOCAL:

@@ -13,6 +13,10 @@ from kubectl_nsexec.session import cleanup
 
 _ROOT: Final = Path(__file__).parents[3]
 _DOCUMENTS: Final = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md"), *_ROOT.glob("deploy/*.md")])
+_PAGES: Final = sorted(
+    page for page in _ROOT.glob("docs/**/*.md") if page.name not in ("index.md", "changelog.md", "contributing.md")
+)
+"""Those that are pages of the site in their own right, not a frame for a file beside."""
 _TESTS: Final = {
     name for path in _ROOT.glob("tests/*/**/test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
 }
@@ -74,3 +78,32 @@ def test_the_list_of_cleanup_is_described() -> None:
     page = (_ROOT / "docs/how-to/clean-up.md").read_text()
     rows = " ".join(line.partition(" | ")[0] for line in page.splitlines() if line.startswith("| `"))
     assert set(re.findall(r"`(\w+)`", rows)) == set(cleanup._fields(helper))
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.name)
+def test_a_page_begins_with_for_whom_it_is(page: Path) -> None:
+    """And what for, in a sentence: not with a table, commands or another heading."""
+    text = re.sub(r"^<!--.*?-->\n+", "", page.read_text())
+    assert re.match(r"# .+\n\n(?:For|To|You) [^\n]{20}", text)
+
+
+def test_every_page_is_two_clicks_from_the_readme() -> None:
+    """What a newcomer can find by following links from there; the page about releases by way of CONTRIBUTING."""
+    one = _pages_linked_from(_ROOT / "README.md")
+    two = one.union(*map(_pages_linked_from, one))
+    assert [page.name for page in _PAGES if page not in two] == []
+    assert [page.name for page in _PAGES if page.parent.name == "how-to" and page not in one] == ["releasing.md"]
+
+
+def _pages_linked_from(page: Path) -> set[Path]:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+\.md)[^)]*\)", page.read_text())
+    return {(page.parent / link).resolve() for link in links}
+
+
+def test_a_newcomer_finds_the_set_up_within_ten_lines_of_the_readme() -> None:
+    """How to install it, and how to give a team the rights: commands that the how-to pages have as well."""
+    beginning = (_ROOT / "README.md").read_text().splitlines()[:10]
+    commands = [line.partition("#")[0].strip() for line in beginning if line.startswith("    ")]
+    assert commands[:2] == ["pipx install .", "kubectl apply -k deploy"]
+    pages = "".join((_ROOT / "docs/how-to" / name).read_text() for name in ("install.md", "rights-for-a-team.md"))
+    assert [command for command in commands[:2] if f"    {command} " not in pages] == []
