@@ -16,6 +16,7 @@ import pytest
 
 from tests.conformance.behaviours import Transport
 from tests.conformance.fakes import fake_stand
+from tests.conformance.trees import MEGABYTE, fill, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,6 @@ CODE = [line.removeprefix("    ") for line in PAGE.read_text().splitlines() if l
 RSH = "\n".join(CODE[CODE.index("#!/bin/sh") :][:5]) + "\n"
 """The script that rsync takes for ssh."""
 IN_THE_CONTAINER = "/tmp/"
-MEGABYTE = 1024 * 1024
 
 
 def command(beginning: str) -> str:
@@ -65,26 +65,6 @@ def run(request: pytest.FixtureRequest, shim: Path, tmp_path: Path) -> Callable[
 def _program(path: Path, text: str) -> None:
     path.write_text(text)
     path.chmod(0o755)
-
-
-def fill(folder: Path) -> None:
-    """What is seldom copied whole: odd names, bytes that are no text, a program, a link, an empty folder."""
-    (folder / "a b\n'c").write_bytes(os.urandom(2 * MEGABYTE) + b"\0\r\n\x1b")
-    (folder / "program").write_bytes(b"#!/bin/sh\n")
-    (folder / "program").chmod(0o755)
-    (folder / "link").symlink_to("program")
-    (folder / "empty/folder").mkdir(parents=True)
-
-
-def tree(folder: Path) -> dict[str, object]:
-    """Path → content, with kind and mode."""
-    return {str(path.relative_to(folder)): _content(path) for path in sorted(folder.rglob("*"))}
-
-
-def _content(path: Path) -> object:
-    if path.is_symlink():
-        return str(path.readlink())
-    return oct(path.stat().st_mode), path.read_bytes() if path.is_file() else None
 
 
 def test_one_file_in_and_out(run: Callable[[str], None], tmp_path: Path) -> None:
