@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from kubectl_nsexec.fleet import run
+from kubectl_nsexec.fleet.result import Place
 from kubectl_nsexec.session import cleanup
 
 _ROOT: Final = Path(__file__).parents[3]
@@ -75,9 +77,20 @@ def test_the_readme_is_short() -> None:
 def test_the_list_of_cleanup_is_described() -> None:
     """Every field of ``--cleanup -o json``, which does not change."""
     helper = cleanup.Helper("nsexec", "nsexec-x", "uid", "n1", "finished", 1, "ran/du-0/dpdk", "alice")
-    page = (_ROOT / "docs/how-to/clean-up.md").read_text()
-    rows = " ".join(line.partition(" | ")[0] for line in page.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`(\w+)`", rows)) == set(cleanup._fields(helper))
+    assert _fields((_ROOT / "docs/how-to/clean-up.md").read_text()) == set(cleanup._fields(helper))
+
+
+def test_the_list_of_a_dry_run_is_described() -> None:
+    """The same of the targets of many pods."""
+    page = (_ROOT / "docs/reference/fleet-output.md").read_text()
+    row = run._row(Place("ran", "du-0", "dpdk", "n1", "0-1", "--cpus"), "")
+    assert _fields(page.partition("## What a dry run lists")[2].partition("\n## ")[0]) == set(row)
+
+
+def _fields(text: str) -> set[str]:
+    """What stands in the first column of its tables."""
+    rows = " ".join(line.partition(" | ")[0] for line in text.splitlines() if line.startswith("| `"))
+    return set(re.findall(r"`(\w+)`", rows))
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.name)
