@@ -39,7 +39,13 @@ WHERE: Final = (
         "`make test-rt-newer`",
     ),
     ("small machine", ", ".join(small_vm.KINDS), "Debian 12's (6.1)", "none", "`make test-machines`"),
-    (ALONE, "amd64", "the machine's own", "none, or a fake of it", "`make test-unit test-program test-node test-dist`"),
+    (
+        ALONE,
+        "amd64",
+        "the machine's own",
+        "none, or a fake of it",
+        "`make test-unit test-program test-node test-dist test-install`",
+    ),
 )
 """In brackets what the machine has on which the project is developed."""
 BY_HAND: Final = (
