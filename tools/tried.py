@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tools.tried_claims import Claim
 
 TESTS: Final = Path(__file__).resolve().parents[1] / "tests"
-HOST, RT, NEWER, ALONE = "host node", "real-time node", "the same, newer", "no cluster"
+HOST, RT, NEWER, ALONE = "host node", "real-time, Debian 12", "real-time, Debian 13", "no cluster"
 NODES: Final = {"host_node": {HOST}, "rt_node": {RT}, "both_nodes": {HOST, RT}}
 """By mark."""
 NEITHER: Final = "no"

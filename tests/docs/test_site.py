@@ -56,12 +56,14 @@ def test_nothing_is_asked_of_anybody_else(origin: str, pages: dict[str, Page]) -
     [
         ("--max-duration", "reference/flags.html", "--max-duration DURATION"),
         ("does not let WebSockets through", "reference/errors.html", "does not let a WebSocket through"),
+        ("copy files", "how-to/copy-files.html", "rsync"),
+        ("execCPUs", "reference/check-fields.html", "execCPUs"),
     ],
 )
 def test_the_search_finds_it(
     browser: Browser, site: Path, origin: str, words: str, leads_to: str, shows: str, *, served: bool
 ) -> None:
-    """A flag first of all, and the page of an error by the error's words; also where nobody serves the site."""
+    """A flag, an error by its words, a task, a field of JSON: the first hit; also where nobody serves the site."""
     start = f"{origin}/index.html" if served else (site / "index.html").as_uri()
     browser.open(start)
     browser.driver.find_element(By.CSS_SELECTOR, ".sidebar-search").send_keys(words, Keys.ENTER)
