@@ -80,7 +80,7 @@ IDENTITY = (
 )
 STREAMS = (
     Claim("Every byte arrives, arguments as they are", ("live/test_host_streams.py",)),
-    Claim("Files by tar and rsync through a pipe", ("node/test_copying.py",)),
+    Claim("Files by tar and rsync through a pipe", ("live/test_host_copying.py", "node/test_copying.py")),
     Claim(
         "The terminal is the container's own",
         ("live/test_host_terminal.py", "live/test_rt_terminal.py"),
