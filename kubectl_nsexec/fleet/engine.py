@@ -16,6 +16,7 @@ from kubectl_nsexec.fleet.result import Result
 from kubectl_nsexec.fleet.status import failed
 from kubectl_nsexec.model.background import Background
 from kubectl_nsexec.model.deadline import Deadline
+from kubectl_nsexec.transport.common_end import EndedError
 from kubectl_nsexec.ui.interrupts import SignalReceived
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Engine:
             raise
         for number in self._schedule.left():
             why = self._setting.ending.cause or self._schedule.stopped or "not started"
-            self._report(number, not_started(self._targets[number].place, why))
+            self._report(number, not_started(self._targets[number].place, why, EndedError.code))
         return [self._results[number] for number in range(len(self._targets))], signal
 
     def _until_all_ended(self, deadline: Deadline | None) -> None:
@@ -164,7 +165,7 @@ class Engine:
         self._close_all()
         for number in sorted({*self._begun} - {*self._results}):  # its command may have started since
             place, begun = self._targets[number].place, self._begun[number]
-            self._report(number, Result(place, None, cause + _UNKNOWN, begun, 0.0, None))
+            self._report(number, Result(place, None, cause + _UNKNOWN, begun, 0.0, None, code=EndedError.code))
 
     def _close(self, node: str) -> None:
         taken = self._nodes.taken(node)

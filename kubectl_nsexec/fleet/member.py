@@ -7,12 +7,13 @@ from contextlib import ExitStack, closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from kubectl_nsexec.errors import EXIT_TIMED_OUT, NsexecError
+from kubectl_nsexec.errors import EXIT_TIMED_OUT, ConnectionLostError, DefectError, NsexecError, TimedOutError
 from kubectl_nsexec.fleet.resolve import not_started
 from kubectl_nsexec.fleet.result import Result
 from kubectl_nsexec.session import run
 from kubectl_nsexec.session.context import Context
 from kubectl_nsexec.session.handshake import Handshake
+from kubectl_nsexec.transport.common_end import EndedError
 from kubectl_nsexec.transport.relay import relay
 from kubectl_nsexec.ui.console import OutputClosedError
 from kubectl_nsexec.ui.interrupts import Interrupts
@@ -78,12 +79,18 @@ def result(setting: Setting, member: Member, node: Node[Any]) -> Result:
     except OutputClosedError as closed:
         raise (sink.failure or closed) from closed
     except (NsexecError, OSError) as error:  # too many open files, say, are this target's trouble
-        cause = setting.ending.cause or (error.message if isinstance(error, NsexecError) else str(error))
+        cause, code = (setting.ending.cause, EndedError.code) if setting.ending.cause else _why(error)
         if started is None:
-            return not_started(member.place, cause)
+            return not_started(member.place, cause, code)
         clock.stop()
-        return Result(member.place, None, cause, clock.began, clock.seconds, proof_document(started.proof))
+        proof = proof_document(started.proof)
+        return Result(member.place, None, cause, clock.began, clock.seconds, proof, code=code)
     return _ended(member.place, started, ended, clock)
+
+
+def _why(error: NsexecError | OSError) -> tuple[str, str]:
+    """See Result: ``cause`` and ``code``."""
+    return (error.message, error.code) if isinstance(error, NsexecError) else (str(error), DefectError.code)
 
 
 def _started(
@@ -112,10 +119,11 @@ def _ended(place: Place, started: StartedCommand, ended: ExitStatus, clock: _Clo
     proof = proof_document(started.proof)
     if ended.exit_code is None:
         cause = ended.message or "the command ended without a status"
-        return Result(place, None, cause, clock.began, clock.seconds, proof)
+        return Result(place, None, cause, clock.began, clock.seconds, proof, code=ConnectionLostError.code)
     if started.limit and started.limit.expired() and ended.exit_code == EXIT_TIMED_OUT:
         cause = f"ended after {started.limit.allowed_seconds:g}s (--max-duration)"
-        return Result(place, EXIT_TIMED_OUT, cause, clock.began, clock.seconds, proof, timed_out=True)
+        code = TimedOutError.code
+        return Result(place, EXIT_TIMED_OUT, cause, clock.began, clock.seconds, proof, timed_out=True, code=code)
     return Result(place, ended.exit_code, "", clock.began, clock.seconds, proof)
 
 

@@ -94,13 +94,13 @@ def resolve(
         members.append(Member(_place(target, node.policy), made))
     if refused and not skip_unsafe:
         raise _refusal(refused)
-    not_run += [not_started(each.place, each.error.message) for each in refused]
+    not_run += [not_started(each.place, each.error.message, each.error.code) for each in refused]
     return Resolved(members, not_run, _missing_programs(request, cluster, members, preflight))
 
 
-def not_started(place: Place, cause: str) -> Result:
-    """The result of a target in which nothing was started."""
-    return Result(place, None, cause, "", 0.0, None)
+def not_started(place: Place, cause: str, code: str) -> Result:
+    """The result of a target in which nothing was started. ``code``: see Result."""
+    return Result(place, None, cause, "", 0.0, None, code=code)
 
 
 def _targets(pods: Sequence[Json], container: str | None) -> tuple[list[Target], list[Refused], list[Result]]:
@@ -109,7 +109,7 @@ def _targets(pods: Sequence[Json], container: str | None) -> tuple[list[Target],
         names = [name for name, _, _ in container_choice.containers(pod["spec"])]
         if container is not None and container not in names:
             cause = f"the pod has no container {container}"
-            not_run.append(not_started(_place_in(pod, container), cause))
+            not_run.append(not_started(_place_in(pod, container), cause, TargetError.code))
             continue
         try:
             chosen.append(container_choice.resolve(pod, container))

@@ -39,6 +39,8 @@ class Result(NamedTuple):
     """``ui.output.proof_document`` of it, where it started."""
     timed_out: bool = False
     """Ended by ``--max-duration`` (124)."""
+    code: str = ""
+    """Of the error that ``cause`` tells, as ``--explain`` takes it; "" where that is "" too."""
 
 
 class Presenter(Protocol):

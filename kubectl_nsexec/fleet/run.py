@@ -92,7 +92,7 @@ def run(
         nodes = _nodes(setting, resolved, stack)
         results, signal = _run(setting, fleet, resolved, nodes, interrupts)
         presenter.finish(results)
-    show.summary(results, console)
+    show.summary(results, console, request.program)
     return exit_status(results, signal)
 
 

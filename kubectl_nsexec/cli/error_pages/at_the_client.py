@@ -155,8 +155,8 @@ END: Mapping[str, ErrorPage] = {
         EXIT_TIMED_OUT,
     ),
     "ended": ErrorPage(
-        "The command in one of many pods was ended by this client.",
-        ("`--deadline` was over, or Ctrl-C came a second time.",),
+        "The command in one of many pods was ended by this client, or not started.",
+        ("More had failed than `--max-fail` allows, `--deadline` was over, or Ctrl-C came a second time.",),
         ("Run it again in those that are missing.",),
     ),
     "output-file": ErrorPage(

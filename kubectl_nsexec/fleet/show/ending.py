@@ -20,12 +20,17 @@ _MOST_NAMES: Final = 8
 """In a row of the table, folded."""
 
 
-def summary(results: Sequence[Result], console: Console) -> None:
-    """The table and the line; of a ``--quiet`` console only where something failed."""
+def summary(results: Sequence[Result], console: Console, program: str) -> None:
+    """The table, what leads to the pages of its codes, and the line; with ``--quiet`` only where something failed.
+
+    ``program``: ``oc nsexec`` or ``kubectl nsexec``, as the user called us.
+    """
     from kubectl_nsexec.ui import output  # noqa: PLC0415 - not every run prints one
 
     if rows := failures(results):
         console.say(output.table(["OUTCOME", "REASON", "COUNT", "TARGETS"], rows))
+        for code in dict.fromkeys(result.code for result in results if result.code):
+            console.say(f"more: {program} --explain {code}")
         console.say(line(results))
     else:
         console.notice(line(results))
@@ -47,12 +52,13 @@ def line(results: Iterable[Result]) -> str:
 
 
 def failures(results: Iterable[Result]) -> list[tuple[str, str, str, str]]:
-    """(outcome, reason, count, names) of each reason; within an outcome the most frequent first."""
+    """(outcome, reason and code, count, names) of each reason; within an outcome the most frequent first."""
     every = list(results)
     names = labels(result.place for result in every)
     by_reason: dict[Outcome, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for result in every:
-        by_reason[outcome(result)][reason(result)].append(names[result.place])
+        code = f" [{result.code}]" if result.code else ""
+        by_reason[outcome(result)][reason(result) + code].append(names[result.place])
     return [
         (kind.value, why, str(len(which)), _few(which))
         for kind in Outcome

@@ -92,6 +92,7 @@ def _result(result: Result, outputs: Outputs, *, as_text: bool) -> Iterator[str]
         "outcome": _WORDS[outcome(result)],
         "status": result.status,
         "cause": result.cause,
+        "code": result.code,
         "started": result.started,
         "seconds": result.seconds,
         "encoding": "utf-8" if as_text else "base64",

@@ -104,6 +104,9 @@ class Fleet(FakeSession):
         self.all_gone = threading.Event()
         """Every helper pod that was made has been deleted."""
         self.attached: dict[str, WebSocket] = {}
+        self.leases = 0
+        self.let_go = threading.Condition()
+        """One lease less is there: the server may hear of it when the client has ended already."""
         self.most_at_once = self._now = 0
         self._counting = threading.Lock()
         super().__init__(_Handler)
@@ -174,7 +177,7 @@ class Fleet(FakeSession):
         """A client's run."""
         self.journal.clear()
         self.most_at_once = 0
-        return subprocess.run(
+        done = subprocess.run(
             self.argv(*words),
             cwd=ROOT,
             input=stdin,
@@ -183,6 +186,9 @@ class Fleet(FakeSession):
             timeout=60,
             env={**os.environ, **self.environment},
         )
+        with self.let_go:
+            assert self.let_go.wait_for(lambda: not self.leases, 60)
+        return done
 
 
 def ready(name: str) -> Json:
@@ -298,8 +304,20 @@ class _Handler(Handler):
         return urlsplit(self.path).path.split("/")[-2]
 
     def attached(self, stream: WebSocket) -> None:
+        fleet = self.session
+        with fleet.let_go:
+            fleet.leases += 1
+            fleet.journal.append("attach")
+        try:
+            self._lease(stream)
+        finally:
+            with fleet.let_go:
+                fleet.leases -= 1
+                fleet.journal.append("let go")
+                fleet.let_go.notify_all()
+
+    def _lease(self, stream: WebSocket) -> None:
         helper = self._helper()
-        self.session.journal.append("attach")
         held: list[str] = self.session.live[helper]["spec"]["containers"][0]["command"]
         stdin, nonce = stream.stdin(), held[held.index("hold") + 1]
         given = next(stdin)
@@ -307,14 +325,12 @@ class _Handler(Handler):
             stream.send(STDOUT, self.session.look(nonce, self.session.live[helper]["spec"]["nodeName"]))
         while not given.endswith(b"hold\n"):
             if not (more := next(stdin, b"")):
-                self.session.journal.append("let go")
                 return
             given += more
         self.session.attached[helper] = stream
         say_held(stream, nonce)
         for _ in stdin:
             pass
-        self.session.journal.append("let go")
 
     def _surveyed(self, stream: WebSocket, nonce: str) -> None:
         """The node is looked at, container by container as they are asked for."""

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from kubectl_nsexec.cli.error_pages import PAGES
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -32,6 +34,14 @@ def causes(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:
     """Of a run with -o json: pod → why its command was not run, or was ended; only of those that have one."""
     *targets, _ = map(json.loads, done.stdout.splitlines())
     return {each["pod"]: each["cause"] for each in targets if each["cause"]}
+
+
+def codes(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:
+    """As ``causes``: the code of each, which is one that ``--explain`` knows."""
+    *targets, _ = map(json.loads, done.stdout.splitlines())
+    found = {each["pod"]: each["code"] for each in targets if each["cause"] or each["code"]}
+    assert PAGES.keys() >= {*found.values()}
+    return found
 
 
 def made(fleet: Fleet) -> int:

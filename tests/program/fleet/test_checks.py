@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.program.fleet.fake_fleet import Fleet, ready
-from tests.program.fleet.runs import DU, TRUE, causes, lines, made, pods
+from tests.program.fleet.runs import DU, TRUE, causes, codes, lines, made, pods
 
 
 def test_none_is_an_error(fleet: Fleet) -> None:
@@ -27,7 +27,9 @@ def test_a_pod_without_that_container_counts_as_not_run(fleet: Fleet) -> None:
     pods(fleet, 2).add("du-9", "n0", app="du")["spec"]["containers"][0]["name"] = "other"
     done = fleet.run(*DU, "-c", "main", *TRUE)
     assert (done.returncode, lines(done)) == (125, ["ran/du-0: from du-0", "ran/du-1: from du-1"])
-    assert b"the pod has no container main" in done.stderr
+    assert (
+        b"the pod has no container main [target]  1        ran/du-9\nmore: oc nsexec --explain target\n" in done.stderr
+    )
 
 
 def broken(fleet: Fleet) -> Fleet:
@@ -56,6 +58,7 @@ def test_such_are_left_alone_and_reported_when_asked_for(fleet: Fleet) -> None:
     assert (done.returncode, made(fleet)) == (125, 2)
     words = "node lost is not ready (NodeStatusUnknown: none); no helper pod can be started there"
     assert causes(done) == {"du-8": words, "du-9": words}
+    assert codes(done) == {"du-8": "helper-pod", "du-9": "helper-pod"}
 
 
 def test_a_runtime_with_a_kernel_of_its_own_is_not_safe(fleet: Fleet) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.program.fleet.fake_fleet import Command, Fleet, exits, says_its_name
-from tests.program.fleet.runs import DU, TRUE, WAIT_SECONDS, causes, lines, made, pods
+from tests.program.fleet.runs import DU, TRUE, WAIT_SECONDS, causes, codes, lines, made, pods
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_more_than_so_many_failures_start_no_more(fleet: Fleet, flags: tuple[str
     assert len([each for each in fleet.journal if each.startswith("enter")]) == runs
     most, number = runs - 1, f"{runs} failure{'s' if runs > 1 else ''}"
     assert causes(done) == {f"du-{n}": f"not started after {number} (--max-fail {most})" for n in range(runs, 6)}
+    assert {*codes(done).values()} == {"ended"}
     assert made(fleet) == 1
 
 
@@ -69,6 +70,7 @@ def test_the_time_of_a_command_is_limited(fleet: Fleet) -> None:
     pods(fleet, 2).scripts["du-0"] = exits(124)
     done = fleet.run(*DU, "--max-duration", "1ms", "-o", "json", *TRUE)
     assert (done.returncode, causes(done)) == (124, {"du-0": "ended after 0.001s (--max-duration)"})
+    assert codes(done) == {"du-0": "timed-out"}
 
 
 def until_we_are_gone(command: Command) -> int:
@@ -84,6 +86,7 @@ def test_the_time_of_all_is_limited(fleet: Fleet) -> None:
     done = fleet.run(*DU, "--deadline", "5s", "-o", "json", *TRUE)
     assert done.returncode == 125
     assert causes(done) == {f"du-{number}": "ended after 5s (--deadline)" for number in (0, 2)}
+    assert {*codes(done).values()} == {"ended"}
     assert fleet.live == {}
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.program.fleet.fake_fleet import Command, Fleet, exits
-from tests.program.fleet.runs import DU, TRUE, causes, lines, made, pods
+from tests.program.fleet.runs import DU, TRUE, causes, codes, lines, made, pods
 
 
 def test_the_command_runs_in_each_by_one_helper_pod_a_node(fleet: Fleet) -> None:
@@ -55,6 +55,7 @@ def test_a_container_that_is_gone_when_we_come_is_reported(fleet: Fleet) -> None
     done = fleet.run(*DU, "-o", "json", *TRUE)
     assert (done.returncode, [*causes(done)]) == (125, ["du-1"])
     assert "no cgroup folder of container c-du-1; nothing was started" in causes(done)["du-1"]
+    assert codes(done) == {"du-1": "no-target"}
     assert made(fleet) == 2
 
 
@@ -72,6 +73,7 @@ def test_a_helper_that_ends_in_mid_run_takes_only_its_own_targets_along(fleet: F
     ended = "the helper pod ended before the command did (evicted, deleted, or the node went away)"
     never = "the helper pod on node n0 has ended; nothing was started"
     assert causes(done) == {"du-0": ended, "du-2": never, "du-4": never}
+    assert codes(done) == {"du-0": "connection-lost", "du-2": "helper-pod", "du-4": "helper-pod"}
     outputs = [(json.loads(line).get("pod"), json.loads(line).get("stdout")) for line in done.stdout.splitlines()]
     assert ("du-0", "last words\n") in outputs
     assert fleet.live == {}

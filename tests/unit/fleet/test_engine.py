@@ -179,7 +179,7 @@ def test_a_defect_in_a_targets_thread_is_ours(monkeypatch: pytest.MonkeyPatch) -
 
 def test_failures_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was not started is one."""
-    works(monkeypatch, lambda place: not_started(place, "no room"))
+    works(monkeypatch, lambda place: not_started(place, "no room", "helper-pod"))
     assert [result.cause for result in Made(2).run()] == ["no room"] * 2
 
 

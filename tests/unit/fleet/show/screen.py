@@ -26,9 +26,9 @@ def ended(where: Place, status: int | None = 0, cause: str = "", *, timed_out: b
     return Result(where, status, cause, STARTED, 1.5, {"kind": "Proof"}, timed_out)
 
 
-def not_started(where: Place, cause: str = "node not Ready") -> Result:
+def not_started(where: Place, cause: str = "node not Ready", code: str = "helper-pod") -> Result:
     """One that was not."""
-    return Result(where, None, cause, "", 0, None)
+    return Result(where, None, cause, "", 0, None, code=code)
 
 
 def descriptors() -> int:

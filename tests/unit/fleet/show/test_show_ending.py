@@ -20,18 +20,19 @@ MIXED = [*WELL[:12], ended(PODS[12], 2), not_started(PODS[13])]
 
 def test_where_all_is_well_one_line_says_so(screen: Screen) -> None:
     """No table."""
-    summary(WELL, screen.console)
+    summary(WELL, screen.console, "oc nsexec")
     assert screen.err.decode() == "14 of 14 ok.\n"
     assert screen.out == b""
 
 
 def test_failures_are_a_table_and_the_line_counts_them(screen: Screen) -> None:
-    """The words of the specification."""
-    summary(MIXED, screen.console)
+    """The words of the specification; an error has its code, and the way to its page."""
+    summary(MIXED, screen.console, "kubectl nsexec")
     assert screen.err.decode().splitlines() == [
-        "OUTCOME      REASON          COUNT    TARGETS",
-        "failed       exit 2          1        ran/du-12",
-        "not started  node not Ready  1        ran/du-13",
+        "OUTCOME      REASON                       COUNT    TARGETS",
+        "failed       exit 2                       1        ran/du-12",
+        "not started  node not Ready [helper-pod]  1        ran/du-13",
+        "more: kubectl nsexec --explain helper-pod",
         "12 of 14 ok, 1 failed (exit 2), 1 not started (node not Ready)",
     ]
 
@@ -39,9 +40,9 @@ def test_failures_are_a_table_and_the_line_counts_them(screen: Screen) -> None:
 def test_quiet_leaves_only_failures(screen: Screen) -> None:
     """That all is well says the exit status."""
     quiet = with_quiet(screen.console, quiet=True)
-    summary(WELL, quiet)
+    summary(WELL, quiet, "oc nsexec")
     assert screen.err == b""
-    summary(MIXED, quiet)
+    summary(MIXED, quiet, "oc nsexec")
     assert screen.err.decode().splitlines()[-1] == ending.line(MIXED)
 
 
@@ -76,12 +77,26 @@ def test_equal_causes_are_one_row_with_folded_names() -> None:
     assert ending.failures([*results, *WELL[5:]]) == [
         ("failed", "exit 2", "3", "ran/du-[1-3]"),
         ("failed", "exit 9", "1", "ran/du-0"),
-        ("not started", "node not Ready", "10", f"{','.join(f'ran/web-{letter}' for letter in 'abcdefgh')} and 2 more"),
+        (
+            "not started",
+            "node not Ready [helper-pod]",
+            "10",
+            f"{','.join(f'ran/web-{letter}' for letter in 'abcdefgh')} and 2 more",
+        ),
     ]
+
+
+def test_each_code_has_its_page_named_once(screen: Screen) -> None:
+    """Of an exit status there is none; a long reason does not hide the code behind it."""
+    results = [ended(PODS[0], 9), not_started(PODS[1], "gone", "no-target"), not_started(PODS[2], "x" * 500, "gone")]
+    summary([*results, not_started(PODS[3], "gone too", "no-target")], screen.console, "oc nsexec")
+    more = [line for line in screen.err.decode().splitlines() if line.startswith("more: ")]
+    assert more == ["more: oc nsexec --explain no-target", "more: oc nsexec --explain gone"]
+    assert b"x\xe2\x80\xa6 [gone]" in screen.err
 
 
 def test_causes_of_others_do_not_move_the_cursor(screen: Screen) -> None:
     """They are somebody else's words."""
-    summary([not_started(PODS[0], "\x1b[2J")], screen.console)
+    summary([not_started(PODS[0], "\x1b[2J")], screen.console, "oc nsexec")
     assert b"\\x1b[2J" in screen.err
     assert b"\x1b" not in screen.err

@@ -37,6 +37,7 @@ FROZEN = {
     "outcome": "ok",
     "status": 0,
     "cause": "",
+    "code": "",
     "started": STARTED,
     "seconds": 1.5,
     "encoding": "utf-8",
