@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubectl_nsexec.errors import HelperPodError, NsexecError
+from kubectl_nsexec.errors import NsexecError
 from kubectl_nsexec.fleet import member as members
 from kubectl_nsexec.fleet.resolve import not_started
 from kubectl_nsexec.fleet.result import Result
@@ -183,7 +183,7 @@ class Engine:
             except NsexecError as error:  # noqa: PERF203 - each is told
                 self._say(error)
             except TimeoutError:
-                self._say(HelperPodError(f"{self._nodes.what} has not ended yet; it does now that we are gone"))
+                self._say(self._nodes.late())
 
     def _say(self, error: NsexecError) -> None:
         """One line of what may be many."""

@@ -58,7 +58,7 @@ def helpers(setting: Setting, plans: Sequence[Plan]) -> Nodes:
     several = len(firsts) > 1
     cluster = HelperWatch(setting.cluster, setting.request.helper_namespace) if several else setting.cluster
     watched = setting._replace(cluster=cluster)
-    return Nodes(firsts, lambda node, plan: Helper(watched, plan, counts[node]), "a helper pod")
+    return Nodes(firsts, lambda node, plan: Helper(watched, plan, counts[node]), "a helper pod", Helper.error)
 
 
 def for_many(plan: Plan, request: Request, targets: int) -> Plan:

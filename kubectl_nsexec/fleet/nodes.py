@@ -100,13 +100,20 @@ class Node(ABC, Generic[T]):
 class Nodes:
     """Those of all nodes."""
 
-    def __init__(self, firsts: Mapping[str, Plan], make: Callable[[str, Plan], Node[Any]], what: str) -> None:
-        """``firsts``: of each node, the plan of its first target. ``what``: leads there, for one that does not end."""
-        self.what = what
+    def __init__(
+        self, firsts: Mapping[str, Plan], make: Callable[[str, Plan], Node[Any]], what: str, error: type[NsexecError]
+    ) -> None:
+        """``firsts``: of each node, the plan of its first target. ``what`` leads there; ``error``: see ``late``."""
+        self._what = what
+        self._error = error
         self._firsts = firsts
         self._make = make
         self._made: dict[str, Node[Any]] = {}
         self._making = threading.Lock()
+
+    def late(self) -> NsexecError:
+        """Of one that does not end in time."""
+        return self._error(f"{self._what} has not ended yet; it does now that we are gone")
 
     def on(self, node: str) -> Node[Any]:
         """The one of that node, which may have to be opened."""

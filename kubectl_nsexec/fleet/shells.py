@@ -65,9 +65,11 @@ def logins(setting: Setting, plans: Sequence[Plan], stack: ExitStack) -> Nodes:
     """One for each node of ``plans``; ``stack`` removes what they have on this machine. Raises NodeAccessError."""
     folder = ControlFolder()
     stack.callback(folder.close)
-    return Nodes(first_plans(plans), lambda _, plan: Login(setting, plan, folder.path), "an ssh connection")
+    return Nodes(
+        first_plans(plans), lambda _, plan: Login(setting, plan, folder.path), "an ssh connection", Login.error
+    )
 
 
 def here(setting: Setting, plans: Sequence[Plan]) -> Nodes:
     """The way to this machine, for all of ``plans``."""
-    return Nodes(first_plans(plans), lambda _, plan: Here(setting, plan), "a shell")
+    return Nodes(first_plans(plans), lambda _, plan: Here(setting, plan), "a shell", Here.error)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from kubectl_nsexec.errors import HelperPodError, OutputFileError
-from kubectl_nsexec.fleet import engine, helpers, member
+from kubectl_nsexec.fleet import engine, helpers, member, shells
 from kubectl_nsexec.fleet.engine import Engine
 from kubectl_nsexec.fleet.helpers import Helper, for_many
 from kubectl_nsexec.fleet.resolve import Member, not_started
@@ -30,6 +31,9 @@ from tests.unit.transport.test_shell import planned
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from kubectl_nsexec.fleet.nodes import Nodes
+    from kubectl_nsexec.session.plan import Plan
 
 _WAIT_SECONDS = 30.0
 
@@ -98,10 +102,10 @@ class Made:
             Said(console),
             None,
         )
-        schedule = Schedule([place.node for place in self.places], fanout=9, per_node=1, max_fail=None)
-        members = [Member(place, plan) for place in self.places]
+        self.schedule = Schedule([place.node for place in self.places], fanout=9, per_node=1, max_fail=None)
+        self.members = [Member(place, plan) for place in self.places]
         self.engine = Engine(
-            self.setting, members, schedule, cast("Any", self.helpers), lambda places: f"{len(places)}"
+            self.setting, self.members, self.schedule, cast("Any", self.helpers), lambda places: f"{len(places)}"
         )
 
     def run(self, deadline: Deadline | None = None) -> list[Result]:
@@ -152,6 +156,44 @@ def test_one_that_does_not_end_in_time_is_unknown(monkeypatch: pytest.MonkeyPatc
     assert done.wait(_WAIT_SECONDS)
     assert len(made.shown.results) == 2
     assert made.helpers.ended == ["ended after 0.5s (--deadline)"]
+
+
+WAYS: list[tuple[Callable[[Setting, Sequence[Plan], ExitStack], Nodes], str, str]] = [
+    (lambda setting, plans, _: helpers.helpers(setting, plans), "a helper pod", "helper-pod"),
+    (shells.logins, "an ssh connection", "node-access"),
+    (lambda setting, plans, _: shells.here(setting, plans), "a shell", "node-access"),
+]
+
+
+@pytest.mark.parametrize(("ways", "what", "code"), WAYS, ids=["pod", "ssh", "local"])
+def test_a_way_that_does_not_end_in_time_is_told_as_what_it_is(
+    ways: Callable[[Setting, Sequence[Plan], ExitStack], Nodes], what: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the code of whatever leads to the nodes."""
+    go, said = threading.Event(), list[str]()
+    works(monkeypatch, well)
+    monkeypatch.setattr(engine, "_CLOSE_SECONDS", 0.0)
+    monkeypatch.setattr(Console, "say", lambda _, line: said.append(line))
+    made = Made(1)
+    with ExitStack() as stack:
+        nodes = ways(made.setting, [planned()], stack)
+        monkeypatch.setattr(nodes, "on", lambda _: None)
+        monkeypatch.setattr(nodes, "taken", lambda _: Slow(go))
+        monkeypatch.setattr(nodes, "open_ones", list)
+        Engine(made.setting, made.members, made.schedule, nodes, str).run(Interrupts(), None)
+    go.set()
+    assert said == [f"error: {what} has not ended yet; it does now that we are gone [{code}]"]
+
+
+class Slow:
+    """What leads to a node, and is closed no sooner than it may."""
+
+    def __init__(self, may: threading.Event) -> None:
+        self._may = may
+
+    def close(self) -> None:
+        """Waits."""
+        self._may.wait(_WAIT_SECONDS)
 
 
 @pytest.mark.parametrize("error", [OutputFileError("the disk is full"), ZeroDivisionError("a defect")])
