@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.kube.kubeconfig import Kubeconfig
+    from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.request import ClusterOptions
 
 ERROR, NO_SPACE, NO_FILES, BY_ENDING = 1, 2, 4, 8
@@ -31,6 +32,9 @@ FILES = 0
 REQUEST_SECONDS = 2.0
 RUNNING_SECONDS = 0.1
 """kubectl's own patience for a pod of TYPE/NAME that is not there yet (convertResourceNameToPodName)."""
+_SELECTING = ("selector", "field_selector", "all_namespaces")
+_SAMPLE = "20"
+"""So many of many pods are looked at for the names of containers."""
 _PAGES = 10
 """Beyond so many the list would be of no use to anybody."""
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -96,11 +100,16 @@ def candidates(
         return _values(line, line.awaited, options, connect, kubeconfig)
     if line.word.startswith("-"):
         return Candidates(_flags(line))
-    if line.values.get("pod") or line.values.get("filename"):
+    if line.values.get("pod") or line.values.get("filename") or _names_no_pod(line.values):
         return Candidates()
     cluster = connect(options)
     namespace = line.values.get("namespace") or cluster.namespace
-    return _objects(line.word, cluster, namespace)
+    return _objects(line.word, cluster, namespace, of_one=not line.values.get("all_pods"))
+
+
+def _names_no_pod(values: Mapping[str, Any]) -> bool:
+    """Whether the line says by itself which pods are meant, so that a name would be a mistake."""
+    return any(values.get(field) for field in _SELECTING) or bool(values.get("node") and not values.get("check"))
 
 
 def connection(values: Mapping[str, Any]) -> ClusterOptions:
@@ -155,14 +164,15 @@ def _flags(line: UnfinishedLine) -> list[str]:
     return sorted(lines)
 
 
-def _objects(word: str, cluster: Cluster, namespace: str) -> Candidates:
-    """Pods, and the types that lead to one; after ``TYPE/`` the objects of that type."""
+def _objects(word: str, cluster: Cluster, namespace: str, *, of_one: bool) -> Candidates:
+    """Pods, and the types that lead to one (not ``of_one``: to many); after ``TYPE/`` the objects of that type."""
     kind, slash, name = word.partition("/")
     if slash:
         found = _names(cluster, kind_path(resource_reference.kind_of(kind), namespace))
         return Candidates([f"{kind}/{each}" for each in _matching(name, found)])
-    pods = _matching(word, _names(cluster, kind_path(resource_reference.POD, namespace)))
-    types = _matching(word, (f"{known.plural}/" for known in resource_reference.KINDS))
+    pods = _matching(word, _names(cluster, kind_path(resource_reference.POD, namespace))) if of_one else []
+    kinds = [known for known in resource_reference.KINDS if of_one or known is not resource_reference.POD]
+    types = _matching(word, (f"{known.plural}/" for known in kinds))
     return Candidates([*pods, *types], NO_FILES if pods else NO_FILES | NO_SPACE)
 
 
@@ -177,12 +187,27 @@ def _profiles(cluster: Cluster) -> list[str]:
 
 
 def _containers(line: UnfinishedLine, cluster: Cluster) -> list[str]:
-    """Those of the pod that the run would enter, by the tool's own rules."""
+    """Those of the pod that the run would enter, by the tool's own rules; of many pods, those of the first."""
     words: list[str] = list(line.values.get("pod") or ())
-    if len(words) != 1:
+    namespace = line.values.get("namespace") or cluster.namespace
+    if _names_no_pod(line.values):
+        pods = _first_pods(line.values, cluster, namespace)
+    elif len(words) == 1:
+        pods = [find_pod.find(cluster, namespace, words[0], RUNNING_SECONDS)]
+    else:
         return []
-    pod = find_pod.find(cluster, line.values.get("namespace") or cluster.namespace, words[0], RUNNING_SECONDS)
-    return [name for name, _, _ in container_choice.containers(pod.get("spec") or {})]
+    names = (name for pod in pods for name, _, _ in container_choice.containers(pod.get("spec") or {}))
+    return [*dict.fromkeys(names)]
+
+
+def _first_pods(values: Mapping[str, Any], cluster: Cluster, namespace: str) -> list[Json]:
+    """Of those that the line selects."""
+    fields = [values["field_selector"]] if values.get("field_selector") else []
+    fields += [f"spec.nodeName={values['node'][0]}"] if values.get("node") else []
+    query = [("labelSelector", values["selector"])] if values.get("selector") else []
+    query += [("fieldSelector", ",".join(fields))] if fields else []
+    path = "/api/v1/pods" if values.get("all_namespaces") else kind_path(resource_reference.POD, namespace)
+    return list(cluster.request("GET", path, [*query, ("limit", _SAMPLE)]).get("items") or [])
 
 
 def _matching(word: str, names: Iterable[str]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kubectl_nsexec.cli import validate
-from kubectl_nsexec.cli.options import Options
+from kubectl_nsexec.cli.flags import GROUPS
+from kubectl_nsexec.cli.options import Options, long_flag
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model.fleet import Amount, Fleet, ShowOptions
 from kubectl_nsexec.model.request import Request
@@ -119,24 +120,66 @@ _MANY = "-l, --field-selector, -A, --node or TYPE/NAME --all-pods"
         ({"selector": "a", "output": "wide"}, '-o: "wide" is neither json nor yaml'),
         ({"selector": "a", "color": "red"}, '--color: "red" is neither auto, always nor never'),
         ({"selector": "a", "output_dir": ""}, "--output-dir: the name is empty"),
-        ({"pod": ["p"], "exclude": ["a/b"]}, f"--exclude goes with many pods: {_MANY}"),
-        ({"pod": ["p"], "yes": True}, f"--yes goes with many pods: {_MANY}"),
-        ({"pod": ["p"], "fanout": "4"}, f"--fanout goes with many pods: {_MANY}"),
-        ({"pod": ["p"], "gather": True}, f"--gather goes with many pods: {_MANY}"),
-        ({"pod": ["ds/p"], "color": "auto"}, f"--color goes with many pods: {_MANY}"),
-        (
-            {"cleanup": True, "selector": "a"},
-            "--selector is about pods to run a command in: it does not go with --clea",
-        ),
-        ({"cleanup": True, "yes": True}, "--yes is about pods to run a command in: it does not go with --cleanup"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
 def test_a_mistake_is_a_sentence(values: dict[str, Any], words: str) -> None:
     """Of what does not go together, and of values that are none."""
     with pytest.raises(UsageError) as refused:
-        asked(None if values.get("cleanup") else ["true"], **values)
+        asked(**values)
     assert refused.value.message.startswith(words)
+
+
+WHICH: dict[str, Any] = {
+    "selector": "a",
+    "field_selector": "a=b",
+    "all_namespaces": True,
+    "node": ["n"],
+    "all_pods": True,
+}
+HOW: dict[str, Any] = {
+    "exclude": ["a/b"],
+    "pick": "1",
+    "skip_unsafe": True,
+    "yes": True,
+    "fanout": "4",
+    "per_node": "2",
+    "deadline": "1m",
+    "max_fail": "1",
+    "fail_fast": True,
+    "gather": True,
+    "diff": True,
+    "group": True,
+    "keep_order": True,
+    "output_dir": "d",
+    "color": "auto",
+    "base64": True,
+}
+
+
+def test_each_flag_of_many_pods_has_its_rows_here() -> None:
+    """One that is added and forgotten shows."""
+    assert {*WHICH, *HOW} == {*GROUPS["Many pods at once"]}
+
+
+@pytest.mark.parametrize("name", HOW)
+def test_with_one_pod_it_is_a_mistake(name: str) -> None:
+    """The flags that ask for many are named."""
+    with pytest.raises(UsageError) as refused:
+        asked(pod=["ds/p"], **{name: HOW[name]})
+    assert refused.value.message == f"{long_flag(name)} goes with many pods: {_MANY}"
+
+
+@pytest.mark.parametrize("name", [*WHICH, *HOW])
+def test_it_does_not_go_with_cleanup(name: str) -> None:
+    """Nor with --check, but for what says which pods."""
+    for verb in ("cleanup", "check"):
+        if verb == "check" and name in {"selector", "all_namespaces", "node"}:
+            continue
+        with pytest.raises(UsageError) as refused:
+            asked(None, **{verb: True, name: {**WHICH, **HOW}[name]})
+        words = "is about pods to run a command in: it does not go with"
+        assert refused.value.message == f"{long_flag(name)} {words} --{verb}"
 
 
 @pytest.mark.parametrize(

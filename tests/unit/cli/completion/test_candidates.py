@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,42 +12,11 @@ from kubectl_nsexec.cli.error_pages import PAGES
 from kubectl_nsexec.cli.flags import GROUPS
 from kubectl_nsexec.model.request import ClusterOptions
 from kubectl_nsexec.ui.console import Console
+from tests.unit.cli.completion.asking import TYPES, Complete
 from tests.unit.fake_api import PODS, FakeApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-Complete = Any
-"""Words → (candidates without their explanations, directive)."""
-
-TYPES = [
-    "pods/",
-    "deployments/",
-    "statefulsets/",
-    "daemonsets/",
-    "replicasets/",
-    "replicationcontrollers/",
-    "jobs/",
-    "services/",
-    "deploymentconfigs/",
-]
-
-
-@pytest.fixture
-def words(kubeconfig: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[list[str], int]]:
-    """Completes the last of the words: ``words("-n", "r")``; nothing may be said on stderr."""
-    assert kubeconfig.exists()
-
-    def words(*typed_words: str) -> tuple[list[str], int]:
-        main.run(list(typed_words), Console())
-        out, err = capfd.readouterr()
-        assert err == ""
-        *lines, last = out.splitlines()
-        assert last.startswith(":")
-        return [line.partition("\t")[0] for line in lines], int(last[1:])
-
-    return words
 
 
 def test_first_come_pods_and_what_leads_to_one(words: Complete) -> None:
