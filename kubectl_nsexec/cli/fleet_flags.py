@@ -21,6 +21,7 @@ _HOW = (
     "exclude", "pick", "skip_unsafe", "yes", "fanout", "per_node", "deadline", "max_fail", "fail_fast",
     "gather", "diff", "group", "keep_order", "output_dir", "color", "base64",
 )  # fmt: skip
+_OF_OUTPUT = ("gather", "group", "output_dir")
 MANY = "-l, --field-selector, -A, --node or TYPE/NAME --all-pods"
 
 
@@ -107,8 +108,10 @@ def _check_not_for_many(options: Options, after: Sequence[str] | None) -> None:
         raise UsageError("-t: a terminal is for one pod; with many pods leave it out")
     if after is None and not options.verify:
         raise UsageError("a shell is for one pod; many pods take a command, after --")
-    if options.verify:
-        raise UsageError("--verify is for one pod; with many pods -o json has the proof of each")
+    if after is None:
+        printed = next((field for field in _OF_OUTPUT if getattr(options, field) != getattr(Options, field)), None)
+        if printed is not None:
+            raise UsageError(f"{long_flag(printed)} is about what a command prints, and --verify alone runs none")
     if options.keep is not None and options.keep != os.environ.get(VARIABLES["keep"]):
         raise UsageError("--keep is for one pod; with many pods what leads to a node is there for as long as it takes")
 

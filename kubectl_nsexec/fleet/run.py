@@ -21,6 +21,7 @@ from kubectl_nsexec.fleet.stdin import Spool
 from kubectl_nsexec.helper import creation, rbac
 from kubectl_nsexec.helper.preflight import Preflight
 from kubectl_nsexec.model.deadline import Deadline
+from kubectl_nsexec.model.fleet import JSON
 from kubectl_nsexec.model.resource_reference import parse
 from kubectl_nsexec.model.via import LOCAL, POD, SSH
 from kubectl_nsexec.session import plan, telling
@@ -92,6 +93,8 @@ def run(
         nodes = _nodes(setting, resolved, stack)
         results, signal = _run(setting, fleet, resolved, nodes, interrupts)
         presenter.finish(results)
+    if request.verify and fleet.shown.mode != JSON:
+        _tell_proofs(results, console, of_command=bool(request.command))
     show.summary(results, console, request.program)
     return exit_status(results, signal)
 
@@ -133,7 +136,8 @@ def _agreed(request: Request, fleet: Fleet, pods: int, nodes: int, console: Cons
     what = (
         f"{_number(pods, 'pod')} on {_number(nodes, 'node')}{f', as root with every right ({power})' if power else ''}"
     )
-    console.write_stderr(f"The command is to run in {what}. Go on? [y/N] ".encode())
+    doing = "The command is to run" if request.command else "The pin is to be verified"
+    console.write_stderr(f"{doing} in {what}. Go on? [y/N] ".encode())
     return os.read(console.stdin_fd, _ANSWER_BYTES).decode(errors="replace").strip().lower() in _YES
 
 
@@ -184,6 +188,14 @@ def _run(
         setting.spool.fill(setting.console.stdin_fd)
     results, signal = engine.run(interrupts, deadline)
     return sorted([*results, *resolved.not_run], key=lambda result: result.place), signal
+
+
+def _tell_proofs(results: Sequence[Result], console: Console, *, of_command: bool) -> None:
+    """Where there is a command, stdout is its own."""
+    from kubectl_nsexec.fleet.show import proofs  # noqa: PLC0415 - only for --verify
+
+    tell = console.say if of_command else console.print
+    tell(proofs.table(results))
 
 
 def _names(places: Sequence[Place]) -> str:

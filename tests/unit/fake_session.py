@@ -162,7 +162,7 @@ def _hold(socket: WebSocket, nonce: str) -> None:
         pass
 
 
-def _say_threads(socket: WebSocket, nonce: str) -> None:
+def _say_threads(socket: WebSocket, nonce: str, container_id: str) -> None:
     """A loop at SCHED_FIFO on the container's own CPU, behind an ordinary first thread."""
 
     def blob(text: str) -> str:
@@ -173,14 +173,16 @@ def _say_threads(socket: WebSocket, nonce: str) -> None:
     masks = "".join(f"7/task/{tid}/status:Cpus_allowed_list:\t2\n" for tid in (7, 8))
     allowed = {"cpus": "2", "exec_folder": None, "affinity": "", "processes": [7]}
     for event in (
-        {"event": "container", "id": "c", "missing": "", **allowed},
+        {"event": "container", "id": container_id, "missing": "", **allowed},
         {"event": "threads", "look": 1, "uptime": "5.00", "stat": blob(stat), "status": blob(masks)},
         {"event": "surveyed"},
     ):
         socket.send(STDOUT, f"{nonce} {json.dumps(event)}\n".encode())
 
 
-def say_started(socket: WebSocket, nonce: str, said: bytes = b"") -> tuple[bytes, Iterator[bytes]]:
+def say_started(
+    socket: WebSocket, nonce: str, said: bytes = b"", container_id: str = "c"
+) -> tuple[bytes, Iterator[bytes]]:
     """What the agent says of a target until its command has begun, and along with that what the command has said.
 
     Returns the records of who that is, and the command's stdin: what came along with them, and what comes.
@@ -190,7 +192,7 @@ def say_started(socket: WebSocket, nonce: str, said: bytes = b"") -> tuple[bytes
     while b"\n" not in given:
         given += next(stdin)
     if given.startswith(b"threads\n"):
-        _say_threads(socket, nonce)
+        _say_threads(socket, nonce, container_id)
         given = given.partition(b"\n")[2]
         while b"\n" not in given:
             given += next(stdin)

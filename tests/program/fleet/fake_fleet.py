@@ -155,7 +155,7 @@ class Fleet(FakeSession):
             error = {"event": "error", "code": "no-target", "message": words}
             stream.send(STDOUT, f"{nonce} {json.dumps(error)}\n".encode())
             return
-        _, stdin = say_started(stream, nonce)
+        _, stdin = say_started(stream, nonce, container_id=container_id)
         self.count(1)
         script = self.scripts.get(pod, says_its_name)
         status = script(Command(self, pod, helper, stream, stdin))

@@ -99,7 +99,6 @@ _MANY = "-l, --field-selector, -A, --node or TYPE/NAME --all-pods"
         ({"all_pods": True, "pod": ["ds/a"], "selector": "x"}, "you may not specify -l and --all-pods together"),
         ({"all_pods": True, "pod": ["ds/a"], "all_namespaces": True}, "you may not specify -A and --all-pods together"),
         ({"selector": "a", "tty": True, "stdin": True}, "-t: a terminal is for one pod; with many pods leave it out"),
-        ({"selector": "a", "verify": True}, "--verify is for one pod; with many pods -o json has the proof of each"),
         ({"selector": "a", "keep": "5m"}, "--keep is for one pod; with many pods what leads to a node is there for as"),
         ({"selector": "a", "exclude": ["du-0"]}, '--exclude: "du-0" is not NAMESPACE/POD; * and ? stand for any'),
         ({"selector": "a", "exclude": ["a/b/c"]}, '--exclude: "a/b/c" is not NAMESPACE/POD; * and ? stand for any'),
@@ -193,6 +192,20 @@ def test_many_pods_take_a_command(after: list[str] | None, words: str) -> None:
     """A shell in each of them would be of no use."""
     with pytest.raises(UsageError, match=words):
         asked(after, selector="app=du")
+
+
+def test_to_verify_takes_no_command() -> None:
+    """As of one pod."""
+    request = asked(None, selector="app=du", verify=True, output="json")
+    assert (request.command, request.verify) == ((), True)
+
+
+@pytest.mark.parametrize("flags", [{"gather": True}, {"group": True}, {"output_dir": "d"}], ids=" ".join)
+def test_without_a_command_there_is_no_output(flags: dict[str, Any]) -> None:
+    """To gather, say; with one there is."""
+    assert asked(selector="a", verify=True, **flags).verify
+    with pytest.raises(UsageError, match=f"^{long_flag(*flags)} is about what a command prints, and --verify alone"):
+        asked(None, selector="a", verify=True, **flags)
 
 
 @pytest.mark.parametrize(
