@@ -107,10 +107,16 @@ def version(text: str) -> Version | None:
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
+def runtime_of(text: str) -> tuple[str, Version | None]:
+    """Of ``cri-o://1.34.2-3.rhaos4.21.git…`` (v1 Node, status.nodeInfo.containerRuntimeVersion)."""
+    runtime, _, number = text.partition("://")
+    return runtime, version(number)
+
+
 def node_facts(node: Json, profiles: list[Json]) -> NodeFacts:
     """Of a v1 Node; ``profiles`` are the PerformanceProfiles of the cluster."""
     info = (node.get("status") or {}).get("nodeInfo") or {}
-    runtime, _, number = str(info.get("containerRuntimeVersion") or "").partition("://")
+    runtime, number = runtime_of(str(info.get("containerRuntimeVersion") or ""))
     try:
         profile = match_profile(profiles, node)
     except CpuPolicyError:  # several select it: none of their opt-outs is certain
@@ -118,7 +124,7 @@ def node_facts(node: Json, profiles: list[Json]) -> NodeFacts:
     return NodeFacts(
         name=str((node.get("metadata") or {}).get("name") or ""),
         runtime=runtime,
-        version=version(number),
+        version=number,
         kernel=str(info.get("kernelVersion") or ""),
         kubelet=version(str(info.get("kubeletVersion") or "")),
         profile=None if profile is None else profile_facts(profile),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import rules
-from kubectl_nsexec.check.landing import CERTAIN, FIRST, FIXED_CRI_O, LIKELY, POSSIBLE, SHARED_CPU
+from kubectl_nsexec.check.landing import CERTAIN, CGROUP_V1, FIRST, FIXED_CRI_O, LIKELY, POSSIBLE, SHARED_CPU
 from kubectl_nsexec.check.rules import INFO, LATENCY, Finding
 from kubectl_nsexec.check.ways import EXEC
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.check.tenants import Tenants
     from kubectl_nsexec.check.ways import WayIn
 
+FIXED_ON_V2 = f"cgroup v2, with {FIXED_CRI_O}"
 _OTHER_PROBE = "httpGet, tcpSocket or grpc"
 
 
@@ -46,7 +47,7 @@ def reason(rule: rules.Rule, annotations: Mapping[str, str]) -> str:
 
 
 def _where(way: WayIn, landing: Landing, tenants: Tenants) -> Iterator[Finding]:
-    slips = landing.unreliable and landing.kind in (FIRST, SHARED_CPU)
+    slips = bool(landing.unreliable) and landing.kind in (FIRST, SHARED_CPU)
     remedy = remedy_of(way, landing)
     seen = tenants.real_time == CERTAIN
     if not landing.on_own_cpus and not slips:
@@ -63,7 +64,8 @@ def _where(way: WayIn, landing: Landing, tenants: Tenants) -> Iterator[Finding]:
     elif landing.kind != SHARED_CPU:
         yield Finding(rules.ON_EXCLUSIVE, INFO if once else LATENCY, landing.verdict, remedy)
     if slips:
-        yield Finding(rules.UNRELIABLE, INFO if once else LATENCY, landing.verdict, FIXED_CRI_O)
+        steady = FIXED_ON_V2 if landing.unreliable == CGROUP_V1 else FIXED_CRI_O
+        yield Finding(rules.UNRELIABLE, INFO if once else LATENCY, landing.verdict, steady)
     if way.recurs and landing.on_own_cpus:
         yield Finding(rules.PROBE_PINNED, LATENCY, landing.verdict, remedy)
     elif way.is_hook and landing.on_own_cpus:

@@ -43,6 +43,8 @@ SHARED_RESOURCE = "workload.openshift.io/enable-shared-cpus"
 _WITH_AFFINITY, _RELIABLE, _BY_DEFAULT = (1, 34, 0), (1, 34, 4), (1, 35, 0)
 """CRI-O's releases: the first with it, the first that does it by a cgroup, that of OpenShift 4.22 (on by default)."""
 FIXED_CRI_O = "CRI-O 1.34.4 or 1.35"
+CGROUP_V1 = "cgroup v1"
+"""CRI-O keeps execs by a folder of their own on v2 only."""
 SHARED_CPUS = "shared CPUs"
 """SHARED_RESOURCE, where the profile has some."""
 _PROFILE_CLASS = "performance-"
@@ -58,8 +60,8 @@ class Landing(NamedTuple):
     cpu: int | None = None
     cpus: int | None = None
     """How many the container has for itself."""
-    unreliable: bool = False
-    """The runtime may fail to keep it there."""
+    unreliable: str = ""
+    """Under what the runtime may fail to keep it there: CGROUP_V1, or its release; "" where it does not."""
     why: tuple[str, ...] = ()
     better: str = ""
     """What would make it land off the container's threads, of what the cluster has."""
@@ -80,6 +82,13 @@ def is_high_performance(handler: str | None, runtime_class: str) -> bool:
     if handler is not None:
         return HIGH_PERFORMANCE in handler
     return HIGH_PERFORMANCE in runtime_class or runtime_class.startswith(_PROFILE_CLASS)
+
+
+def left_to_runtime(node: NodeFacts) -> str:
+    """The node's release, where it is one of CRI-O's that leave exec_cpu_affinity to the OCI runtime; "" else."""
+    if node.runtime != CRI_O or node.version is None or not _WITH_AFFINITY <= node.version < _RELIABLE:
+        return ""
+    return node.runtime_words
 
 
 def asks_for_shared(pod: Json, container: Json) -> bool:
@@ -127,7 +136,7 @@ def _exclusive(pod: Json, container: Json, own: Owned, node: NodeFacts, hooks: b
         # With the affinity alone a single CPU stays the loop's.
         better = " and ".join([missing, *shared]) if missing and (shared or own.cpus != 1) else ""
         return Landing(ANY, sure, cpus=own.cpus, why=(tuned, without), better=better)
-    unreliable = node.version < _RELIABLE
+    unreliable = left_to_runtime(node)
     sure = LIKELY if node.version >= _BY_DEFAULT else POSSIBLE
     why = (tuned, f'{node.runtime_words}, exec_cpu_affinity = "first"')
     fixed = [FIXED_CRI_O] if unreliable else []

@@ -6,7 +6,18 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kubectl_nsexec.check import tenants
-from kubectl_nsexec.check.landing import ANY, CERTAIN, ELSEWHERE, FIRST, IN_POOL, OF_CLAIM, SHARED_CPU, Landing
+from kubectl_nsexec.check.landing import (
+    ANY,
+    CERTAIN,
+    CGROUP_V1,
+    ELSEWHERE,
+    FIRST,
+    IN_POOL,
+    OF_CLAIM,
+    SHARED_CPU,
+    Landing,
+    left_to_runtime,
+)
 from kubectl_nsexec.check.resources import containers
 from kubectl_nsexec.cpus.survey import BY_SPEC, Container, Survey
 from kubectl_nsexec.errors import TargetError
@@ -15,6 +26,7 @@ from kubectl_nsexec.target import container_choice
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from kubectl_nsexec.check.facts import NodeFacts
     from kubectl_nsexec.check.tenants import Tenants
     from kubectl_nsexec.cpus.threads import Thread
     from kubectl_nsexec.model.http import Json
@@ -85,8 +97,11 @@ class OnNodes:
                 yield Looked(target, found)
 
 
-def landing(api: Landing, seen: Container, cgroup: str) -> Landing:
-    """Where an exec lands, by the node's word. ``api``: by the API's, of releases, and what would be better."""
+def landing(api: Landing, seen: Container, cgroup: str, node: NodeFacts) -> Landing:
+    """Where an exec lands, by the node's word.
+
+    ``api``: by the API's, of what would be better; ``node``: of its runtime's release. ``cgroup``: v1 or v2.
+    """
     if api.kind == ELSEWHERE:
         return api
     if not seen.own:
@@ -96,14 +111,16 @@ def landing(api: Landing, seen: Container, cgroup: str) -> Landing:
         return Landing(
             kind, CERTAIN, cpus=len(seen.own), why=("nothing keeps an exec on one of them",), better=api.better
         )
-    slips = seen.exec_by == BY_SPEC and (api.unreliable or cgroup == "v1")
+    unreliable = ""
+    if seen.exec_by == BY_SPEC:
+        unreliable = CGROUP_V1 if cgroup == "v1" else left_to_runtime(node)
     shared = seen.exec_on.isdisjoint(seen.own)
     return Landing(
         SHARED_CPU if shared else FIRST,
         CERTAIN,
         min(seen.exec_on) if shared else None,
         len(seen.own),
-        slips,
+        unreliable,
         (seen.exec_by,),
         api.better,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import on_node
+from kubectl_nsexec.check.facts import NodeFacts, runtime_of
 from kubectl_nsexec.check.landing import ANY, FIRST, IN_POOL, SHARED_CPU, Landing
 from kubectl_nsexec.model.proof import PlainExec
 
@@ -16,9 +17,9 @@ _SAFE = "no real-time thread lives there: oc exec is safe here"
 _TOLERABLE = "no real-time thread lives there now"
 
 
-def told(seen: Container, cgroup: str) -> PlainExec:
-    """By one look. ``cgroup``: v1 or v2."""
-    lands = on_node.landing(Landing(ANY), seen, cgroup)
+def told(seen: Container, cgroup: str, runtime: str) -> PlainExec:
+    """By one look. ``cgroup``: v1 or v2; ``runtime``: the node's, as ``facts.runtime_of`` takes it."""
+    lands = on_node.landing(Landing(ANY), seen, cgroup, NodeFacts("", *runtime_of(runtime)))
     there = on_node.beside(lands, seen)
     cpus = seen.allowed if lands.unreliable else seen.exec_on
     safe = not there and lands.kind in (SHARED_CPU, IN_POOL) and not lands.unreliable
@@ -38,9 +39,9 @@ def told(seen: Container, cgroup: str) -> PlainExec:
 
 def _place(lands: Landing, seen: Container) -> str:
     where = f"CPU{'s' if len(seen.exec_on) > 1 else ''} {seen.exec_on}"
-    slips = ", or may slip to others of its own" if lands.unreliable else ""
+    slips = f"; under {lands.unreliable} it may fail with EINVAL or slip to its others" if lands.unreliable else ""
     if lands.kind == SHARED_CPU:
-        return f"{where}, a shared one{slips}"
+        return f"{where} (a shared one{slips})"
     if lands.kind == FIRST:
         return f"{where} (its first exclusive{slips})"
     if lands.kind == IN_POOL:

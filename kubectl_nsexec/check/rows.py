@@ -70,10 +70,12 @@ def of_pod(pod: Json, facts: Facts, line: int = 0, nodes: OnNodes | None = None)
             seen = nodes.of(pod, str(container.get("name") or ""))
             unknown = seen.unknown
             if seen.container is not None and seen.survey is not None:
-                lands = on_node.landing(lands, seen.container, seen.survey.cgroup)
+                if seen.container.exec_by:
+                    node = facts.node(str(spec.get("nodeName") or ""))
+                lands = on_node.landing(lands, seen.container, seen.survey.cgroup, node)
                 lives = on_node.lives(lands, seen.container, seen.survey)
                 stuck = bool(on_node.stuck(seen.container))
-        in_question = lands.on_own_cpus or lands.unreliable or lives.real_time == landing.CERTAIN
+        in_question = lands.on_own_cpus or bool(lands.unreliable) or lives.real_time == landing.CERTAIN
         ways = list(ways_into(container))
         for way in ways:
             yield Row(

@@ -56,8 +56,8 @@ UNRELIABLE = Rule(
     "NSX004",
     "exec-affinity-is-unreliable",
     LATENCY,
-    "CRI-O 1.34.0 to 1.34.3 leaves exec_cpu_affinity to the runtime: the command may fail with EINVAL or slip to "
-    "other CPUs of the container (runc#5036).",
+    "CRI-O 1.34.0 to 1.34.3, and any on cgroup v1, leaves exec_cpu_affinity to the runtime: the command may fail with "
+    "EINVAL or slip to other CPUs of the container (runc#5036).",
 )
 PROBE_PINNED = Rule(
     "NSX005",

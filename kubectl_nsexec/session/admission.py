@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.messages import NodeLook, Started, TargetFacts
     from kubectl_nsexec.model.proof import PlainExec
     from kubectl_nsexec.session.context import Context
+    from kubectl_nsexec.session.plan import Plan
     from kubectl_nsexec.session.seen import Seen
     from kubectl_nsexec.target.container_choice import Target
 
@@ -68,14 +69,14 @@ def checked(context: Context, policy: CpuPolicy, facts: TargetFacts) -> Checked:
     return Checked(record, facts, found, compared, granted, who.lacks)
 
 
-def with_plain_exec(checked: Checked, looked: Seen, target: Target) -> Checked:
+def with_plain_exec(checked: Checked, looked: Seen, plan: Plan) -> Checked:
     """With what plain ``oc exec`` would have done, as far as the node shows it. Raises AgentError."""
     from kubectl_nsexec.check import plain_exec  # noqa: PLC0415 - only for --verify
 
-    container = looked.understood(checked.verdict.owners).get(target.container_id)
+    container = looked.understood(checked.verdict.owners).get(plan.target.container_id)
     if container is None or isinstance(container, str):
         return checked
-    return checked._replace(plain_exec=plain_exec.told(container, checked.facts.cgroup))
+    return checked._replace(plain_exec=plain_exec.told(container, checked.facts.cgroup, plan.runtime))
 
 
 def proof(target: Target, policy: CpuPolicy, checked: Checked, started: Started) -> Proof:

@@ -103,7 +103,7 @@ class Handshake:
         if self._context.request.verify:
             session.send_stdin(commands.THREADS)
             looked = seen.all_of(lambda: self.next_event(session), 1)
-            checked = admission.with_plain_exec(checked, looked, self._plan.target)
+            checked = admission.with_plain_exec(checked, looked, self._plan)
         seconds = self._context.request.max_duration_seconds
         limit = None if seconds is None else Deadline.after(seconds)
         self._context.waits.on(f"node {self._plan.target.node} to start the command")

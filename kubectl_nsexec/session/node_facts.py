@@ -103,6 +103,11 @@ def address(found: Json) -> str:
     return next(filter(None, known), str(found["metadata"]["name"]))
 
 
+def runtime(found: Json) -> str:
+    """``cri-o://1.34.2``; "" where it is not told."""
+    return str(((found.get("status") or {}).get("nodeInfo") or {}).get("containerRuntimeVersion") or "")
+
+
 def images(found: Json, other_than: str) -> list[str]:
     """Some images that are on the node already: the platform's own first, then the smallest.
 

@@ -58,6 +58,8 @@ class Plan(NamedTuple):
     """Known to be in the helper's namespace; False also where nobody has looked."""
     audit: Mapping[str, str]
     """Who runs what: see audit.of_run."""
+    runtime: str
+    """The node's, with its release: v1 Node, status.nodeInfo.containerRuntimeVersion."""
 
 
 def make(request: Request, cluster: Cluster, waits: Waiting = NOBODY) -> Plan:
@@ -168,6 +170,7 @@ def for_target(request: Request, chosen: Target, node: NodeFacts, policy: Policy
         program=node.program,
         program_is_there=False,
         audit=run,
+        runtime=node_facts.runtime(node.object),
     )
 
 

@@ -162,7 +162,7 @@ def _hold(socket: WebSocket, nonce: str) -> None:
         pass
 
 
-def _say_threads(socket: WebSocket, nonce: str, container_id: str) -> None:
+def _say_threads(socket: WebSocket, nonce: str, container_id: str, affinity: str) -> None:
     """A loop at SCHED_FIFO on the container's own CPU, behind an ordinary first thread."""
 
     def blob(text: str) -> str:
@@ -171,7 +171,7 @@ def _say_threads(socket: WebSocket, nonce: str, container_id: str) -> None:
     zeros = "0 " * 16
     stat = f"7/task/7/stat:7 (main) S {zeros}0 0 5 {zeros}2 0 0\n7/task/8/stat:8 (loop) R {zeros}0 0 5 {zeros}2 1 1\n"
     masks = "".join(f"7/task/{tid}/status:Cpus_allowed_list:\t2\n" for tid in (7, 8))
-    allowed = {"cpus": "2", "exec_folder": None, "affinity": "", "processes": [7]}
+    allowed = {"cpus": "2", "exec_folder": None, "affinity": blob(affinity), "processes": [7]}
     for event in (
         {"event": "container", "id": container_id, "missing": "", **allowed},
         {"event": "threads", "look": 1, "uptime": "5.00", "stat": blob(stat), "status": blob(masks)},
@@ -181,9 +181,11 @@ def _say_threads(socket: WebSocket, nonce: str, container_id: str) -> None:
 
 
 def say_started(
-    socket: WebSocket, nonce: str, said: bytes = b"", container_id: str = "c"
+    socket: WebSocket, nonce: str, said: bytes = b"", container_id: str = "c", affinity: str = ""
 ) -> tuple[bytes, Iterator[bytes]]:
     """What the agent says of a target until its command has begun, and along with that what the command has said.
+
+    ``affinity``: what the container's config.json says of execs.
 
     Returns the records of who that is, and the command's stdin: what came along with them, and what comes.
     """
@@ -192,7 +194,7 @@ def say_started(
     while b"\n" not in given:
         given += next(stdin)
     if given.startswith(b"threads\n"):
-        _say_threads(socket, nonce, container_id)
+        _say_threads(socket, nonce, container_id, affinity)
         given = given.partition(b"\n")[2]
         while b"\n" not in given:
             given += next(stdin)

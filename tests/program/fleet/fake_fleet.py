@@ -104,6 +104,8 @@ class Fleet(FakeSession):
         self.all_gone = threading.Event()
         """Every helper pod that was made has been deleted."""
         self.attached: dict[str, WebSocket] = {}
+        self.affinity = ""
+        """What each container's config.json says of execs."""
         self.leases = 0
         self.let_go = threading.Condition()
         """One lease less is there: the server may hear of it when the client has ended already."""
@@ -155,7 +157,7 @@ class Fleet(FakeSession):
             error = {"event": "error", "code": "no-target", "message": words}
             stream.send(STDOUT, f"{nonce} {json.dumps(error)}\n".encode())
             return
-        _, stdin = say_started(stream, nonce, container_id=container_id)
+        _, stdin = say_started(stream, nonce, container_id=container_id, affinity=self.affinity)
         self.count(1)
         script = self.scripts.get(pod, says_its_name)
         status = script(Command(self, pod, helper, stream, stdin))

@@ -57,3 +57,16 @@ def test_scripts_have_each_proof(fleet: Fleet) -> None:
     assert summary["ok"] == 2
     *targets, _ = map(json.loads, fleet.run(*DU, "-o", "json", *TRUE).stdout.splitlines())
     assert [each["proof"]["plainExec"] for each in targets] == [None, None]
+
+
+def test_the_release_of_the_nodes_cri_o_counts(fleet: Fleet) -> None:
+    """1.34.2 leaves the affinity of config.json to the runtime; 1.35 does not."""
+    pods(fleet, 2).affinity = '"execCPUAffinity":{"initial":"2","final":"2"}'
+    for node, release in (("n0", "1.34.2"), ("n1", "1.35.0")):
+        fleet.nodes[node]["status"]["nodeInfo"]["containerRuntimeVersion"] = f"cri-o://{release}"
+    plain = [row[-1] for row in rows(fleet.run(*DU, "--verify").stdout)[1:]]
+    unless = "; under cri-o 1.34.2 it may fail with EINVAL or slip to its others"
+    assert plain == [
+        f'not safe: would land on CPU 2 (its first exclusive{words}): SCHED_FIFO 1 "loop" lives there'
+        for words in (unless, "")
+    ]

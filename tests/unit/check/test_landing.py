@@ -52,9 +52,9 @@ def test_where_a_container_of_whole_cpus_is_entered(
 
 @pytest.mark.parametrize(
     ("version", "unreliable"),
-    [((1, 34, 0), True), ((1, 34, 3), True), ((1, 34, 4), False), ((1, 35, 0), False)],
+    [((1, 34, 0), "cri-o 1.34.0"), ((1, 34, 3), "cri-o 1.34.3"), ((1, 34, 4), ""), ((1, 35, 0), "")],
 )
-def test_the_first_releases_with_it_do_not_hold_it(version: tuple[int, int, int], unreliable: bool) -> None:  # noqa: FBT001 - a table's column
+def test_the_first_releases_with_it_do_not_hold_it(version: tuple[int, int, int], unreliable: str) -> None:
     """1.34.0 to 1.34.3 leave it to the runtime (runc#5036)."""
     row = first(pod(container(), runtimeClassName=CLASS), facts(cri_o(*version)))
     assert (row.landing.kind, row.landing.unreliable) == (FIRST, unreliable)

@@ -125,9 +125,19 @@ def test_an_affinity_of_the_file_slips_on_old_releases_and_cgroup_v1() -> None:
     v1 = Survey("4.18.0", "v1", -1, stalld=True, containers={})
     old = CRI_O._replace(version=(1, 34, 1))
     spec, folder = seen(thread(), on="2", by=BY_SPEC), seen(thread(), on="2", by=BY_FOLDER)
+    remedies = []
     for row in (rows(Nodes(spec, survey=v1))["oc exec"], rows(Nodes(spec), node=old)["oc exec"]):
         assert found(row) == {"NSX001": ("danger", "possible"), "NSX004": ("latency", "certain")}
+        remedies.append(next(each.remedy for each in row.findings if each.rule.id == "NSX004"))
+    assert remedies == ["cgroup v2, with CRI-O 1.34.4 or 1.35", "CRI-O 1.34.4 or 1.35"]
     assert found(rows(Nodes(folder), node=old)["oc exec"]) == {"NSX003": ("info", "certain")}
+
+
+def test_a_release_counts_without_a_profile_too() -> None:
+    """The API alone could not say that there is an affinity; the node does."""
+    bare = CRI_O._replace(version=(1, 34, 1), profile=None)
+    row = rows(Nodes(seen(thread(), on="2", by=BY_SPEC)), node=bare)["oc exec"]
+    assert row.landing.unreliable == "cri-o 1.34.1"
 
 
 def test_on_a_shared_cpu_plain_exec_is_safe() -> None:

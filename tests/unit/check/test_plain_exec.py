@@ -39,7 +39,7 @@ MIXED = CpuSet.parse("2-4")
         (seen(own=ONE, on="2"), "CPU 2 (its only exclusive): no real-time thread lives there now", False),
         (
             seen(thread(), on="4", by=BY_FOLDER, allowed=MIXED),
-            "CPU 4, a shared one: no real-time thread lives there: oc exec is safe here",
+            "CPU 4 (a shared one): no real-time thread lives there: oc exec is safe here",
             True,
         ),
         (
@@ -51,12 +51,35 @@ MIXED = CpuSet.parse("2-4")
 )
 def test_it_says_where_beside_whom_and_whether_that_is_safe(container: Container, words: str, *, safe: bool) -> None:
     """The honest advice may be plain oc exec."""
-    plain = plain_exec.told(container, "v2")
+    plain = plain_exec.told(container, "v2", "cri-o://1.35.1")
     assert (plain.message, plain.safe) == (f"would land on {words}", safe)
 
 
-def test_on_cgroup_v1_an_affinity_may_slip() -> None:
+FOURTH = "CPU 4 (a shared one; under {} it may fail with EINVAL or slip to its others): "
+FIRST = "CPU 2 (its first exclusive; under {} it may fail with EINVAL or slip to its others): "
+LIVES = 'SCHED_FIFO 1 "lcore-worker-2" lives there'
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "runtime", "under"),
+    [
+        ("v1", "cri-o://1.35.1", "cgroup v1"),
+        ("v1", "", "cgroup v1"),
+        ("v2", "cri-o://1.34.0-3.rhaos4.21.gitabc.el9", "cri-o 1.34.0"),
+        ("v2", "cri-o://1.34.3", "cri-o 1.34.3"),
+    ],
+)
+def test_an_affinity_that_is_left_to_the_runtime_may_slip(cgroup: str, runtime: str, under: str) -> None:
     """Then a shared CPU does not help, and the loop on the container's own counts."""
-    plain = plain_exec.told(seen(thread(), on="4", by=BY_SPEC, allowed=MIXED), "v1")
-    assert plain.message.startswith("would land on CPU 4, a shared one, or may slip to others of its own: SCHED_FIFO 1")
-    assert not plain.safe
+    for on, words in (("4", FOURTH), ("2", FIRST)):
+        plain = plain_exec.told(seen(thread(), on=on, by=BY_SPEC, allowed=MIXED), cgroup, runtime)
+        assert plain.message == f"would land on {words.format(under)}{LIVES}"
+        assert (plain.safe, plain.cpus) == (False, MIXED)
+
+
+@pytest.mark.parametrize("runtime", ["cri-o://1.34.4", "cri-o://1.35.0", "containerd://1.34.1", ""])
+def test_other_releases_keep_it_there(runtime: str) -> None:
+    """On cgroup v2; so do all where there is a folder."""
+    for by in (BY_SPEC, BY_FOLDER):
+        assert plain_exec.told(seen(thread(), on="4", by=by, allowed=MIXED), "v2", runtime).safe
+    assert plain_exec.told(seen(thread(), on="4", by=BY_FOLDER, allowed=MIXED), "v2", "cri-o://1.34.1").safe

@@ -48,7 +48,7 @@ def planned(address: str = "10.0.0.5", helper: Any = None) -> Plan:  # noqa: ANN
     """A plan for a target on the node worker-0."""
     policy = CpuPolicy(CpuSet.of(0, 1), "--cpus")
     program = HelperProgram("amd64", b"shim", "agent")
-    return Plan(TARGET, policy, helper, None, (), "n0nce0123456789", address, program, False, {})  # noqa: FBT003
+    return Plan(TARGET, policy, helper, None, (), "n0nce0123456789", address, program, False, {}, "")  # noqa: FBT003
 
 
 def requested(kind: str = via.SSH, user: str = "core", *options: str) -> Request:
