@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.check import on_node
+from kubectl_nsexec.check import evidence, on_node
 
 if TYPE_CHECKING:
     from kubectl_nsexec.check.on_node import Looked, OnNodes
     from kubectl_nsexec.check.report import NodeSum, Replicas, Report
     from kubectl_nsexec.check.rules import Finding
     from kubectl_nsexec.cpus.survey import Survey
-    from kubectl_nsexec.cpus.threads import Thread
 
 API_VERSION = "nsexec.io/v1"
 
@@ -117,21 +116,6 @@ def _container(looked: Looked) -> dict[str, object]:
         "exclusiveCPUs": str(container.own),
         "execCPUs": str(container.exec_on),
         "execBy": container.exec_by,
-        "threads": [_thread(thread) for thread in container.threads],
-        "stuck": [{"pid": each.pid, "tid": each.tid, "thread": each.thread} for each in starving],
-    }
-
-
-def _thread(thread: Thread) -> dict[str, object]:
-    return {
-        "pid": thread.pid,
-        "tid": thread.tid,
-        "process": thread.process,
-        "thread": thread.thread,
-        "affinity": str(thread.affinity),
-        "policy": thread.policy,
-        "priority": thread.priority,
-        "cpu": thread.cpu,
-        "state": thread.state,
-        "share": None if thread.share is None else round(thread.share, 3),
+        "threads": [evidence.thread_object(thread) for thread in container.threads],
+        "stuck": [evidence.stuck_object(each) for each in starving],
     }

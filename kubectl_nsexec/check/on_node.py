@@ -73,6 +73,7 @@ class OnNodes:
                 self._targets[_uid(pod), name] = _target(pod, name)
         found = [target for target in self._targets.values() if not isinstance(target, str)]
         self.nodes = looks.look(found)
+        self._by_name: dict[tuple[str, str, str], Container] | None = None
 
     def of(self, pod: Json, container: str) -> Seen:
         """One that was among the pods."""
@@ -86,6 +87,12 @@ class OnNodes:
         if isinstance(found, str):
             return Seen(survey=survey, unknown=f"on node {target.node}: {found}")
         return Seen(found, survey)
+
+    def container(self, namespace: str, pod: str, name: str) -> Container | None:
+        """That one, where it could be looked at."""
+        if self._by_name is None:
+            self._by_name = {(at.namespace, at.pod, at.container): found for at, found in self.looked_at()}
+        return self._by_name.get((namespace, pod, name))
 
     def looked_at(self) -> Iterator[Looked]:
         """All that could be, by namespace, pod and container."""
@@ -106,10 +113,11 @@ def landing(api: Landing, seen: Container, cgroup: str, node: NodeFacts) -> Land
         return api
     if not seen.own:
         return Landing(IN_POOL, CERTAIN)
+    runtime = (node.runtime_words,) if node.runtime else ()
     if not seen.exec_by:
         kind = OF_CLAIM if api.kind == OF_CLAIM else ANY
         return Landing(
-            kind, CERTAIN, cpus=len(seen.own), why=("nothing keeps an exec on one of them",), better=api.better
+            kind, CERTAIN, cpus=len(seen.own), why=("nothing keeps an exec on one of them", *runtime), better=api.better
         )
     unreliable = ""
     if seen.exec_by == BY_SPEC:
@@ -121,7 +129,7 @@ def landing(api: Landing, seen: Container, cgroup: str, node: NodeFacts) -> Land
         min(seen.exec_on) if shared else None,
         len(seen.own),
         unreliable,
-        (seen.exec_by,),
+        (seen.exec_by, *runtime),
         api.better,
     )
 
@@ -134,6 +142,15 @@ def beside(lands: Landing, seen: Container) -> list[Thread]:
     if lands.kind == IN_POOL:
         return [thread for thread in there if _is_busy(thread)]
     return there
+
+
+def living(lands: Landing, seen: Container) -> list[Thread]:
+    """The same, and then whoever else takes half a CPU or more where an exec lands: it takes its share from them."""
+    if lands.kind == ELSEWHERE:
+        return []
+    first, cpus = beside(lands, seen), seen.allowed if lands.unreliable else seen.exec_on
+    others = [each for each in seen.threads if not each.real_time and not each.affinity.isdisjoint(cpus)]
+    return [*first, *(each for each in others if each.share is not None and each.share >= _BUSY_SHARE)]
 
 
 def _is_busy(thread: Thread) -> bool:

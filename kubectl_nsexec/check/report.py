@@ -11,7 +11,7 @@ from kubectl_nsexec.check.owners import owner_of
 from kubectl_nsexec.check.rules import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kubectl_nsexec.check.facts import Facts
     from kubectl_nsexec.check.on_node import OnNodes
@@ -25,11 +25,17 @@ _FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 class Replicas(NamedTuple):
-    """A row, and where it stands: the first pod, and how many on each node ("" for none)."""
+    """A row, and where it stands: how many on each node ("" for none)."""
 
     row: Row
-    example: str
+    examples: Mapping[str, str]
+    """Node → its first pod: of the first node, and of each that was looked at."""
     nodes: Counter[str]
+
+    @property
+    def example(self) -> str:
+        """The first pod."""
+        return next(iter(self.examples.values()))
 
     @property
     def pods(self) -> int:
@@ -57,7 +63,7 @@ class Report:
         """Warnings, a line each: annotations that count for nothing."""
         self.on_nodes = nodes
         self._facts = facts
-        self._rows: dict[Row, tuple[str, Counter[str]]] = {}
+        self._rows: dict[Row, tuple[dict[str, str], Counter[str]]] = {}
 
     def add(self, pod: Json, line: int = 0) -> None:
         """Looks at a v1 Pod; one that has ended, or is for Windows, starts nothing."""
@@ -72,14 +78,16 @@ class Report:
                 self.notes.append(note)
         node, name = str((pod.get("spec") or {}).get("nodeName") or ""), str(metadata.get("name") or "")
         for row in rows.of_pod(pod, self._facts, line, self.on_nodes):
-            _, nodes = self._rows.setdefault(row, (name, Counter()))
+            examples, nodes = self._rows.setdefault(row, ({}, Counter()))
+            if self.on_nodes is not None or not examples:
+                examples.setdefault(node, name)
             nodes[node] += 1
 
     @property
     def replicas(self) -> list[Replicas]:
         """The worst first, then by namespace, owner and container."""
         order = {severity: number for number, severity in enumerate((*rules.SEVERITIES, ""))}
-        found = [Replicas(row, pod, nodes) for row, (pod, nodes) in self._rows.items()]
+        found = [Replicas(row, examples, nodes) for row, (examples, nodes) in self._rows.items()]
         found.sort(key=lambda each: (order[each.row.severity], each.row.namespace, each.row.owner, each.row.container))
         return found
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kubectl_nsexec import __version__
-from kubectl_nsexec.check import rules
+from kubectl_nsexec.check import evidence, rules
 
 if TYPE_CHECKING:
+    from kubectl_nsexec.check.evidence import Evidence
     from kubectl_nsexec.check.report import Replicas, Report
     from kubectl_nsexec.check.rules import Finding, Rule
 
@@ -23,7 +24,10 @@ _LEVELS = {rules.DANGER: "error", rules.LATENCY: "warning", rules.INFO: "note"}
 def document(report: Report, filename: str | None) -> dict[str, object]:
     """One run; ``filename`` is the manifest's, as it was named. Suppressed findings are results that say so."""
     replicas = report.replicas
-    results = [_of_row(each, finding, filename) for each in replicas for finding in each.row.findings]
+    results = []
+    for each in replicas:
+        seen = evidence.of_row(each, report.on_nodes)
+        results += [_of_row(each, finding, filename, seen) for finding in each.row.findings]
     for node in report.node_sums():
         results += [_of_node(node.name, finding, filename) for finding in node.findings]
     missing = sorted({each.row.unknown for each in replicas if each.row.unknown})
@@ -59,7 +63,8 @@ def _rule(rule: Rule) -> dict[str, object]:
     }
 
 
-def _of_row(replicas: Replicas, finding: Finding, filename: str | None) -> dict[str, object]:
+def _of_row(replicas: Replicas, finding: Finding, filename: str | None, seen: Evidence | None) -> dict[str, object]:
+    """``seen``: of one of the pods; its list of threads is a property, as a result has no field for evidence."""
     row = replicas.row
     name = f"{row.namespace}/{row.owner.kind}/{row.owner.name}/{row.container}/{row.way.kind}"
     text = (
@@ -68,9 +73,12 @@ def _of_row(replicas: Replicas, finding: Finding, filename: str | None) -> dict[
     )
     if finding.rule is rules.ON_REAL_TIME and row.tenants.harm:
         text += f" {row.tenants.harm}."
-    result = _result(finding, name, text, filename, row.line)
     nodes = dict(sorted(replicas.nodes.items()))
-    return {**result, "properties": {"verdict": finding.verdict, "pods": replicas.pods, "nodes": nodes}}
+    properties: dict[str, object] = {"verdict": finding.verdict, "pods": replicas.pods, "nodes": nodes}
+    if seen is not None:
+        properties["evidence"] = evidence.document(seen)
+        text = "\n".join([text, *seen.lines()])
+    return {**_result(finding, name, text, filename, row.line), "properties": properties}
 
 
 def _of_node(name: str, finding: Finding, filename: str | None) -> dict[str, object]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from kubectl_nsexec.check.report import NodeSum, Replicas, Report
     from kubectl_nsexec.check.rules import Finding
+    from kubectl_nsexec.cpus.survey import Survey
 
 _COLUMNS = ("NAMESPACE", "OWNER", "PODS", "CONTAINER", "WAY IN", "LANDS ON", "SEVERITY", "VERDICT", "FOUND", "REMEDY")
 _WIDE = ("NODES", "EVERY", "TIMEOUT", "PER MINUTE", "WHY")
@@ -22,12 +23,14 @@ _NOT_SCHEDULED = "(none yet)"
 def table(report: Report, *, wide: bool) -> str:
     """Without the last newline; "" where there is nothing to show."""
     shown = [each for each in report.replicas if wide or each.row.findings or each.row.unknown]
-    nodes = [each for each in report.node_sums() if each.findings or (wide and each.exec_probes)]
+    seen = report.on_nodes.nodes if wide and report.on_nodes is not None else {}
+    nodes = [each for each in report.node_sums() if each.findings or (wide and each.exec_probes) or each.name in seen]
     tables = []
     if shown:
         tables.append(output.table([*_COLUMNS, *(_WIDE if wide else ())], [_row(each, wide=wide) for each in shown]))
     if nodes:
-        tables.append(output.table(_NODE_COLUMNS, [_node(each) for each in nodes]))
+        rows = [[*_node(each), *([_seen(seen.get(each.name, ""))] if seen else [])] for each in nodes]
+        tables.append(output.table([*_NODE_COLUMNS, *(["SEEN"] if seen else [])], rows))
     return "\n\n".join(tables)
 
 
@@ -75,6 +78,22 @@ def _node(node: NodeSum) -> list[str]:
     remedy = node.findings[0].remedy if node.findings else "-"
     name = node.name or _NOT_SCHEDULED
     return _on_one_line([name, str(node.exec_probes), f"{node.per_minute:g}", _ids(node.findings) or "-", remedy])
+
+
+def _seen(survey: Survey | str) -> str:
+    """What a node says of itself: what makes an exec beside a loop worse or better there."""
+    if isinstance(survey, str):
+        return "-"
+    ours, theirs = survey.siblings
+    limit = "unknown" if survey.rt_runtime_us is None else survey.rt_runtime_us
+    said = [
+        f"kernel {survey.release}",
+        f"cgroup {survey.cgroup}",
+        f"sched_rt_runtime_us {limit}",
+        "stalld runs" if survey.stalld else "no stalld",
+        *([f"CPUs {ours} share cores with somebody's CPUs {theirs}"] if ours else []),
+    ]
+    return " ".join(", ".join(said).split())
 
 
 def _ids(findings: tuple[Finding, ...]) -> str:
