@@ -17,7 +17,7 @@ from tests.live.sessions import Session
 from tests.live.sshd import Sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.live.pods import Pod
@@ -178,3 +178,13 @@ def _ready(kubectl: Program, node: str) -> str:
         why = found.stderr.strip() or "it is not Ready"
         pytest.fail(f"node {node} cannot be tested on ({why}): {_BRINGS_UP[node]}", pytrace=False)
     return node
+
+
+@pytest.fixture(params=["local", "ssh"])
+def way(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """The environment of either way onto this machine without a helper pod."""
+    if request.param == "local":
+        return {"NSEXEC_VIA": "local"}
+    server: Sshd = request.getfixturevalue("sshd")
+    server.configure()
+    return server.environment

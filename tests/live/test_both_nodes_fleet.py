@@ -10,7 +10,7 @@ import pytest
 from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import host_kubelet, rt_config
 from tests.live import rt, vias
-from tests.live.pods import container, pod
+from tests.live.many_pods import labelled
 from tests.live.processes import running, unique_seconds, within
 from tests.live.sessions import folders
 
@@ -35,18 +35,10 @@ _MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
 @pytest.fixture(scope="module")
 def label(kubectl: Program, namespace: str, host_node: str, rt_node: str) -> Iterator[str]:
-    """Of thirty pods that run, in the nodes' shared pools; their names say where."""
-    manifests = []
-    for name, node in (("host", host_node), ("rt", rt_node)):
-        for number in range(_EACH):
-            manifest = pod(f"{name}-{number}", container(), node=node, terminationGracePeriodSeconds=0)
-            manifest["metadata"]["labels"] = {"app": "both"}
-            manifests.append(manifest)
-    everything = {"apiVersion": "v1", "kind": "List", "items": manifests}
-    kubectl.ok("create", "-n", namespace, "-f", "-", stdin=json.dumps(everything).encode())
-    kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod", "-l", "app=both", "--timeout=600s")
-    yield "app=both"
-    kubectl.ok("delete", "-n", namespace, "pod", "-l", "app=both", "--timeout=600s")
+    """Of thirty pods that run; their names say where."""
+    nodes = {f"{name}-{n}": node for name, node in (("host", host_node), ("rt", rt_node)) for n in range(_EACH)}
+    with labelled(kubectl, namespace, "both", nodes, within_seconds=600) as selector:
+        yield selector
 
 
 def _running_on_rt(seconds: str) -> list[int]:

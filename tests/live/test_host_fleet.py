@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.live.many_pods import labelled
 from tests.live.pods import container, pod
 from tests.live.processes import reapers, running, unique_seconds, within
 from tests.live.sessions import folders
@@ -31,17 +32,9 @@ MASK: Final = ("grep", "Cpus_allowed_list", "/proc/self/status")
 
 @pytest.fixture(scope="module")
 def label(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]:
-    """Of sixty pods that run: in the shared pool, so that they fit on the node."""
-    manifests = []
-    for number in range(_TARGETS):
-        manifest = pod(f"many-{number}", container(), node=host_node, terminationGracePeriodSeconds=0)
-        manifest["metadata"]["labels"] = {"app": "many"}
-        manifests.append(manifest)
-    everything = {"apiVersion": "v1", "kind": "List", "items": manifests}
-    kubectl.ok("create", "-n", namespace, "-f", "-", stdin=json.dumps(everything).encode())
-    kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod", "-l", "app=many", "--timeout=300s")
-    yield "app=many"
-    kubectl.ok("delete", "-n", namespace, "pod", "-l", "app=many", "--timeout=300s")
+    """Of sixty pods that run."""
+    with labelled(kubectl, namespace, "many", {f"many-{n}": host_node for n in range(_TARGETS)}) as selector:
+        yield selector
 
 
 @pytest.fixture

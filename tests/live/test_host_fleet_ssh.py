@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.live import vias
-from tests.live.pods import container, pod
+from tests.live.many_pods import labelled
 from tests.live.processes import running, unique_seconds, within
 from tests.live.test_host_fleet import MASK
 
@@ -37,27 +37,9 @@ _FOLDERS: Final = "nsexec-????????"
 
 @pytest.fixture(scope="module")
 def label(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]:
-    """Of twelve pods that run in the shared pool."""
-    manifests = []
-    for number in range(_TARGETS):
-        manifest = pod(f"by-ssh-{number}", container(), node=host_node, terminationGracePeriodSeconds=0)
-        manifest["metadata"]["labels"] = {"app": "by-ssh"}
-        manifests.append(manifest)
-    everything = {"apiVersion": "v1", "kind": "List", "items": manifests}
-    kubectl.ok("create", "-n", namespace, "-f", "-", stdin=json.dumps(everything).encode())
-    kubectl.ok("wait", "-n", namespace, "--for=condition=Ready", "pod", "-l", "app=by-ssh", "--timeout=300s")
-    yield "app=by-ssh"
-    kubectl.ok("delete", "-n", namespace, "pod", "-l", "app=by-ssh", "--timeout=300s")
-
-
-@pytest.fixture(params=["local", "ssh"])
-def way(request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """The environment of either way."""
-    if request.param == "local":
-        return {"NSEXEC_VIA": "local"}
-    server: Sshd = request.getfixturevalue("sshd")
-    server.configure()
-    return server.environment
+    """Of twelve pods that run."""
+    with labelled(kubectl, namespace, "by-ssh", {f"by-ssh-{n}": host_node for n in range(_TARGETS)}) as selector:
+        yield selector
 
 
 @pytest.fixture

@@ -36,16 +36,6 @@ _GONE_WITHIN_SECONDS = 10.0
 _LOCAL = {"NSEXEC_VIA": "local"}
 
 
-@pytest.fixture(params=["local", "ssh"])
-def way(request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """The environment of either way."""
-    if request.param == "local":
-        return _LOCAL
-    server: Sshd = request.getfixturevalue("sshd")
-    server.configure()
-    return server.environment
-
-
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods) -> Pod:
     """A pod that owns a CPU."""
