@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kubectl_nsexec.kube.kubeconfig import Chosen, with_flags
+from kubectl_nsexec.kube.stanzas import Chosen, with_flags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

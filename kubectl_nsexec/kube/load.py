@@ -15,6 +15,7 @@ from kubectl_nsexec.kube import client, in_cluster, kubeconfig
 from kubectl_nsexec.kube.client import BEARER
 from kubectl_nsexec.kube.memory_file import memory_file
 from kubectl_nsexec.kube.server import KubernetesCluster
+from kubectl_nsexec.kube.stanzas import choose, impersonation
 from kubectl_nsexec.kube.trace import Trace
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from kubernetes.client import Configuration
 
-    from kubectl_nsexec.kube.kubeconfig import Chosen, Section
+    from kubectl_nsexec.kube.kubeconfig import Section
+    from kubectl_nsexec.kube.stanzas import Chosen
     from kubectl_nsexec.model.request import ClusterOptions
 
 
@@ -39,13 +41,13 @@ def load(
     """
     known = kubeconfig.read(kubeconfig.paths(options.kubeconfig, os.environ, Path.home()))
     of_the_pod = in_cluster.chosen(os.environ, options) if known == kubeconfig.NOTHING and not options.server else None
-    chosen = of_the_pod or kubeconfig.choose(known, options)
+    chosen = of_the_pod or choose(known, options)
     configuration = client.configuration()
     _connect(configuration, chosen)
     return KubernetesCluster(
         configuration,
         chosen.namespace,
-        impersonation=kubeconfig.impersonation(chosen),
+        impersonation=impersonation(chosen),
         request_timeout_seconds=options.request_timeout_seconds,
         trace=Trace(options.verbosity, say),
         hurried=hurried,

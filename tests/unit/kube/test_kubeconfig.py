@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.kube.kubeconfig import Kubeconfig, choose, impersonation, paths, read
+from kubectl_nsexec.kube.kubeconfig import Kubeconfig, paths, read
+from kubectl_nsexec.kube.stanzas import choose, impersonation
 from kubectl_nsexec.model.request import ClusterOptions
 
 if TYPE_CHECKING:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubectl_nsexec.errors import ApiError, WebSocketRefusedError
-from kubectl_nsexec.kube.connection import WebSocketConnection, masked_frame
+from kubectl_nsexec.kube.frames import masked_frame
 from tests.unit.raw_server import SECONDS, SILENCE, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from kubectl_nsexec.kube.connection import WebSocketConnection
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""

@@ -9,7 +9,8 @@ import pytest
 from websocket import ABNF
 
 from kubectl_nsexec.errors import AgentError
-from kubectl_nsexec.kube.connection import FrameReader, WebSocketConnection
+from kubectl_nsexec.kube.connection import WebSocketConnection
+from kubectl_nsexec.kube.frames import FrameReader
 from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.transport import channels
 from kubectl_nsexec.transport.channels import ExitStatus, RemoteStream, Streams, parse_status
