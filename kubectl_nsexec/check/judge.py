@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from kubectl_nsexec.check import rules
 from kubectl_nsexec.check.landing import CERTAIN, CGROUP_V1, FIRST, FIXED_CRI_O, LIKELY, POSSIBLE, SHARED_CPU
-from kubectl_nsexec.check.rules import INFO, LATENCY, Finding
+from kubectl_nsexec.check.rules import Finding
 from kubectl_nsexec.check.ways import EXEC
+from kubectl_nsexec.model.severity import DANGER, INFO, LATENCY, SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,8 +30,8 @@ def findings(
     """
     found = [*_where(way, landing, tenants), *_how_often(way)]
     if stuck and way.kind == EXEC:  # by which way it came nobody can tell
-        found.append(Finding(rules.STUCK, rules.DANGER, CERTAIN, remedy_of(way, landing)))
-    found.sort(key=lambda finding: rules.SEVERITIES.index(finding.severity))
+        found.append(Finding(rules.STUCK, DANGER, CERTAIN, remedy_of(way, landing)))
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return tuple(finding._replace(suppressed=reason(finding.rule, annotations)) for finding in found)
 
 
@@ -52,12 +53,12 @@ def _where(way: WayIn, landing: Landing, tenants: Tenants) -> Iterator[Finding]:
     seen = tenants.real_time == CERTAIN
     if not landing.on_own_cpus and not slips:
         if seen:  # in the shared pool, or on a shared CPU
-            yield Finding(rules.ON_REAL_TIME, rules.DANGER, CERTAIN, remedy)
+            yield Finding(rules.ON_REAL_TIME, DANGER, CERTAIN, remedy)
         return
     once = not way.recurs and way.kind != EXEC
     beside_the_loop = landing.kind != FIRST or landing.cpus == 1 or slips or seen
     if tenants.real_time and beside_the_loop:
-        yield Finding(rules.ON_REAL_TIME, rules.DANGER, _surer_of(landing, tenants, slips=slips), remedy)
+        yield Finding(rules.ON_REAL_TIME, DANGER, _surer_of(landing, tenants, slips=slips), remedy)
     elif landing.kind == FIRST:
         tolerable = not tenants.real_time and not slips  # the usual pattern: slow threads on the first CPU
         yield Finding(rules.ON_FIRST, INFO if once or tolerable else LATENCY, landing.verdict, remedy)

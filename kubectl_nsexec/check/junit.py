@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from kubectl_nsexec.check import evidence, rules
-from kubectl_nsexec.check.report import THRESHOLDS
+from kubectl_nsexec.check import evidence
+from kubectl_nsexec.model.severity import that_fail
 from kubectl_nsexec.ui.console import harmless
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 def xml(report: Report, fail_on: str) -> str:
     """Without the last newline. Characters that XML has no place for stand as Python's escapes."""
-    failing = rules.SEVERITIES[: 1 + THRESHOLDS.index(fail_on)]
+    failing = that_fail(fail_on)
     suites = Element("testsuites", name="oc nsexec --check")
     by_node: dict[str, Element] = {}
     for replicas in report.replicas:

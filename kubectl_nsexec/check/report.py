@@ -9,6 +9,7 @@ from kubectl_nsexec.check import judge, rows, rules
 from kubectl_nsexec.check.landing import LIKELY
 from kubectl_nsexec.check.owners import owner_of
 from kubectl_nsexec.check.rules import Finding
+from kubectl_nsexec.model.severity import INFO, SEVERITIES, that_fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.http import Json
 
 EXIT_FINDINGS, EXIT_NOT_ALL_LOOKED_AT = 3, 4
-THRESHOLDS = (rules.DANGER, rules.LATENCY, "any")
-"""Of ``--fail-on``: this severity and worse."""
 _FINISHED = frozenset({"Succeeded", "Failed"})
 
 
@@ -86,7 +85,7 @@ class Report:
     @property
     def replicas(self) -> list[Replicas]:
         """The worst first, then by namespace, owner and container."""
-        order = {severity: number for number, severity in enumerate((*rules.SEVERITIES, ""))}
+        order = {severity: number for number, severity in enumerate((*SEVERITIES, ""))}
         found = [Replicas(row, examples, nodes) for row, (examples, nodes) in self._rows.items()]
         found.sort(key=lambda each: (order[each.row.severity], each.row.namespace, each.row.owner, each.row.container))
         return found
@@ -118,14 +117,14 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """How many findings of each severity, those that are suppressed, and rows that could not be looked at."""
-        counts = dict.fromkeys((*rules.SEVERITIES, "suppressed"), 0)
+        counts = dict.fromkeys((*SEVERITIES, "suppressed"), 0)
         for finding in self.findings():
             counts["suppressed" if finding.suppressed else finding.severity] += 1
         return {**counts, "notLookedAt": sum(bool(row.unknown) for row in self._rows)}
 
     def exit_status(self, fail_on: str) -> int:
         """0, EXIT_FINDINGS where something is as bad as ``fail_on``, else EXIT_NOT_ALL_LOOKED_AT where that is so."""
-        severities = rules.SEVERITIES[: 1 + THRESHOLDS.index(fail_on)]
+        severities = that_fail(fail_on)
         counts = self.counts()
         if any(counts[severity] for severity in severities):
             return EXIT_FINDINGS
@@ -143,4 +142,4 @@ def _too_many(exec_probes: int, counting: int, reason: str) -> tuple[Finding, ..
     if exec_probes < rules.FEWER_EXEC_PROBES_THAN:
         return ()
     suppressed = reason if counting < rules.FEWER_EXEC_PROBES_THAN else ""
-    return (Finding(rules.TOO_MANY, rules.INFO, LIKELY, "httpGet, tcpSocket or grpc", suppressed),)
+    return (Finding(rules.TOO_MANY, INFO, LIKELY, "httpGet, tcpSocket or grpc", suppressed),)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-DANGER, LATENCY, INFO = "danger", "latency", "info"
-SEVERITIES = (DANGER, LATENCY, INFO)
-"""Worst first."""
+from kubectl_nsexec.model.severity import DANGER, INFO, LATENCY, SEVERITIES
+
 FEWER_EXEC_PROBES_THAN = 10
 LEAST_PERIOD_SECONDS = 10
 IGNORE_PREFIX = "nsexec.io/ignore-"

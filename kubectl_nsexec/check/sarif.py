@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from kubectl_nsexec import __version__
 from kubectl_nsexec.check import evidence, rules
+from kubectl_nsexec.model.severity import DANGER, INFO, LATENCY
 
 if TYPE_CHECKING:
     from kubectl_nsexec.check.evidence import Evidence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 VERSION = "2.1.0"
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _HOME = "https://github.com/kubectl-nsexec/kubectl-nsexec"
-_LEVELS = {rules.DANGER: "error", rules.LATENCY: "warning", rules.INFO: "note"}
+_LEVELS = {DANGER: "error", LATENCY: "warning", INFO: "note"}
 
 
 def document(report: Report, filename: str | None) -> dict[str, object]:

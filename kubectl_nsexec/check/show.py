@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from kubectl_nsexec.model.request import OUTPUTS
+from kubectl_nsexec.model.severity import SEVERITIES
 from kubectl_nsexec.ui import output
 
 if TYPE_CHECKING:
     from kubectl_nsexec.check.report import Report
     from kubectl_nsexec.model.request import CheckRequest
 
-WITH_WARNINGS = ("json", "yaml")
+WITH_WARNINGS = OUTPUTS
 """The forms of ``-o`` that have the warnings in them."""
 
 
@@ -38,7 +40,7 @@ def report(made: Report, request: CheckRequest) -> str:
 def summary(made: Report) -> str:
     """One line for stderr."""
     counts = made.counts()
-    found = ", ".join(f"{counts[name]} {name}" for name in ("danger", "latency", "info", "suppressed"))
+    found = ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "suppressed"))
     left_out = f", {made.finished} left out (ended, or of Windows)" if made.finished else ""
     missing = f"; {counts['notLookedAt']} could not be looked at" if counts["notLookedAt"] else ""
     return f"{made.pods} pods{left_out}, {len(made.replicas)} ways in: {found}{missing}"

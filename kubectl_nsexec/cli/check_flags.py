@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubectl_nsexec.cli import fleet_flags
 from kubectl_nsexec.cli.options import Options
 from kubectl_nsexec.errors import UsageError
-from kubectl_nsexec.model import cpu_choice, resource_reference, via
+from kubectl_nsexec.model import cpu_choice, resource_reference, severity, via
 from kubectl_nsexec.model import request as requests
 from kubectl_nsexec.model.cpu_choice import CpuChoice
 from kubectl_nsexec.model.deadline import parse_duration
@@ -15,8 +15,6 @@ from kubectl_nsexec.model.deadline import parse_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OUTPUTS = ("wide", "json", "yaml", "junit", "sarif")
-_FAIL_ON = ("danger", "latency", "any")
 _WHICH = ("selector", "all_namespaces", "node")
 """What it has in common with a command in many pods."""
 
@@ -34,10 +32,10 @@ def request(
             f"--check runs nothing, so {'a command' if other is None else f'--{other}'} does not go with it"
         )
     fleet_flags.refuse_any(options, "--check", but=_WHICH)
-    if options.output not in (None, *_OUTPUTS):
-        raise UsageError(f'-o: "{options.output}" is none of {", ".join(_OUTPUTS)}')
-    if options.fail_on not in _FAIL_ON:
-        raise UsageError(f'--fail-on: "{options.fail_on}" is none of {", ".join(_FAIL_ON)}')
+    if options.output not in (None, *requests.CHECK_OUTPUTS):
+        raise UsageError(f'-o: "{options.output}" is none of {", ".join(requests.CHECK_OUTPUTS)}')
+    if options.fail_on not in severity.FAIL_ON:
+        raise UsageError(f'--fail-on: "{options.fail_on}" is none of {", ".join(severity.FAIL_ON)}')
     pod = requests.pod_name(options.pod, program) if options.pod else None
     named = {"a pod": pod, "-f": options.filename, "-l": options.selector}
     both = [name for name, value in named.items() if value] + (["-A"] if options.all_namespaces else [])

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kubectl_nsexec.model.fleet import COLORS
+from kubectl_nsexec.model.request import CHECK_OUTPUTS
+from kubectl_nsexec.model.severity import FAIL_ON
+
 
 class Flag(NamedTuple):
     """``metavar`` stands for its value; a switch has none."""
@@ -49,7 +53,7 @@ GROUPS = {
         "group": Flag("Show the output of each pod when it has ended."),
         "keep_order": Flag("With --group: in the order of the pods."),
         "output_dir": Flag("Write outputs and statuses to files in DIR, by namespace, pod and container.", "DIR"),
-        "color": Flag("Colour of names (else by terminal, NO_COLOR, FORCE_COLOR).", "auto|always|never"),
+        "color": Flag("Colour of names (else by terminal, NO_COLOR, FORCE_COLOR).", "|".join(COLORS)),
         "base64": Flag("With -o json: outputs in base64, for those that are no text."),
     },
     "The CPUs": {
@@ -82,7 +86,7 @@ GROUPS = {
         ),
         "output": Flag(
             "With --verify, --dry-run=client, --cleanup or many pods (json): for scripts; with --check any of these.",
-            "json|yaml|wide|junit|sarif",
+            "|".join(CHECK_OUTPUTS),
         ),
         "record_args": Flag("Write CMD's arguments into the Event and the helper pod."),
     },
@@ -101,7 +105,7 @@ GROUPS = {
         "on_node": Flag(
             "With --check: look at the threads themselves, by a helper pod on each node; nothing is run in a container."
         ),
-        "fail_on": Flag("With --check: exit with 3 for a finding as bad as this.", "danger|latency|any"),
+        "fail_on": Flag("With --check: exit with 3 for a finding as bad as this.", "|".join(FAIL_ON)),
     },
     "The API server (else by KUBECONFIG, ~/.kube/config or the pod's own account)": {
         "kubeconfig": Flag("The kubeconfig to use.", "FILE"),

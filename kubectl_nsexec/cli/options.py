@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubectl_nsexec.model.fleet import DEFAULT_FANOUT, DEFAULT_PER_NODE
+from kubectl_nsexec.model.severity import DEFAULT_FAIL_ON
 from kubectl_nsexec.model.via import DEFAULT_SSH_USER, POD
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = "60s"
 DEFAULT_POD_RUNNING_TIMEOUT = "1m0s"
 DEFAULT_SHELL = "/bin/sh"
-DEFAULT_FAIL_ON = "danger"
 
 
 class Options:

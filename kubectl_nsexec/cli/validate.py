@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kubectl_nsexec.cli.options import Options
 
 _DRY_RUN = ("none", "client")
-_OUTPUTS = ("json", "yaml")
 
 
 def request(
@@ -149,5 +148,5 @@ def _check_values(options: Options) -> None:
     """Raises UsageError for a value of --dry-run or of -o that there is not."""
     if options.dry_run not in _DRY_RUN:
         raise UsageError(f'--dry-run: "{options.dry_run}" is neither none nor client')
-    if options.output not in (None, *_OUTPUTS):
-        raise UsageError(f'-o: "{options.output}" is neither {" nor ".join(_OUTPUTS)}')
+    if options.output not in (None, *requests.OUTPUTS):
+        raise UsageError(f'-o: "{options.output}" is neither {" nor ".join(requests.OUTPUTS)}')

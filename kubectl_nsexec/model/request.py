@@ -8,6 +8,7 @@ from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.model import cpu_choice, privileges, resource_reference
 from kubectl_nsexec.model.cpu_choice import BY_WHO_KNOWS, CpuChoice
 from kubectl_nsexec.model.privileges import AS_EXEC, Privileges
+from kubectl_nsexec.model.severity import DEFAULT_FAIL_ON
 from kubectl_nsexec.model.via import THROUGH_POD, Via
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from kubectl_nsexec.model.fleet import Fleet
 
 DEFAULT_HELPER_NAMESPACE = "nsexec"
+OUTPUTS = ("json", "yaml")
+"""The values of -o, for scripts, in whatever a run prints."""
+CHECK_OUTPUTS = (*OUTPUTS, "wide", "junit", "sarif")
+"""The same with --check."""
 NO_TERMINAL = "Unable to use a TTY - input is not a terminal or the right kind of file"
 """kubectl's words (cmd/exec/exec.go, SetupTTY)."""
 
@@ -115,10 +120,10 @@ class CheckRequest(NamedTuple):
     filename: str | None = None
     manifest: str | None = None
     """The text behind ``filename``."""
-    fail_on: str = "danger"
-    """danger, latency or any."""
+    fail_on: str = DEFAULT_FAIL_ON
+    """One of ``severity.FAIL_ON``."""
     output: str | None = None
-    """wide, json, yaml, junit, sarif, or None for a table."""
+    """One of CHECK_OUTPUTS, or None for a table."""
     quiet: bool = False
     on_node: Request | None = None
     """By what the nodes are looked at: CPUs, helper namespace, image and time-out count; None: they are not."""

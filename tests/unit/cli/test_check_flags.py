@@ -45,7 +45,7 @@ def test_every_flag_reaches_the_request() -> None:
         ({"verify": True}, None, "--verify does not go with it"),
         ({"cleanup": True}, None, "--cleanup does not go with it"),
         ({}, ["ls"], "a command does not go with it"),
-        ({"output": "xml"}, None, '-o: "xml" is none of wide, json, yaml, junit, sarif'),
+        ({"output": "xml"}, None, '-o: "xml" is none of json, yaml, wide, junit, sarif'),
         ({"fail_on": "info"}, None, '--fail-on: "info" is none of danger, latency, any'),
         ({"pod": ["a", "b"]}, None, "nsexec [POD] [COMMAND] is not supported"),
         ({"pod": ["a"], "selector": "x=y"}, None, "a pod and -l both say which pods"),
