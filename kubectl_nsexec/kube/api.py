@@ -93,12 +93,17 @@ def delete(
     *,
     timeout_seconds: float | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
-) -> None:
-    """Deletes the object at once, with a ``uid`` only the one that has it (else 409). Raises ApiError, also for 404."""
+) -> Json:
+    """Deletes the object at once, with a ``uid`` only the one that has it (else 409). Raises ApiError, also for 404.
+
+    Returns the answer: the object, which has finalizers where it is still there because of them, or a Status.
+    """
     body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
     if uid:
         body["preconditions"] = {"uid": uid}
-    cluster.request("DELETE", path, body=body, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds)
+    return cluster.request(
+        "DELETE", path, body=body, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
+    )
 
 
 def list_performance_profiles(cluster: Cluster) -> list[Json] | None:

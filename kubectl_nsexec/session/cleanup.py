@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _FINISHED, _KEPT = "finished", "kept"
 _STATES = {"Succeeded": _FINISHED, "Failed": _FINISHED, "Running": "running", "Pending": "starting"}
-_DELETED, _WOULD_BE_DELETED = "deleted", "would be deleted"
+_DELETED, _HELD, _WOULD_BE_DELETED = "deleted", "held", "would be deleted"
+"""Held: it ends, and whoever set a finalizer has to let its record go."""
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Without the content (KEP-2334)."""
 _NONE_THERE = "nothing to clean up"
@@ -84,7 +85,7 @@ def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
     needed = {
         (helper.namespace, program_of(pod))
         for pod, helper in zip(pods, done, strict=True)
-        if helper.result not in (_DELETED, _WOULD_BE_DELETED)
+        if helper.result not in (_DELETED, _HELD, _WOULD_BE_DELETED)
     }
     done += [
         _deleted(cluster, config_map_path(program.namespace, program.name), program, request, console)
@@ -214,11 +215,16 @@ def _deleted(cluster: Cluster, path: str, helper: Helper, request: CleanupReques
         return helper._replace(result=_WOULD_BE_DELETED)
     try:
         # The uid: an object of the same name that is not the one looked at is not touched.
-        delete(cluster, path, helper.uid)
+        held = (delete(cluster, path, helper.uid).get("metadata") or {}).get("finalizers") or []
     except ApiError as error:
         if error.status not in (NOT_FOUND, CONFLICT):  # somebody else was faster
             return _failed(helper, error, console)
-    return helper._replace(result=_DELETED)
+        held = []
+    if not held:
+        return helper._replace(result=_DELETED)
+    named = ", ".join(f'"{name}"' for name in held)
+    console.notice(f"{helper.kind} {helper.name} in namespace {helper.namespace} is held by the finalizer {named}")
+    return helper._replace(result=_HELD)
 
 
 def _failed(helper: Helper, error: NsexecError, console: Console) -> Helper:

@@ -101,6 +101,23 @@ def test_what_is_over_is_deleted_and_what_is_in_use_is_named_and_left(tmp_path: 
     assert "--force" in run.said
 
 
+@pytest.mark.parametrize(("output", "word"), [(None, "held"), ("json", '"result": "held"')])
+def test_what_a_finalizer_holds_is_not_called_deleted(tmp_path: Path, output: str | None, word: str) -> None:
+    """The pod ends, and its record stays; what ran in it needs its program no more."""
+    held = pod(deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["example.com/audit", "a/b"])
+    program = {"metadata": {**pod("nsexec-p")["metadata"]}}
+    answers: dict[str, Answer] = {
+        EVERYWHERE: {"items": [pod()]},
+        PROGRAMS: {"items": [program]},
+        **deletion("nsexec-a-1", answer=held),
+        "DELETE /api/v1/namespaces/nsexec/configmaps/nsexec-p": {"kind": "Status", "metadata": {}},
+    }
+    run = Run(tmp_path, answers, wanted(output=output))
+    assert (run.status, run.deleted) == (0, ["nsexec-a-1", "nsexec-p"])
+    assert word in run.printed
+    assert run.said == 'Pod nsexec-a-1 in namespace nsexec is held by the finalizer "example.com/audit", "a/b"\n'
+
+
 def test_only_the_pod_that_was_looked_at_is_deleted(tmp_path: Path) -> None:
     """By its uid, so that a new pod of the same name is not hit."""
     run = Run(tmp_path, {EVERYWHERE: {"items": [pod()]}, **deletion("nsexec-a-1")})
