@@ -35,7 +35,14 @@ class HelperWatch:
         self._count = 0
         self._waiting = 0
         self._failure: ApiError | None = None
+        self._over = False
         self._thread: threading.Thread | None = None
+
+    def end(self) -> None:
+        """Nobody waits any longer: every watch of a pod ends at once, and so does each that is begun."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
     def request(
         self,
@@ -87,7 +94,7 @@ class HelperWatch:
                 self._waiting -= 1
 
     def _next(self, name: str, seen: int, quiet_seconds: float) -> tuple[int, Json] | None:
-        """The next event about that pod after the one of number ``seen``; None where none comes in time."""
+        """The next event about that pod after the one of number ``seen``; None where none comes (in time)."""
         end = time.monotonic() + quiet_seconds
         with self._changed:
             while True:
@@ -98,7 +105,7 @@ class HelperWatch:
                     raise ApiError(
                         self._failure.message, reason=self._failure.reason, status=self._failure.status
                     ) from self._failure
-                if not self._changed.wait(max(0.0, end - time.monotonic())):
+                if self._over or not self._changed.wait(max(0.0, end - time.monotonic())):
                     return None
 
     def _watch_all(self) -> None:

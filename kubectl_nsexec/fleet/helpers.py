@@ -54,10 +54,9 @@ def helpers(setting: Setting, plans: Sequence[Plan]) -> Nodes:
     """Those of all nodes of ``plans``, one for each target."""
     firsts = first_plans(plans)
     counts = Counter(plan.target.node for plan in plans)
-    # One watch for all; of one alone its own tells as much.
-    several = len(firsts) > 1
-    cluster = HelperWatch(setting.cluster, setting.request.helper_namespace) if several else setting.cluster
-    watched = setting._replace(cluster=cluster)
+    watch = HelperWatch(setting.cluster, setting.request.helper_namespace)
+    setting.ending.then(watch.end)  # also of one node: who waits for its helper pod is not to wait on
+    watched = setting._replace(cluster=watch)
     return Nodes(firsts, lambda node, plan: Helper(watched, plan, counts[node]), "a helper pod", Helper.error)
 
 

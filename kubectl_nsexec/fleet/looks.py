@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpus import policy as cpu_policy
 from kubectl_nsexec.errors import ApiError, HelperPodError, NsexecError
+from kubectl_nsexec.fleet.helper_watch import HelperWatch
 from kubectl_nsexec.fleet.resolve import LANES
 from kubectl_nsexec.fleet.setting import Ending
 from kubectl_nsexec.helper import creation, rbac
@@ -52,10 +53,11 @@ class NodeLooks:
     def __init__(self, request: Request, cluster: Cluster, console: Console, reaper: Reaper) -> None:
         """``request``: of which CPUs, helper namespace, image and time-out count."""
         self._request = request
-        self._cluster = cluster
+        self._cluster = HelperWatch(cluster, request.helper_namespace)
         self._console = console
         self._reaper = reaper
         self._ending = Ending()
+        self._ending.then(self._cluster.end)
 
     def look(self, targets: Sequence[Target]) -> Mapping[str, Survey | str]:
         """Node → what it says, or why it could not be looked at. Every helper pod ends with this call.

@@ -11,6 +11,8 @@ from kubectl_nsexec.model.deadline import Deadline
 from kubectl_nsexec.ui.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kubectl_nsexec.fleet.result import Presenter
     from kubectl_nsexec.fleet.show.progress import Progress
     from kubectl_nsexec.fleet.stdin import Spool
@@ -24,9 +26,18 @@ class Ending:
 
     cause: str | None = None
 
+    def __init__(self) -> None:
+        self._then: list[Callable[[], object]] = []
+
     def begin(self, cause: str) -> None:
         """Every deadline that was made here is over from now on."""
         self.cause = self.cause or cause
+        for call in self._then:
+            call()
+
+    def then(self, call: Callable[[], object]) -> None:
+        """``begin`` calls it: for who waits for something else than a deadline. From the main thread, as ``begin``."""
+        self._then.append(call)
 
     def deadline(self, seconds: float) -> Deadline:
         """So long from now, or until ``begin``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,26 @@ def test_nothing_in_time_is_the_end() -> None:
     cluster = Told()
     query = [("fieldSelector", "metadata.name=a")]
     assert list(HelperWatch(cluster, "nsexec").watch(_PODS, query, timeout_seconds=0.0)) == []
+    cluster.news.put(None)
+
+
+def test_the_end_of_all_is_the_end_of_every_watch() -> None:
+    """Of one that waits for a pod that never runs, and of one that comes later; what is known is told all the same."""
+    cluster = Told()
+    watch = HelperWatch(cluster, "nsexec")
+    waits, begun = of(watch, "a"), threading.Event()
+
+    def heard() -> list[str]:
+        first = phase(waits)
+        begun.set()
+        return [first, *(each["type"] for each in waits)]
+
+    waiting = Background(heard)
+    cluster.news.put(event("a", "Pending"))
+    assert begun.wait(_WAIT_SECONDS)
+    watch.end()
+    assert waiting.result(_WAIT_SECONDS / 2) == ["Pending"]
+    assert list(of(watch, "b")) == []
     cluster.news.put(None)
 
 
