@@ -94,6 +94,10 @@ class ApiError(NsexecError):
         return f"Error from server{reason}: {self.message}"
 
 
+class ConnectionCutError(ApiError):
+    """The connection was reset, or ended, before there was an answer: a load balancer has no server left, say."""
+
+
 class WebSocketRefusedError(ApiError):
     """Something before the API server answered instead of letting a WebSocket through."""
 

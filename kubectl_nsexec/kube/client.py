@@ -193,6 +193,14 @@ def reason(error: Exception) -> Exception:
     return TimeoutError("timed out") if waited or isinstance(chain[-1], TimeoutError) else chain[-1]
 
 
+def was_cut(error: Exception) -> bool:
+    """Whether the connection was reset or ended before there was an answer, in the handshake of TLS or later.
+
+    What client-go repeats a GET for (apimachinery, util/net: IsConnectionReset, IsProbableEOF).
+    """
+    return isinstance(reason(error), (ConnectionResetError, ssl.SSLEOFError))
+
+
 def _chain(error: Exception) -> list[Exception]:
     """``error``, what it was raised from, and so on."""
     chain: list[Exception] = []

@@ -1,11 +1,12 @@
-"""When a request is made again: the API server has no time just now (429), or cannot answer for a moment (5xx).
+"""When a request is made again: the API server has no time just now (429), is away for a moment (5xx), or was cut off.
 
 A roll-out of the control plane, a leader that is elected, a load balancer that has no server left for a second: all of
 that passes. client-go repeats whatever comes with Retry-After (rest/with_retry.go); most load balancers send none.
 
-What may be repeated: after 429, and a quota that has not counted yet, everything, for nothing was done. After a 5xx it
-may have been done all the same, so only what can be done twice (RFC 9110, 9.2.2), and a creation that names its object:
-its second attempt is answered by AlreadyExists, and whoever asked for it looks whose the object is.
+What may be repeated: after 429, and a quota that has not counted yet, everything, for nothing was done. After a 5xx, or
+a connection that was reset or ended without an answer, it may have been done all the same, so only what can be done
+twice (RFC 9110, 9.2.2), and a creation that names its object: its second attempt is answered by AlreadyExists, and
+whoever asked for it looks whose the object is. A stream is never opened anew for that, as by kubectl.
 
 It is imported only when an answer was no success.
 """
@@ -16,7 +17,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.errors import ApiError, ConnectionCutError
 from kubectl_nsexec.kube.api import NOT_COUNTED
 from kubectl_nsexec.model.http import CONFLICT, SERVER_ERROR, TOO_MANY_REQUESTS
 
@@ -30,6 +31,8 @@ _MOMENTS = frozenset((502, 503, 504))
 _ETCD = ("etcdserver: leader changed", "etcdserver: no leader", "etcdserver: request timed out", "etcdserver: too many")
 """What the API server answers with 500 while its etcd is at odds with itself (go.etcd.io/etcd, rpctypes)."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 4.0
+CUT_SECONDS = 10.0
+"""How long a connection that is cut is tried anew: client-go does it ten times, a second apart (rest/with_retry.go)."""
 _SLICE_SECONDS = 0.1
 
 
@@ -88,6 +91,8 @@ def may_pass(error: ApiError, *, twice: bool) -> bool:
         return error.reason == "Conflict" and "resourcequotas" in error.message
     if not twice:
         return False
+    if isinstance(error, ConnectionCutError):
+        return True
     if error.http_status == SERVER_ERROR:
         return bool(error.retry_after) or any(words in error.message for words in _ETCD)
     return error.http_status in _MOMENTS

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
-from kubectl_nsexec.errors import ApiError
+from kubectl_nsexec.errors import ApiError, ConnectionCutError
 from kubectl_nsexec.kube.answers import api_error, cut_off, not_opened, unreachable
 from kubectl_nsexec.kube.api import JSON, NOT_COUNTED, PATIENCE_SECONDS
-from kubectl_nsexec.kube.client import RETRY_AFTER, Client, failures, reason, was_connecting
+from kubectl_nsexec.kube.client import RETRY_AFTER, Client, failures, reason, was_connecting, was_cut
 from kubectl_nsexec.kube.upgrade import upgraded
 
 if TYPE_CHECKING:
@@ -89,11 +89,13 @@ class KubernetesCluster:
         try:
             return attempt()
         except ApiError as error:
-            if error.http_status < _LEAST_RETRIED and NOT_COUNTED not in error.message:
+            cut = isinstance(error, ConnectionCutError)
+            if error.http_status < _LEAST_RETRIED and NOT_COUNTED not in error.message and not cut:
                 raise
             from kubectl_nsexec.kube import retry  # noqa: PLC0415 - a run without a failure does not need it
 
-            seconds = min(patience_seconds, self._request_timeout_seconds or patience_seconds)
+            longest = min(patience_seconds, retry.CUT_SECONDS) if cut else patience_seconds
+            seconds = min(longest, self._request_timeout_seconds or longest)
             clean_up = method == "DELETE"
             hurried = (lambda: False) if clean_up else self._hurried
             patience = retry.Patience(began, seconds, hurried, clean_up=clean_up)
@@ -138,7 +140,7 @@ class KubernetesCluster:
             data = bytes(answer.data)
             received = len(data)
         except failures() as error:
-            raise unreachable(self.server, reason(error)) from error
+            raise _not_answered(self.server, error) from error
         finally:
             self._trace.done(method, self._url(target), status, began, body, received)
         if answer.status >= _REFUSED:
@@ -175,7 +177,7 @@ class KubernetesCluster:
             status = f"{answer.status} {answer.reason}"
             refusal = answer.data if answer.status >= _REFUSED else None
         except failures() as error:
-            raise unreachable(self.server, reason(error)) from error
+            raise _not_answered(self.server, error) from error
         finally:
             self._trace.done("GET", self._url(target), status, began, None, None)
         if refusal is not None:
@@ -210,6 +212,12 @@ class KubernetesCluster:
 
     def _url(self, target: str) -> str:
         return self.server.removesuffix(self._client.base_path) + target
+
+
+def _not_answered(server: str, error: Exception) -> ApiError:
+    """The error of a request that got no answer."""
+    made = unreachable(server, reason(error))
+    return ConnectionCutError(made.message) if was_cut(error) else made
 
 
 def _not_opened(server: str, error: Exception) -> ApiError:

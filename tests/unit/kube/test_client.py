@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kubectl_nsexec.errors import ApiError, UsageError
-from kubectl_nsexec.kube.client import Client, configuration, failures, reason
+from kubectl_nsexec.kube.client import Client, configuration, failures, reason, was_cut
+from kubectl_nsexec.model.background import Background
 from tests.unit.raw_server import HANG_UP, SECONDS, SILENCE, RawServer, raw_server
 
 if TYPE_CHECKING:
@@ -183,3 +185,27 @@ def test_a_connection_that_takes_too_long_is_a_time_out(monkeypatch: pytest.Monk
     with pytest.raises(failures()) as caught:
         ask(Client(configuration("https://api.example")))
     assert isinstance(reason(caught.value), TimeoutError)
+
+
+@pytest.mark.parametrize(
+    ("linger_seconds", "words"), [(None, b""), (0, b""), (None, b"HTTP/1.1 400 Bad Request\r\n\r\n")]
+)
+def test_whether_a_connection_was_cut_in_the_handshake_of_tls(linger_seconds: int | None, words: bytes) -> None:
+    """By its end or a reset; a server that speaks something else has answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def ends_twice() -> None:  # a GET is sent once more
+            for _ in range(2):
+                link, _address = listener.accept()
+                with link:
+                    link.recv(65536)
+                    link.sendall(words)
+                    if linger_seconds is not None:
+                        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger_seconds))
+
+        ending = Background(ends_twice)
+        made = Client(configuration(f"https://127.0.0.1:{listener.getsockname()[1]}"))
+        with pytest.raises(failures()) as raised:
+            ask(made)
+        ending.result(SECONDS)
+    assert was_cut(raised.value) is not bool(words)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubectl_nsexec.errors import ApiError, WebSocketRefusedError
+from kubectl_nsexec.errors import ApiError, ConnectionCutError, WebSocketRefusedError
 from kubectl_nsexec.kube import retry, server
 from kubectl_nsexec.kube.api import PATIENCE_SECONDS
 from kubectl_nsexec.kube.retry import Patience, may_be_done_twice, may_pass, pause_seconds
@@ -97,6 +97,12 @@ def test_what_may_pass(
     error = ApiError(message, reason=reason, status=status, retry_after=retry_after)
     assert may_pass(error, twice=False) is any_method
     assert may_pass(error, twice=True) is twice
+
+
+def test_a_connection_that_was_cut_may_pass() -> None:
+    """What was asked may have been done all the same."""
+    cut = ConnectionCutError("Connection reset by peer")
+    assert (may_pass(cut, twice=False), may_pass(cut, twice=True), cut.code) == (False, True, "no-answer")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +240,29 @@ def test_an_answer_that_passes_is_waited_out(ask: Callable[[KubernetesCluster], 
     with raw_server(*replies) as asked:
         ask(asked.cluster())
     assert len(asked.asked) == 3
+
+
+@pytest.mark.parametrize("ask", [get, post, delete, watch], ids=lambda ask: ask.__name__)
+def test_a_connection_that_is_cut_for_a_moment_is_made_anew(ask: Callable[[KubernetesCluster], object]) -> None:
+    """A load balancer that takes connections and has no server left for some seconds: kubectl's reads wait for it."""
+    cut: list[Reply] = [HANG_UP]
+    with raw_server(cut, cut, cut, cut, cut, [WAYS[ask]]) as asked:
+        ask(asked.cluster())
+    assert asked.connections == 6
+
+
+def test_a_stream_is_not_opened_anew_when_it_is_cut() -> None:
+    """It may have started a command; kubectl does not either."""
+    with raw_server([HANG_UP]) as asked, pytest.raises(ApiError, match="could not be reached"):
+        upgrade(asked.cluster())
+
+
+def test_one_that_is_cut_each_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sooner than one that answers, for there may be no API server there at all."""
+    assert retry.CUT_SECONDS < PATIENCE_SECONDS
+    monkeypatch.setattr(retry, "CUT_SECONDS", 0.0)
+    with raw_server([HANG_UP], [HANG_UP]) as asked, pytest.raises(ConnectionCutError, match="could not be reached"):
+        get(asked.cluster())
 
 
 def test_after_a_refusal_a_stream_goes_by_another_connection() -> None:
