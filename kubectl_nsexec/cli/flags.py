@@ -23,7 +23,7 @@ class Flag(NamedTuple):
 GROUPS = {
     "As oc exec and oc rsh have them": {
         "namespace": Flag("The pod's namespace (else the context's).", "NAME"),
-        "container": Flag("The container (else the pod's default one).", "NAME"),
+        "container": Flag("The container (else the pod's default one). With many pods it may be repeated.", "NAME"),
         "stdin": Flag("Pass stdin to the command."),
         "tty": Flag("With -i: give the command a terminal."),
         "no_tty": Flag("Give the shell no terminal."),

@@ -48,6 +48,7 @@ def fleet(options: Options, after: Sequence[str] | None) -> Fleet | None:
         field_selector=options.field_selector or "",
         all_namespaces=options.all_namespaces,
         nodes=options.node,
+        containers=tuple(dict.fromkeys(options.container)),
         all_pods=options.all_pods,
         exclude=tuple(_pattern(text) for text in options.exclude),
         pick=None if options.pick is None else fleets.amount(options.pick, "--pick", 1),

@@ -29,7 +29,7 @@ class Options:
     pod: tuple[str, ...] = ()
     """The words that are no flag."""
     namespace: str | None = None
-    container: str | None = None
+    container: tuple[str, ...] = ()
     stdin: bool = False
     tty: bool = False
     no_tty: bool = False

@@ -47,7 +47,7 @@ def request(
         pod=named,
         command=tuple(os.fsencode(word) for word in after or []),
         namespace=namespace,
-        container=options.container,
+        container=options.container[-1] if options.container else None,
         connection=connection(options),
         privileges=_privileges(options),
         via=via.of_flags(options.via, options.ssh_user, options.ssh_option),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubectl_nsexec.cpus import policy as cpu_policy
@@ -77,7 +78,8 @@ def resolve(
     profiles = Background(lambda: plan.profiles(cluster, request))
     preflight.ask(*(rbac.exec_into(name) for name in sorted({_namespace(pod) for pod in pods})))
     preflight.ask_who()
-    chosen, refused, not_run = _targets(pods, request.container)
+    containers = request.fleet.containers if request.fleet else ()
+    chosen, refused, not_run = _targets(pods, containers or (request.container,))
     handlers = _handlers(cluster, [target.runtime_class for target in chosen])
     nodes = _nodes(cluster, request, sorted({target.node for target in chosen}), profiles.result)
     members: list[Member] = []
@@ -103,9 +105,12 @@ def not_started(place: Place, cause: str, code: str) -> Result:
     return Result(place, None, cause, "", 0.0, None, code=code)
 
 
-def _targets(pods: Sequence[Json], container: str | None) -> tuple[list[Target], list[Refused], list[Result]]:
+def _targets(
+    pods: Sequence[Json], containers: Sequence[str | None]
+) -> tuple[list[Target], list[Refused], list[Result]]:
+    """Each pod's container of each name; None: its default one."""
     chosen, refused, not_run = [], [], []
-    for pod in pods:
+    for pod, container in product(pods, containers):
         names = [name for name, _, _ in container_choice.containers(pod["spec"])]
         if container is not None and container not in names:
             cause = f"the pod has no container {container}"

@@ -77,7 +77,7 @@ def run(
         shell.refuse_unless_root(resolved.members[0].place.node)
     telling.before_start(request, console)
     names = {member.place.node for member in resolved.members}
-    if not _agreed(request, fleet, len(resolved.members), len(names), console):
+    if not _agreed(request, fleet, [member.place for member in resolved.members], len(names), console):
         console.say("nothing was started")
         return EXIT_USAGE
     _allow_descriptors(fleet.fanout)
@@ -125,17 +125,18 @@ def _resolved(request: Request, fleet: Fleet, cluster: Cluster, console: Console
     return resolved
 
 
-def _agreed(request: Request, fleet: Fleet, pods: int, nodes: int, console: Console) -> bool:
+def _agreed(request: Request, fleet: Fleet, places: Sequence[Place], nodes: int, console: Console) -> bool:
     """Whether to go on: asks on a terminal where it is about many pods, or much power."""
     privileges = request.privileges
     power = "--privileged" if privileges.privileged else "--host-tools" if privileges.host_tools else ""
-    if fleet.yes or not (pods > _ASK_ABOVE or (power and pods)):
+    if fleet.yes or not (len(places) > _ASK_ABOVE or (power and places)):
         return True
     if not (os.isatty(console.stdin_fd) and os.isatty(console.stderr_fd)):
         return True
-    what = (
-        f"{_number(pods, 'pod')} on {_number(nodes, 'node')}{f', as root with every right ({power})' if power else ''}"
-    )
+    pods = len({(place.namespace, place.pod) for place in places})
+    within = f"{len(places)} containers of " if len(places) > pods else ""
+    right = f", as root with every right ({power})" if power else ""
+    what = f"{within}{_number(pods, 'pod')} on {_number(nodes, 'node')}{right}"
     doing = "The command is to run" if request.command else "The pin is to be verified"
     console.write_stderr(f"{doing} in {what}. Go on? [y/N] ".encode())
     return os.read(console.stdin_fd, _ANSWER_BYTES).decode(errors="replace").strip().lower() in _YES
@@ -199,7 +200,7 @@ def _tell_proofs(results: Sequence[Result], console: Console, *, of_command: boo
 
 
 def _names(places: Sequence[Place]) -> str:
-    return show.folded([f"{place.namespace}/{place.pod}" for place in places])
+    return show.folded(show.labels(places).values())
 
 
 def _row(place: Place, cause: str) -> Json:

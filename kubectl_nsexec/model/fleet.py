@@ -59,6 +59,8 @@ class Fleet(NamedTuple):
     all_namespaces: bool = False
     nodes: tuple[str, ...] = ()
     """Only pods on these; none: on any."""
+    containers: tuple[str, ...] = ()
+    """In each of them; none: in each pod's default one."""
     all_pods: bool = False
     """All of those that ``Request.pod`` leads to."""
     exclude: tuple[str, ...] = ()

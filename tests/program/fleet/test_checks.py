@@ -32,6 +32,21 @@ def test_a_pod_without_that_container_counts_as_not_run(fleet: Fleet) -> None:
     )
 
 
+def test_containers_of_one_pod_are_targets_of_their_own(fleet: Fleet) -> None:
+    """With names that tell them apart; where a pod has none of a name, that counts as not run."""
+    made = pods(fleet, 2).pods["ran/du-0"]
+    made["spec"]["containers"].append({"name": "side", "image": "i"})
+    made["status"]["containerStatuses"].append(
+        {"name": "side", "state": {"running": {}}, "containerID": "cri-o://c-side"}
+    )
+    done = fleet.run(*DU, "-c", "main", "-c", "side", *TRUE)
+    assert (done.returncode, lines(done)) == (
+        125,
+        ["ran/du-0/main: from du-0", "ran/du-0/side: from side", "ran/du-1/main: from du-1"],
+    )
+    assert b"the pod has no container side [target]  1        ran/du-1/side\n" in done.stderr
+
+
 def broken(fleet: Fleet) -> Fleet:
     """The same with two more pods on a node that is not ready."""
     for name in ("du-8", "du-9"):

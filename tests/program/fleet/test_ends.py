@@ -213,6 +213,15 @@ def test_a_terminal_is_asked_before_much_is_done(
     assert (status, fleet.helpers) == (1, [])
 
 
+def test_several_containers_of_a_pod_are_counted(fleet: Fleet) -> None:
+    """It is the targets that are many; the question says of how many pods they are."""
+    for pod in many(fleet, 6).pods.values():
+        pod["spec"]["containers"].append({"name": "side", "image": "i"})
+        pod["status"]["containerStatuses"] += [{**pod["status"]["containerStatuses"][0], "name": "side"}]
+    _, shown = on_terminal(fleet, b"\n", "-c", "main", "-c", "side")
+    assert "in 12 containers of 6 pods on 3 nodes. Go on? [y/N] " in shown
+
+
 def test_yes_goes_on(fleet: Fleet) -> None:
     """In one letter, or the whole word."""
     status, _ = on_terminal(many(fleet, 11), b"y\n", "--fanout", "2")

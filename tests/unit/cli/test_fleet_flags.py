@@ -29,6 +29,7 @@ def asked(after: list[str] | None = ["true"], **values: Any) -> Request:  # noqa
         ({"all_namespaces": True}, Fleet(all_namespaces=True)),
         ({"node": ["n1", "n2"]}, Fleet(nodes=("n1", "n2"))),
         ({"selector": "a", "exclude": ["ran/*-0"], "pick": "3"}, Fleet("a", exclude=("ran/*-0",), pick=Amount(3))),
+        ({"selector": "a", "container": ["x", "y", "x"]}, Fleet("a", containers=("x", "y"))),
         ({"selector": "a", "pick": "10%"}, Fleet("a", pick=Amount(10, percent=True))),
         ({"selector": "a", "fanout": "1", "per_node": "4"}, Fleet("a", fanout=1, per_node=4)),
         ({"selector": "a", "max_fail": "0"}, Fleet("a", max_fail=Amount(0))),
@@ -66,8 +67,9 @@ def test_they_are_reached_by_whatever_way(kind: str) -> None:
 
 
 def test_one_pod_is_no_fleet() -> None:
-    """As ever."""
-    assert asked(pod=["du-0"]).fleet is None
+    """As ever; of several containers the last one counts there, as for kubectl."""
+    one = asked(pod=["du-0"], container=["a", "b"])
+    assert (one.fleet, one.container) == (None, "b")
 
 
 def test_a_helper_that_is_kept_by_the_environment_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def read(*words: str) -> dict[str, object]:
         (["du-0"], {"pod": ("du-0",)}),
         (
             ["-n", "ran", "-it", "deploy/du", "-c", "dpdk"],
-            {"pod": ("deploy/du",), "namespace": "ran", "stdin": True, "tty": True, "container": "dpdk"},
+            {"pod": ("deploy/du",), "namespace": "ran", "stdin": True, "tty": True, "container": ("dpdk",)},
         ),
         (
             ["du-0", "--keep=5m", "-q", "--user", "1000", "--user=admin"],

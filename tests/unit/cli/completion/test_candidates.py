@@ -186,7 +186,10 @@ def test_names_are_data(words: Complete, api: FakeApi) -> None:
 def test_flags(words: Complete) -> None:
     """Those of the tool, the connection's too; one that is there already only where it may be repeated."""
     assert words("--con") == (["--container", "--context"], candidates.NO_FILES)
-    assert words("-c", "x", "--as=a", "--as-group=g", "--con") == (["--context"], candidates.NO_FILES)
+    assert words("--cluster", "x", "--as=a", "--as-group=g", "--cl") == (
+        ["--cleanup", "--client-certificate", "--client-key"],
+        candidates.NO_FILES,
+    )
     assert words("--as=a", "--as-group=g", "--as") == (["--as-group", "--as-uid"], candidates.NO_FILES)
     assert {"-c", "-n", "-s", "-h", "--help", "--container"} <= set(words("-")[0])
 
@@ -195,7 +198,9 @@ def test_every_flag_has_its_own_explanation(kubeconfig: Path, capfd: pytest.Capt
     """The help's, on one line after a tab."""
     assert kubeconfig.exists()
     main.run(["--conta"], Console())
-    assert capfd.readouterr().out == "--container\tThe container (else the pod's default one).\n:4\n"
+    assert capfd.readouterr().out == (
+        "--container\tThe container (else the pod's default one). With many pods it may be repeated.\n:4\n"
+    )
 
 
 @pytest.mark.parametrize(
