@@ -38,8 +38,14 @@ def read(words: list[str], program: str) -> Options | None:
             standalone_mode=False,
         )
     except typer.TyperException as error:
-        raise UsageError(f"{error}\nSee '{program} --help' for usage.") from error
+        raise UsageError(f"{error}{_meant(error)}\nSee '{program} --help' for usage.") from error
     return made[0] if made else None
+
+
+def _meant(error: typer.TyperException) -> str:
+    """Flags that are like one that there is not, as the parser has found them, the likest first."""
+    like: list[str] = getattr(error, "possibilities", None) or []
+    return f"; did you mean {' or '.join(like)}?" if like else ""
 
 
 def _command(made: list[Options]) -> Any:  # noqa: ANN401 - as above

@@ -53,6 +53,22 @@ def test_a_mistake_says_where_help_is(words: list[str]) -> None:
         parser.read(words, "oc nsexec")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--namespce", "No such option: --namespce; did you mean --namespace"),
+        ("--verfiy=true", "No such option: --verfiy; did you mean --verify"),
+        ("--wholly-other", "No such option: --wholly-other\n"),
+        ("-x", "No such option: -x\n"),
+    ],
+)
+def test_a_misspelt_flag_leads_to_those_that_are_like_it(typed: str, said: str) -> None:
+    """The likest first; where there are none, to --help alone."""
+    with pytest.raises(UsageError) as error:
+        parser.read(["du-0", typed], "oc nsexec")
+    assert error.value.message.startswith(said)
+
+
 @pytest.mark.parametrize(("field", "variable"), VARIABLES.items())
 def test_variables_stand_in_for_flags(monkeypatch: pytest.MonkeyPatch, field: str, variable: str) -> None:
     """An empty one is none, and the flag wins."""
