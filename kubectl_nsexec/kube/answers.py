@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from kubectl_nsexec.errors import ApiError
 
 _REASONS = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}
 _SHOWN_CHARACTERS = 500
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 def api_error(http_status: int, body: bytes | str | None, retry_after: str = "") -> ApiError:
@@ -34,8 +36,8 @@ NOT_THROUGH = (
 
 
 def unreachable(server: str, error: Exception) -> ApiError:
-    """The error of a server that gave no answer."""
-    words = str(error).strip() or type(error).__name__
+    """The error of a server that gave no answer; Python's number before the system's words tells nobody anything."""
+    words = _ERRNO.sub("", str(error).strip()) or type(error).__name__
     return ApiError(f"the API server {server} could not be reached: {words}; check the kubeconfig, VPN and proxy")
 
 

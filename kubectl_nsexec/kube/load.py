@@ -7,7 +7,7 @@ import binascii
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from kubectl_nsexec.errors import ConfigError
@@ -39,9 +39,12 @@ def load(
 
     Libraries are imported here and below where they are first needed: --help and completions need not wait for them.
     """
-    known = kubeconfig.read(kubeconfig.paths(options.kubeconfig, os.environ, Path.home()))
-    of_the_pod = in_cluster.chosen(os.environ, options) if known == kubeconfig.NOTHING and not options.server else None
-    chosen = of_the_pod or choose(known, options)
+    files = kubeconfig.paths(options.kubeconfig, os.environ, Path.home())
+    known = kubeconfig.read(files)
+    if known == kubeconfig.NOTHING and not options.server:
+        chosen = in_cluster.chosen(os.environ, options) or _nowhere(options, files)
+    else:
+        chosen = choose(known, options)
     configuration = client.configuration()
     _connect(configuration, chosen)
     return KubernetesCluster(
@@ -51,6 +54,16 @@ def load(
         request_timeout_seconds=options.request_timeout_seconds,
         trace=Trace(options.verbosity, say),
         hurried=hurried,
+    )
+
+
+def _nowhere(options: ClusterOptions, files: list[Path]) -> NoReturn:
+    """Nothing names a server, for want of a kubeconfig: FILES are those that exist. Raises ConfigError."""
+    named = options.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    found = "is empty" if files else "does not exist"
+    raise ConfigError(
+        f"no API server is known: the kubeconfig {named} {found}; log in to the cluster, or name another kubeconfig "
+        "by KUBECONFIG or --kubeconfig"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.kube import KubernetesCluster, load
+from kubectl_nsexec.kube.answers import unreachable
 from kubectl_nsexec.kube.memory_file import memory_file
 from kubectl_nsexec.kube.trace import Trace
 from kubectl_nsexec.model.request import ClusterOptions
@@ -203,6 +205,42 @@ def test_certificates_that_are_none_are_named(
     """Before anything is asked: it is the kubeconfig that is wrong, not the server that is away."""
     with pytest.raises(UsageError, match=f"the {what} of the kubeconfig cannot be used: "):
         loaded(tmp_path, user, cluster)
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "words"),
+    [
+        (None, "", "~/.kube/config does not exist"),
+        (None, "/nowhere/a:/nowhere/b", "/nowhere/a:/nowhere/b does not exist"),
+        (None, "/dev/null", "/dev/null is empty"),
+        ("/dev/null", "/nowhere/a", "/dev/null is empty"),
+    ],
+)
+def test_a_kubeconfig_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str | None, variable: str, words: str
+) -> None:
+    """The one that counts, with the next step; that a context of it is missing as well says nobody."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", variable)
+    with pytest.raises(UsageError) as refused:
+        load(ClusterOptions(kubeconfig=flag, context="c"), print)
+    assert refused.value.message.startswith(f"no API server is known: the kubeconfig {words}; log in")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (OSError("[Errno 5] of another's words"), "of another's words"),
+        (TimeoutError("timed out"), "timed out"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_told_without_python(error: Exception, words: str) -> None:
+    """Nobody at a terminal has to know what an Errno is."""
+    said = "the API server https://s could not be reached: {}; check the kubeconfig, VPN and proxy"
+    assert unreachable("https://s", error).message == said.format(words)
 
 
 @pytest.mark.parametrize(("level", "lines"), [(0, 0), (5, 0), (6, 1), (7, 1), (8, 2), (10, 2)])
