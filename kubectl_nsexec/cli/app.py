@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cli import parser, validate
-from kubectl_nsexec.errors import NsexecError, UsageError
+from kubectl_nsexec.errors import NsexecError, OutputFileError, UsageError
 from kubectl_nsexec.model import request as requests
 from kubectl_nsexec.model import via
 from kubectl_nsexec.model.background import import_ahead
@@ -35,11 +35,18 @@ def main(argv: list[str], console: Console | None = None) -> int:
             return _run(before, after, program, console, interrupts)
     except SignalReceived as received:
         return 128 + received.number
-    except OutputClosedError:
-        return _EXIT_BROKEN_PIPE
+    except OutputClosedError as closed:
+        if not closed.is_full:
+            return _EXIT_BROKEN_PIPE
+        return _told(OutputFileError(f"the output is not complete, it cannot be written: {closed}"), console, program)
     except NsexecError as error:
-        console.say(error.told(program))
-        return error.exit_status
+        return _told(error, console, program)
+
+
+def _told(error: NsexecError, console: Console, program: str) -> int:
+    """Its exit status, once the user knows."""
+    console.say(error.told(program))
+    return error.exit_status
 
 
 def program_name(called: str) -> str:
@@ -49,7 +56,10 @@ def program_name(called: str) -> str:
 
 
 def _run(before: list[str], after: list[str] | None, program: str, console: Console, interrupts: Interrupts) -> int:
-    options = parser.read(before, program)
+    try:
+        options = parser.read(before, program)
+    except OSError as error:  # of --help, which typer prints
+        raise OutputClosedError.of(error) from error
     if options is None or _shown(options, program, console):
         return 0
     user_terminal = terminal.find(console.stdin_fd, console.stdout_fd)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from typing import NamedTuple
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What write(2) says where there is no room, for anybody or for this user, or the file may grow no more."""
+
 
 class OutputClosedError(Exception):
-    """The reader of our stdout or stderr went away (EPIPE), as ``| head -1`` does."""
+    """The reader of our stdout or stderr went away (EPIPE), as ``| head -1`` does, or the disk below it is full.
+
+    ``is_full``: the latter, of which a user has to be told; the message has the system's words.
+    """
+
+    def __init__(self, message: str, *, is_full: bool = False) -> None:
+        super().__init__(message)
+        self.is_full = is_full
+
+    @classmethod
+    def of(cls, error: OSError) -> OutputClosedError:
+        """What write(2) said."""
+        return cls(error.strerror or str(error), is_full=error.errno in _FULL)
 
 
 class Console(NamedTuple):
@@ -74,4 +90,4 @@ def _write_some(fd: int, view: memoryview) -> int:
         select.select([], [fd], [])
         return 0
     except OSError as error:
-        raise OutputClosedError(str(error)) from error
+        raise OutputClosedError.of(error) from error
