@@ -66,7 +66,7 @@ def run(
     of it, and then nothing was started.
     """
     with waits:
-        waits.on("the API server to tell of the pods, their nodes and your rights")
+        waits.on("the API server to tell of pods, nodes and your rights")
         resolved = _resolved(request, fleet, cluster, console if waits is NOBODY else waits.console)
     if request.dry_run:
         rows = [_row(member.place, "") for member in resolved.members]

@@ -11,13 +11,14 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from kubectl_nsexec.ui import width
 from kubectl_nsexec.ui.console import Console, OutputClosedError, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COLUMNS: Final = 80
-"""Of a terminal that does not say."""
+_DOTS: Final = "..."
+"""Of one column each on every terminal, whatever its character set."""
 _ECHO_COLUMNS: Final = len("^C")
 """What a terminal itself shows of a Ctrl-C (termios(3), ECHOCTL), right behind the line."""
 
@@ -30,15 +31,15 @@ class Line:
         self._lock = threading.RLock()
         self._shown = ""
 
-    def show(self, words: str) -> None:
-        """Raises OutputClosedError."""
+    def show(self, words: str, end: str = "") -> None:
+        """``end`` follows the words, and is there as well where they have to be cut. Raises OutputClosedError."""
         with self._lock:
-            room = _columns(self._console.stderr_fd) - 1  # in the last column terminals differ
-            cut = harmless(words)[:room]
+            room = width.of(self._console.stderr_fd) - 1  # in the last column terminals differ
+            cut = _cut(harmless(words), end, room)
             if cut != self._shown:
                 back, echo = ("", 0) if cut else ("\r", _ECHO_COLUMNS)
-                width = min(len(self._shown) + echo, room)
-                self._console.write_stderr(f"\r{cut.ljust(width)}{back}".encode())
+                covered = min(len(self._shown) + echo, room)
+                self._console.write_stderr(f"\r{cut.ljust(covered)}{back}".encode())
                 self._shown = cut
 
     def clear(self) -> None:
@@ -85,7 +86,8 @@ class Beside(Console):
         return Console(*self)
 
 
-def _columns(fd: int) -> int:
-    with suppress(OSError):
-        return os.get_terminal_size(fd).columns or _COLUMNS
-    return _COLUMNS
+def _cut(words: str, end: str, room: int) -> str:
+    left = room - len(_DOTS) - len(end)
+    if not end or len(words) + len(end) <= room or left < 1:
+        return (words + end)[:room]
+    return f"{words[:left]}{_DOTS}{end}"

@@ -55,20 +55,23 @@ class WaitingLine(Waiting):
             self._thread.join()
         self._line.clear()
 
-    def words(self) -> str:
-        """What there is to show just now: nothing in the first second, nor while another has the terminal."""
+    def words(self) -> tuple[str, str]:
+        """What there is to show just now, and its end, which is never cut: for how long.
+
+        Nothing in the first second, nor while another has the terminal.
+        """
         now = self._clock()
         if self._now_for is None or now - self._began < AFTER_SECONDS or not _in_foreground(self.console.stderr_fd):
-            return ""
+            return "", ""
         what, since = self._now_for
         seconds = int(now - since)
-        return f"waiting for {what}, {seconds} s" if seconds else f"waiting for {what}"
+        return f"waiting for {what}", f", {seconds} s" if seconds else ""
 
     def _draw(self) -> None:
         """The thread."""
         with suppress(OutputClosedError):  # who writes next is told
             while not self._is_over.wait(_EVERY_SECONDS):
-                self._line.show(self.words())
+                self._line.show(*self.words())
 
 
 def _in_foreground(fd: int) -> bool:

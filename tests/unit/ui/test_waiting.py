@@ -56,10 +56,10 @@ def test_nothing_is_said_in_the_first_second(tty: Terminal, clock: Clock) -> Non
     with line(tty, clock) as waits:
         waits.on("the agent")
         clock.now += waiting_line.AFTER_SECONDS - 0.01
-        assert waits.words() == ""
+        assert "".join(waits.words()) == ""
         waits.on("the image")
         clock.now += 0.01
-        assert waits.words() == "waiting for the image"
+        assert "".join(waits.words()) == "waiting for the image"
     assert tty.seen() == [""]
 
 
@@ -68,12 +68,12 @@ def test_it_says_for_how_long(tty: Terminal, clock: Clock) -> None:
     with line(tty, clock) as waits:
         waits.on("the sandbox")
         clock.now += 2.9
-        assert waits.words() == "waiting for the sandbox, 2 s"
+        assert "".join(waits.words()) == "waiting for the sandbox, 2 s"
         waits.on("the sandbox")
         clock.now += 60
-        assert waits.words() == "waiting for the sandbox, 62 s"
+        assert "".join(waits.words()) == "waiting for the sandbox, 62 s"
         waits.on("the image")
-        assert waits.words() == "waiting for the image"
+        assert "".join(waits.words()) == "waiting for the image"
 
 
 @pytest.mark.usefixtures("often")
@@ -150,7 +150,7 @@ def test_it_has_no_colour(environment: dict[str, str], tty: Terminal, clock: Clo
     assert isinstance(waits, WaitingLine)
     waits.on("a name \x1b[31m of another's")
     clock.now += 1000
-    waits._line.show(waits.words())
+    waits._line.show(*waits.words())
     waits.over()
     assert tty.seen() == [""]
     assert b"\x1b" not in tty.written
@@ -190,23 +190,44 @@ def test_in_the_background_nothing_is_shown(tty: Terminal, clock: Clock, monkeyp
     waits.on("the agent")
     clock.now += 1000
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
-    assert waits.words() == ""
+    assert "".join(waits.words()) == ""
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-    assert waits.words() == "waiting for the agent, 1000 s"
+    assert "".join(waits.words()) == "waiting for the agent, 1000 s"
+
+
+@pytest.mark.parametrize(
+    ("columns", "seen"),
+    [
+        (60, "waiting for the helper pod's sandbox on node worker-3, 42 s"),
+        (59, "waiting for the helper pod's sandbox on node work..., 42 s"),
+        (40, "waiting for the helper pod's s..., 42 s"),
+        (11, "w..., 42 s"),
+        (10, "waiting f"),
+    ],
+)
+def test_how_long_it_has_been_is_seen_on_a_narrow_terminal(clock: Clock, columns: int, seen: str) -> None:
+    """A line in which nothing changes would look as if it hung."""
+    tty = Terminal(columns)
+    with line(tty, clock) as waits:
+        waits.on("the helper pod's sandbox on node worker-3")
+        clock.now += 42
+        waits._line.show(*waits.words())
+        assert tty.seen() == [seen]
+    tty.close()
 
 
 def test_it_is_cut_and_not_wrapped(clock: Clock) -> None:
     """Also where the window has become narrower since."""
-    tty = Terminal(30)
+    tty = Terminal(31)
     waits = line(tty, clock)
     waits.on("the helper pod's sandbox on node worker-3")
     clock.now += 2
-    waits._line.show(waits.words())
-    assert tty.seen() == ["waiting for the helper pod's"]
+    waits._line.show(*waits.words())
+    assert tty.seen() == ["waiting for the helper..., 2 s"]
     tty.resize(12)
     before = len(tty.written)
     waits.on("the agent")
-    waits._line.show(waits.words())
+    waits._line.show(*waits.words())
     waits._line.clear()
     tty.console.write_stderr(b"!")
     later = tty.read_until(b"!")[before:].removesuffix(b"!")
