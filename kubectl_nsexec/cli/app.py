@@ -12,7 +12,7 @@ from kubectl_nsexec.errors import NsexecError, OutputFileError, UsageError
 from kubectl_nsexec.model import request as requests
 from kubectl_nsexec.model import via
 from kubectl_nsexec.model.background import import_ahead
-from kubectl_nsexec.ui import terminal, waiting
+from kubectl_nsexec.ui import terminal, waiting, width
 from kubectl_nsexec.ui.console import Console, OutputClosedError, with_quiet
 from kubectl_nsexec.ui.interrupts import Interrupts, SignalReceived
 
@@ -116,13 +116,14 @@ def _checked(asked: requests.CheckRequest, console: Console, interrupts: Interru
 
 def _shown(options: Options, program: str, console: Console) -> bool:
     """Whether nothing is to be run: --explain, --options and --version."""
+    columns = width.of_text(console.stdout_fd)
     if options.explain is not None:
         from kubectl_nsexec.cli import explain  # noqa: PLC0415 - as below
 
-        console.print(explain.shown(options.explain, program))
+        console.print(explain.shown(options.explain, program, columns))
         return True
     if options.options:
-        console.print(parser.options())
+        console.print(parser.options(columns))
     elif options.version:
         from kubectl_nsexec.cli import version  # noqa: PLC0415 - only for --version
 

@@ -7,7 +7,9 @@ from typing import Any
 import typer.core
 
 from kubectl_nsexec.cli import help_text
+from kubectl_nsexec.ui import width
 
+_STDOUT = 1  # where typer prints it
 _TEXT = (str, list[str])
 
 
@@ -16,7 +18,7 @@ class Command(typer.core.TyperCommand):
 
     def get_help(self, ctx: Any) -> str:  # noqa: ANN401 - typer's copy of click is private
         """What --help prints."""
-        return help_text.short(self.get_params(ctx), str(ctx.info_name))
+        return help_text.short(self.get_params(ctx), str(ctx.info_name), width.of_text(_STDOUT))
 
     def parameters(self) -> list[Any]:
         """Those of ``params``, and the parser's own --help."""

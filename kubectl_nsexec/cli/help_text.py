@@ -68,21 +68,31 @@ ENVIRONMENT = (
 """Besides the variables that stand in for flags."""
 _COLUMNS = 80
 _TEXT_COLUMN = 26
+_NARROW_COLUMNS = 60
+"""Of a terminal below which a text has no room beside a flag."""
+_NARROW_INDENT = 6
 
 
-def short(parameters: Iterable[Any], program: str) -> str:
-    """What --help prints: of each flag's text the first sentence."""
+def short(parameters: Iterable[Any], program: str, columns: int = _COLUMNS) -> str:
+    """What --help prints on a terminal of so many columns: of each flag's text the first sentence.
+
+    The examples are not wrapped: they are to be pasted.
+    """
     by_word = {word: option for option in parameters for word in option.opts}
     common = [(named(by_word[word]), str(by_word[word].help).partition(". ")[0].rstrip(".")) for word in COMMON]
-    examples = [f"  {before}{PROGRAM} {after}" for before, after in EXAMPLES]
-    lines = [f"Usage: {USAGE}", *SUMMARY.splitlines(), "", *_rows(common), "Examples:", *examples]
-    return "\n".join(lines).replace(PROGRAM, program)
+    usage = textwrap.wrap(f"Usage: {USAGE.replace(PROGRAM, program)}", columns, subsequent_indent="  ")
+    summary = textwrap.wrap(" ".join(SUMMARY.split()), columns)
+    examples = [f"  {before}{program} {after}" for before, after in EXAMPLES]
+    return "\n".join([*usage, *summary, "", *_rows(common, columns), "Examples:", *examples])
 
 
-def full(parameters: Iterable[Any]) -> str:
-    """What --options prints."""
-    blocks = [[f"{title}:", *_rows((named(o), explained(o)) for o in group)] for title, group in grouped(parameters)]
-    blocks.append(["Exit status:", *_rows(EXIT_STATUS)])
+def full(parameters: Iterable[Any], columns: int = _COLUMNS) -> str:
+    """What --options prints on a terminal of so many columns."""
+    blocks = [
+        [*textwrap.wrap(f"{title}:", columns), *_rows(((named(o), explained(o)) for o in group), columns)]
+        for title, group in grouped(parameters)
+    ]
+    blocks.append(["Exit status:", *_rows(EXIT_STATUS, columns)])
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -107,12 +117,14 @@ def explained(option: Any) -> str:  # noqa: ANN401 - as above
     return f"{option.help.rstrip('.')} (else {' or '.join(instead)})." if instead else str(option.help)
 
 
-def _rows(table: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _rows(table: Iterable[tuple[str, str]], columns: int) -> Iterator[str]:
     """Names, and beside or below each of them its text."""
+    narrow = columns < _NARROW_COLUMNS
+    begin = _NARROW_INDENT if narrow else _TEXT_COLUMN
     for name, text in table:
-        lines = textwrap.wrap(text, _COLUMNS - _TEXT_COLUMN)
-        indented = f"      {name}" if name.startswith("--") else f"  {name}"
-        if len(indented) < _TEXT_COLUMN - 1:
-            indented = f"{indented:<{_TEXT_COLUMN}}{lines.pop(0)}"
-        yield indented
-        yield from (" " * _TEXT_COLUMN + line for line in lines)
+        lines = textwrap.wrap(text, columns - begin)
+        indented = f"      {name}" if name.startswith("--") and not narrow else f"  {name}"
+        if len(indented) < begin - 1:
+            indented = f"{indented:<{begin}}{lines.pop(0)}"
+        yield from textwrap.wrap(indented, columns, subsequent_indent=" " * begin) if narrow else [indented]
+        yield from (" " * begin + line for line in lines)

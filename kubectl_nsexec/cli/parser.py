@@ -22,9 +22,9 @@ def parser() -> Any:  # noqa: ANN401 - typer's copy of click is private
     return _command([])
 
 
-def options() -> str:
-    """What --options shows."""
-    return help_text.full(parser().parameters())
+def options(columns: int) -> str:
+    """What --options shows on a terminal of so many columns."""
+    return help_text.full(parser().parameters(), columns)
 
 
 def read(words: list[str], program: str) -> Options | None:

@@ -15,3 +15,8 @@ def of(fd: int) -> int:
     with suppress(OSError, ValueError):  # Windows knows the sizes of stdin, stdout and stderr only
         return os.get_terminal_size(fd).columns or USUAL
     return USUAL
+
+
+def of_text(fd: int) -> int:
+    """Columns for sentences on FD: wider ones than ``USUAL`` are hard to read."""
+    return min(of(fd), USUAL)

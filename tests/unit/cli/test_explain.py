@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +92,18 @@ def test_it_fits_a_terminal(capfd: pytest.CaptureFixture[str], code: str, progra
     assert max(map(len, out.splitlines())) <= COLUMNS
     assert "`" not in out
     assert out.isascii()
+
+
+@pytest.mark.parametrize("code", ["list", *PAGES])
+def test_it_fits_a_narrow_terminal(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """The same words, in lines of 40 columns; but a command stays whole."""
+    wide = told(capfd, "--explain", code)[1]
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((40, 24)))
+    text = told(capfd, "--explain", code)[1]
+    assert text.split() == wide.split()
+    assert all(len(line) <= 40 or "--" in line or "oc " in line for line in text.splitlines())
 
 
 def test_commands_are_not_broken_over_lines(capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -53,6 +54,21 @@ def test_options_has_every_flag_once(capfd: pytest.CaptureFixture[str]) -> None:
     text = printed(capfd, "--options")
     assert sorted(flags_of(text)) == sorted(next(w for w in o.opts if w.startswith("--")) for o in OPTIONS)
     assert max(map(len, text.splitlines())) <= COLUMNS
+
+
+@pytest.mark.parametrize("program", ["oc-nsexec", "kubectl-nsexec"])
+@pytest.mark.parametrize("flag", ["--help", "--options"])
+@pytest.mark.parametrize("columns", [40, 59, 60, 80, 200])
+def test_help_is_as_wide_as_the_terminal_and_no_wider_than_eighty(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, flag: str, program: str
+) -> None:
+    """The same words; only the examples, which are to be pasted, are not broken."""
+    wide = printed(capfd, flag, program)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, LINES)))
+    text = printed(capfd, flag, program)
+    assert text.split() == wide.split()
+    assert max(map(len, text.partition("Examples:")[0].splitlines())) <= min(columns, COLUMNS)
+    assert wide.partition("Examples:")[2] == text.partition("Examples:")[2]
 
 
 def test_every_flag_stands_with_its_kind() -> None:
