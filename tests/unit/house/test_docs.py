@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import tomli
 
 from kubectl_nsexec.fleet import run
 from kubectl_nsexec.fleet.result import Place
@@ -120,3 +121,11 @@ def test_a_newcomer_finds_the_set_up_within_ten_lines_of_the_readme() -> None:
     assert commands[:2] == ["pipx install .", "kubectl apply -k deploy"]
     pages = "".join((_ROOT / "docs/how-to" / name).read_text() for name in ("install.md", "rights-for-a-team.md"))
     assert [command for command in commands[:2] if f"    {command} " not in pages] == []
+
+
+def test_the_archive_is_linked_under_every_name_of_the_package() -> None:
+    """What ``pip install`` puts on PATH, the lines to paste do as well; one that is missing would be TAB's."""
+    page = (_ROOT / "docs/how-to/install.md").read_text()
+    (names,) = re.findall(r"^    for name in (.+); do$", page, re.MULTILINE)
+    scripts = tomli.loads((_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert sorted(names.split()) == sorted(scripts)
