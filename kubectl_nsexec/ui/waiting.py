@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Waiting(AbstractContextManager["Waiting"]):
-    """Tells nobody: where there is no terminal, or nobody wants to know. ``waiting_line.WaitingLine`` tells."""
+    """Tells nobody: where there is no terminal, or nobody wants to know. Those of ``waiting_line`` tell."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console: Console = console or Console()
@@ -39,16 +39,28 @@ NOBODY = Waiting()
 
 
 def is_wanted(console: Console, environment: Mapping[str, str]) -> bool:
-    """Whether a line may come and go: stderr is a terminal that can go back in a line, and nobody asked for quiet."""
-    return not console.quiet and os.isatty(console.stderr_fd) and environment.get("TERM") != "dumb"
+    """Whether a line may come and go: somebody wants to know, on a terminal that can go back in a line."""
+    return _is_heard(console) and not _stays(environment)
 
 
 def on_terminal(
     console: Console, environment: Mapping[str, str], clock: Callable[[], float] = time.monotonic
 ) -> Waiting:
-    """The line where it ``is_wanted``; else nothing of it is imported, and nobody is told."""
-    if not is_wanted(console, environment):
-        return Waiting(console)
-    from kubectl_nsexec.ui.waiting_line import WaitingLine  # noqa: PLC0415 - not in a script
+    """On stderr where that is a terminal and nobody asked for quiet; else nobody is told, and nothing is imported.
 
-    return WaitingLine(console, clock)
+    A terminal that cannot go back in a line gets one that stays, for each long wait.
+    """
+    if not _is_heard(console):
+        return Waiting(console)
+    from kubectl_nsexec.ui import waiting_line  # noqa: PLC0415 - not in a script
+
+    return (waiting_line.WaitingLines if _stays(environment) else waiting_line.WaitingLine)(console, clock)
+
+
+def _is_heard(console: Console) -> bool:
+    return not console.quiet and os.isatty(console.stderr_fd)
+
+
+def _stays(environment: Mapping[str, str]) -> bool:
+    """Whether what is written to the terminal cannot be written over: Emacs' shell, and what screen readers ask for."""
+    return environment.get("TERM") == "dumb"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kubectl_nsexec.ui.console import OutputClosedError
 from kubectl_nsexec.ui.line import Beside, Line
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
 
 AFTER_SECONDS: Final = 1.0
 """So long nobody minds, and most runs have begun by then."""
+STAYS_AFTER_SECONDS: Final = 5.0
+"""Before a line that cannot be taken back."""
 _EVERY_SECONDS: Final = 0.2
 
 
-class WaitingLine(Waiting):
-    """From ``__enter__`` to ``over`` a thread shows it, so that whoever waits need not know of it.
+_Teller = TypeVar("_Teller", bound="_Told")
+
+
+class _Told(Waiting):
+    """From ``__enter__`` to ``over`` a thread tells it, so that whoever waits need not know of it.
 
     ``on`` and ``over`` are the main thread's. Begin it after the process has forked: a thread is not in the copy.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
-        self._line = Line(console)
-        super().__init__(Beside.of(console, self._line))
+        super().__init__(console)
         self._clock = clock
         self._began = 0.0
         self._now_for: tuple[str, float] | None = None
@@ -37,9 +42,9 @@ class WaitingLine(Waiting):
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> WaitingLine:  # noqa: PYI034 - Self is Python 3.11's
+    def __enter__(self: _Teller) -> _Teller:  # noqa: PYI019 - Self is Python 3.11's
         self._began = self._clock()
-        self._thread = threading.Thread(target=self._draw, daemon=True)
+        self._thread = threading.Thread(target=self._tell, daemon=True)
         self._thread.start()
         return self
 
@@ -53,6 +58,28 @@ class WaitingLine(Waiting):
         self._is_over.set()
         if self._thread:
             self._thread.join()
+
+    @abstractmethod
+    def tell(self) -> None:
+        """What there is to tell just now. Raises OutputClosedError."""
+
+    def _tell(self) -> None:
+        """The thread."""
+        with suppress(OutputClosedError):  # who writes next is told
+            while not self._is_over.wait(_EVERY_SECONDS):
+                self.tell()
+
+
+class WaitingLine(_Told):
+    """On a line that is written over, and gone in the end."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._line = Line(console)
+        super().__init__(Beside.of(console, self._line), clock)
+
+    def over(self) -> None:
+        """See Waiting."""
+        super().over()
         self._line.clear()
 
     def words(self) -> tuple[str, str]:
@@ -67,11 +94,24 @@ class WaitingLine(Waiting):
         seconds = int(now - since)
         return f"waiting for {what}", f", {seconds} s" if seconds else ""
 
-    def _draw(self) -> None:
-        """The thread."""
-        with suppress(OutputClosedError):  # who writes next is told
-            while not self._is_over.wait(_EVERY_SECONDS):
-                self._line.show(*self.words())
+    def tell(self) -> None:
+        """See _Told."""
+        self._line.show(*self.words())
+
+
+class WaitingLines(_Told):
+    """By a line that stays, once for whatever takes long: for terminals that cannot go back, and what reads them."""
+
+    _last: tuple[str, float] | None = None
+
+    def tell(self) -> None:
+        """See _Told."""
+        now_for = self._now_for
+        if now_for is None or now_for == self._last or self._clock() - now_for[1] < STAYS_AFTER_SECONDS:
+            return
+        if _in_foreground(self.console.stderr_fd):
+            self._last = now_for
+            self.console.notice(f"waiting for {now_for[0]}")
 
 
 def _in_foreground(fd: int) -> bool:

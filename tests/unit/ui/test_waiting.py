@@ -11,7 +11,7 @@ import pytest
 
 from kubectl_nsexec.ui import waiting, waiting_line
 from kubectl_nsexec.ui.console import Console, with_quiet
-from kubectl_nsexec.ui.waiting_line import WaitingLine
+from kubectl_nsexec.ui.waiting_line import WaitingLine, WaitingLines
 from tests.unit.fake_terminal import Terminal
 
 if TYPE_CHECKING:
@@ -132,15 +132,41 @@ def test_notices_are_never_mixed_with_it(tty: Terminal, clock: Clock) -> None:
     assert tty.seen() == [*(f"{what} {number}" for number in range(50) for what in ("notice", "printed")), ""]
 
 
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": ""}])
-def test_a_terminal_that_cannot_go_back_in_a_line_has_none(tty: Terminal, environment: dict[str, str]) -> None:
-    """No thread is there for it; the console is the one that was given."""
-    before = threading.active_count()
-    with waiting.on_terminal(tty.console, environment) as waits:
-        assert (threading.active_count(), waits.console) == (before, tty.console)
+def test_a_terminal_that_cannot_go_back_gets_a_line_for_each_long_wait(
+    tty: Terminal, clock: Clock, environment: dict[str, str]
+) -> None:
+    """Once, and without seconds that change: a screen reader would read each of them out."""
+    with waiting.on_terminal(tty.console, environment, clock) as waits:
+        assert (type(waits), waits.console) == (WaitingLines, tty.console)
+        waits.on("the sandbox")
+        clock.now += waiting_line.STAYS_AFTER_SECONDS
+        tty.read_until(b"waiting for the sandbox\n")
+        clock.now += 1000
+        waits.on("what is soon there")
+        clock.now += waiting_line.STAYS_AFTER_SECONDS - 0.01
         waits.on("the agent")
-    assert type(waits) is waiting.Waiting
-    assert tty.seen() == [""]
+        clock.now += waiting_line.STAYS_AFTER_SECONDS
+        tty.read_until(b"waiting for the agent\n")
+    assert tty.seen() == ["waiting for the sandbox", "waiting for the agent", ""]
+    assert b"\r" not in tty.written
+
+
+def test_a_long_wait_in_the_background_is_not_told(
+    tty: Terminal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the user has it in front again."""
+    waits = WaitingLines(tty.console, clock)
+    waits.on("the agent")
+    clock.now += 1000
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    waits.tell()
+    tty.console.write_stderr(b"in front: ")
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+    waits.tell()
+    waits.tell()
+    assert tty.seen() == ["in front: waiting for the agent", ""]
 
 
 @pytest.mark.parametrize("environment", [COLOURFUL, {}, {**COLOURFUL, "NO_COLOR": "1"}])
