@@ -43,4 +43,9 @@ def summary(made: Report) -> str:
     found = ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "suppressed"))
     left_out = f", {made.finished} left out (ended, or of Windows)" if made.finished else ""
     missing = f"; {counts['notLookedAt']} could not be looked at" if counts["notLookedAt"] else ""
-    return f"{made.pods} pods{left_out}, {len(made.replicas)} ways in: {found}{missing}"
+    pods, ways = _counted(made.pods, "pod"), _counted(len(made.replicas), "way")
+    return f"{pods}{left_out}, {ways} in: {found}{missing}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

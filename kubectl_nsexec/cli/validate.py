@@ -141,7 +141,7 @@ def _check_dry_run(options: Options, *, many: bool) -> None:
         raise UsageError("--force goes with --cleanup")
     _check_values(options)
     if options.output and options.dry_run == "none" and not options.verify and not many:
-        raise UsageError(f"-o {options.output} goes with --verify, --dry-run=client or --cleanup")
+        raise UsageError(f"-o {options.output} goes with --verify, --dry-run=client, --cleanup, --check or many pods")
 
 
 def _check_values(options: Options) -> None:

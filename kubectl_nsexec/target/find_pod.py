@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubectl_nsexec.errors import TargetError
+from kubectl_nsexec.errors import ApiError, TargetError
 from kubectl_nsexec.kube.api import kind_path, pod_path
 from kubectl_nsexec.model.deadline import Deadline
+from kubectl_nsexec.model.http import NOT_FOUND
 from kubectl_nsexec.model.resource_reference import POD, parse
 from kubectl_nsexec.target import pod_choice
 
@@ -25,9 +26,14 @@ def find(cluster: Cluster, namespace: str, word: str, running_timeout_seconds: f
     Raises ApiError and TargetError.
     """
     named = parse(word)
-    if named.kind is POD:
-        return cluster.request("GET", pod_path(namespace, named.name))
-    labels = selector(cluster, namespace, named)
+    try:
+        if named.kind is POD:
+            return cluster.request("GET", pod_path(namespace, named.name))
+        labels = selector(cluster, namespace, named)
+    except ApiError as error:
+        if error.status == NOT_FOUND:  # kubectl's words, a line of their own, say nothing of it
+            error.message += f'\nit was looked for in the namespace "{namespace}"'
+        raise
     return _chosen(cluster, pod_path(namespace), labels, Deadline.after(running_timeout_seconds), named)
 
 

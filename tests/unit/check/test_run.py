@@ -28,7 +28,7 @@ def test_a_namespace_is_looked_at_by_one_list(cluster: FakeApi, capfd: pytest.Ca
 def test_pods_of_the_shared_pool_take_nothing_but_the_list(cluster: FakeApi, capfd: pytest.CaptureFixture[str]) -> None:
     """So whoever may list pods gets an answer; with nothing found stdout is empty."""
     cluster.objects[PODS] = [pod({"name": "web"}, name="web-0")]
-    assert run(capfd) == (0, "", "1 pods, 1 ways in: 0 danger, 0 latency, 0 info, 0 suppressed\n")
+    assert run(capfd) == (0, "", "1 pod, 1 way in: 0 danger, 0 latency, 0 info, 0 suppressed\n")
     assert paths(cluster) == [PODS]
 
 

@@ -26,8 +26,8 @@ def test_a_form_goes_with_what_prints_something(output: str | None, dry_run: str
 @pytest.mark.parametrize(
     ("dry_run", "output", "words"),
     [
-        ("none", "json", "-o json goes with --verify, --dry-run=client or --cleanup"),
-        ("none", "yaml", "-o yaml goes with --verify, --dry-run=client or --cleanup"),
+        ("none", "json", "-o json goes with --verify, --dry-run=client, --cleanup, --check or many pods"),
+        ("none", "yaml", "-o yaml goes with --verify, --dry-run=client, --cleanup, --check or many pods"),
         ("client", "wide", '-o: "wide" is neither json nor yaml'),
         ("client", "", '-o: "" is neither json nor yaml'),
         ("server", None, '--dry-run: "server" is neither none nor client'),

@@ -192,7 +192,10 @@ def test_profiles_that_are_not_asked_for_take_no_right() -> None:
 
 
 def test_a_pod_that_is_not_there_is_no_question_of_rights() -> None:
-    """The server's answer, as kubectl shows it."""
+    """The server's answer, as kubectl shows it, and below it where that was: most often it is another namespace."""
     error = refused(cluster(("delete", "pods", "nsexec"), **{_POD: not_found('pods "du-0"')}))
     assert isinstance(error, ApiError)
-    assert error.rendered() == 'Error from server (NotFound): pods "du-0" not found'
+    assert error.rendered().splitlines() == [
+        'Error from server (NotFound): pods "du-0" not found',
+        'it was looked for in the namespace "default"',
+    ]
