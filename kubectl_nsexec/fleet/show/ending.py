@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import textwrap
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from kubectl_nsexec.fleet.show.names import folds, labels
 from kubectl_nsexec.fleet.show.outcome import Outcome, outcome, reason
+from kubectl_nsexec.ui import width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,15 +28,35 @@ def summary(results: Sequence[Result], console: Console, program: str) -> None:
 
     ``program``: ``oc nsexec`` or ``kubectl nsexec``, as the user called us.
     """
-    from kubectl_nsexec.ui import output  # noqa: PLC0415 - not every run prints one
-
     if rows := failures(results):
-        console.say(output.table(["OUTCOME", "REASON", "COUNT", "TARGETS"], rows))
+        room = width.of(console.stderr_fd) if os.isatty(console.stderr_fd) else None
+        console.say(_table(rows, room))
         for code in dict.fromkeys(result.code for result in results if result.code):
             console.say(f"more: {program} --explain {code}")
         console.say(line(results))
     else:
         console.notice(line(results))
+
+
+def _table(rows: Sequence[tuple[str, str, str, str]], room: int | None) -> str:
+    """Those rows; on a terminal that has no ROOM for a table, each in lines of its own."""
+    from kubectl_nsexec.ui import output  # noqa: PLC0415 - not every run prints one
+
+    table = output.table(["OUTCOME", "REASON", "COUNT", "TARGETS"], rows)
+    if room is None or max(map(len, table.splitlines())) <= room:
+        return table
+    lines = []
+    for kind, why, count, names in rows:
+        lines += _wrapped(f"{kind}, {count}: {why}", room, "", "  ")
+        lines += _wrapped(names.replace(",", ", "), room, "    ", "    ")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, room: int, first: str, then: str) -> list[str]:
+    """Broken at spaces alone: names stay whole."""
+    return textwrap.wrap(
+        text, room, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def line(results: Iterable[Result]) -> str:

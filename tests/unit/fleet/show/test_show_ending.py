@@ -8,6 +8,7 @@ import pytest
 
 from kubectl_nsexec.fleet.show import ending, summary
 from kubectl_nsexec.ui.console import with_quiet
+from tests.unit.fake_terminal import Terminal
 from tests.unit.fleet.show.screen import Screen, ended, not_started, place, pods
 
 if TYPE_CHECKING:
@@ -35,6 +36,46 @@ def test_failures_are_a_table_and_the_line_counts_them(screen: Screen) -> None:
         "more: kubectl nsexec --explain helper-pod",
         "12 of 14 ok, 1 failed (exit 2), 1 not started (node not Ready)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "seen"),
+    [
+        (
+            47,
+            [
+                "OUTCOME      REASON          COUNT    TARGETS",
+                "failed       exit 2          1        ran/du-12",
+                "not started  node not Ready  1        ran/du-13",
+            ],
+        ),
+        (
+            30,
+            [
+                "failed, 1: exit 2",
+                "    ran/du-12",
+                "not started, 1: node not Ready",
+                "    ran/du-13",
+            ],
+        ),
+        (
+            20,
+            [
+                "failed, 1: exit 2",
+                "    ran/du-12",
+                "not started, 1: node",
+                "  not Ready",
+                "    ran/du-13",
+            ],
+        ),
+    ],
+)
+def test_a_terminal_that_is_too_narrow_for_the_table_gets_lines(columns: int, seen: list[str]) -> None:
+    """The same words; a table whose rows are folded cannot be read, and no screen reader makes sense of it."""
+    tty = Terminal(columns)
+    summary(MIXED, tty.console)
+    assert tty.seen()[: len(seen)] == seen
+    tty.close()
 
 
 def test_quiet_leaves_only_failures(screen: Screen) -> None:
