@@ -121,6 +121,7 @@ class Engine:
         places = [self._targets[number].place for number in sorted(self._schedule.running)]
         waiting = len(self._schedule.left())
         more = f", {waiting} not started yet" if waiting and self._schedule.stopped is None else ""
+        self._setting.console.below_echo()
         self._setting.console.say(
             f"{len(places)} still running: {self._names(places)}{more}; Ctrl-C once more ends everything"
         )

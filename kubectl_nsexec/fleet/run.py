@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing, suppress
+from signal import SIGINT
 from typing import TYPE_CHECKING
 
 from kubectl_nsexec.cpus.policy import CpuPolicy
@@ -93,6 +94,8 @@ def run(
         nodes = _nodes(setting, resolved, stack)
         results, signal = _run(setting, fleet, resolved, nodes, interrupts)
         presenter.finish(results)
+    if signal == SIGINT:
+        console.below_echo()
     if request.verify and fleet.shown.mode != JSON:
         _tell_proofs(results, console, of_command=bool(request.command))
     show.summary(results, console, request.program)

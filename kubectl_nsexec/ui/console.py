@@ -53,6 +53,11 @@ class Console(NamedTuple):
         if not self.quiet:
             self.say(line)
 
+    def below_echo(self) -> None:
+        """Begins a line: the terminal itself shows ``^C`` of a Ctrl-C (termios(3), ECHOCTL), and stays behind it."""
+        if os.isatty(self.stderr_fd):
+            self.say("")
+
     def print(self, text: str) -> None:
         """A result of our own (a table, a manifest) on stdout. Raises OutputClosedError."""
         self.write_stdout(f"{harmless(text)}\n".encode())
