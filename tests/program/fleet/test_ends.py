@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.program.fleet.fake_fleet import ROOT, Command, Fleet
-from tests.unit.fake_terminal import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,28 +94,6 @@ def test_ctrl_c_says_who_is_running_and_a_second_ends_all(fleet: Fleet) -> None:
     assert running.returncode == 130
     assert b"1 of 3 ok, 2 end unknown (ended by Ctrl-C)" in err
     assert fleet.live == {}
-
-
-def test_what_a_terminal_shows_of_ctrl_c_is_no_part_of_what_is_said(fleet: Fleet) -> None:
-    """Behind its ``^C`` the head of the table would stand two columns off."""
-    waiting = Waiting(fleet, 2)
-    ours, theirs = os.openpty()
-    argv = ["setsid", "--ctty", *fleet.argv(*_DU, "--", "sleep", "inf")]
-    environment = {**os.environ, **fleet.environment, "TERM": "dumb"}
-    with subprocess.Popen(argv, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as running:
-        os.close(theirs)
-        waiting.all_begun(2)
-        written = b""
-        for end in (b"ends everything", b"2 end unknown (ended by Ctrl-C)"):
-            os.write(ours, b"\x03")
-            while end not in written:
-                written += os.read(ours, 65536)
-        assert running.wait(_WAIT_SECONDS) == 130
-    os.close(ours)
-    lines = shown(written)
-    assert "^C" in lines
-    assert any(line.startswith("2 still running: ") for line in lines)
-    assert any(line.startswith("OUTCOME ") for line in lines)
 
 
 def test_a_helper_pod_that_does_not_run_is_waited_for_no_longer(fleet: Fleet) -> None:

@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kubectl_nsexec.ui import waiting, waiting_line
 from kubectl_nsexec.ui.console import Console, with_quiet
-from kubectl_nsexec.ui.waiting_line import WaitingLine, WaitingLines
+from kubectl_nsexec.ui.waiting_line import WaitingLine
 from tests.unit.fake_terminal import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.unit.ui.conftest import Clock
+
 COLOURFUL = {"TERM": "xterm"}
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """At a moment."""
-    return Clock()
-
-
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The line is drawn as soon as time has passed."""
-    monkeypatch.setattr(waiting_line, "_EVERY_SECONDS", 0.001)
-    yield
-    assert threading.active_count() == 1
 
 
 def line(tty: Terminal, clock: Clock) -> WaitingLine:
@@ -130,43 +107,6 @@ def test_notices_are_never_mixed_with_it(tty: Terminal, clock: Clock) -> None:
             waits.console.notice(f"notice {number}")
             waits.console.print(f"printed {number}")
     assert tty.seen() == [*(f"{what} {number}" for number in range(50) for what in ("notice", "printed")), ""]
-
-
-@pytest.mark.usefixtures("often")
-@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": ""}])
-def test_a_terminal_that_cannot_go_back_gets_a_line_for_each_long_wait(
-    tty: Terminal, clock: Clock, environment: dict[str, str]
-) -> None:
-    """Once, and without seconds that change: a screen reader would read each of them out."""
-    with waiting.on_terminal(tty.console, environment, clock) as waits:
-        assert (type(waits), waits.console) == (WaitingLines, tty.console)
-        waits.on("the sandbox")
-        clock.now += waiting_line.STAYS_AFTER_SECONDS
-        tty.read_until(b"waiting for the sandbox\n")
-        clock.now += 1000
-        waits.on("what is soon there")
-        clock.now += waiting_line.STAYS_AFTER_SECONDS - 0.01
-        waits.on("the agent")
-        clock.now += waiting_line.STAYS_AFTER_SECONDS
-        tty.read_until(b"waiting for the agent\n")
-    assert tty.seen() == ["waiting for the sandbox", "waiting for the agent", ""]
-    assert b"\r" not in tty.written
-
-
-def test_a_long_wait_in_the_background_is_not_told(
-    tty: Terminal, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Until the user has it in front again."""
-    waits = WaitingLines(tty.console, clock)
-    waits.on("the agent")
-    clock.now += 1000
-    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
-    waits.tell()
-    tty.console.write_stderr(b"in front: ")
-    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-    waits.tell()
-    waits.tell()
-    assert tty.seen() == ["in front: waiting for the agent", ""]
 
 
 @pytest.mark.parametrize("environment", [COLOURFUL, {}, {**COLOURFUL, "NO_COLOR": "1"}])
