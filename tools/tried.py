@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TESTS: Final = Path(__file__).resolve().parents[1] / "tests"
 HOST, RT, NEWER, ALONE = "host node", "real-time, Debian 12", "real-time, Debian 13", "no cluster"
-NODES: Final = {"host_node": {HOST}, "rt_node": {RT}, "both_nodes": {HOST, RT}}
+NODES: Final = {"host_node": {HOST}, "rt_node": {RT}, "both_nodes": {HOST, RT}, "selinux": {NEWER}}
 """By mark."""
 NEITHER: Final = "no"
 RUNTIME: Final = binaries.RUNTIME.title.replace(" and ", ", ")
@@ -35,7 +35,7 @@ WHERE: Final = (
         NEWER,
         "amd64, emulated",
         "Debian 13's PREEMPT_RT (6.12)",
-        f"{RUNTIME.partition(',')[0]}, Debian 13's crun, cgroup v2, systemd, AppArmor 4",
+        f"{RUNTIME.partition(',')[0]}, Debian 13's crun, cgroup v2, systemd, SELinux",
         "`make test-rt-newer`",
     ),
     ("small machine", ", ".join(small_vm.KINDS), "Debian 12's (6.1)", "none", "`make test-machines`"),
@@ -63,7 +63,7 @@ NOWHERE: Final = (
     ("MicroShift and HyperShift", "their files on the test bed's node (`live/test_host_sources.py`)"),
     ("CRI-O's own CPU affinity for execs", "its sources, and fakes of its folder (`node/test_agent_survey.py`)"),
     ("arm64, ppc64le and s390x nodes in a cluster", "the program that enters, on their kernels"),
-    ("SELinux on a node", "a label on an enforcing kernel (`machines/test_selinux.py`)"),
+    ("OpenShift's own SELinux policy", "Debian's, with the rules of it that we need (`live/test_rt_selinux.py`)"),
     ("A real radio or DPDK application", "loops at SCHED_FIFO that own a CPU"),
     ("Several real nodes at once, more than two", "a fake API server with a thousand (`python -m bench scale`)"),
     ("macOS and Windows as clients", "a Linux without what they lack"),

@@ -67,7 +67,10 @@ IDENTITY = (
         "Entering, identity and seccomp filter on other architectures' kernels",
         ("machines/test_other_architectures.py",),
     ),
-    Claim("SELinux label, with a kernel that enforces", ("machines/test_selinux.py",)),
+    Claim(
+        "SELinux's label, on a node that enforces, and no denial; a container with other categories is not reached",
+        ("live/test_rt_selinux.py", "machines/test_selinux.py"),
+    ),
     Claim(
         "AppArmor: signals between the command and its supervisor",
         (

@@ -71,6 +71,7 @@ def kept(nsexec: Program) -> Program:
     return dataclasses.replace(nsexec, environment={**nsexec.environment, "NSEXEC_KEEP": "10m"})
 
 
+@pytest.mark.selinux
 @pytest.mark.parametrize("kind", who.WHO)
 def test_the_command_is_who_kubectl_exec_would_have_made_it(
     kubectl: Program, kept: Program, everybody: Pod, kind: str

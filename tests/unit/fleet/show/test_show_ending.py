@@ -42,19 +42,19 @@ def test_failures_are_a_table_and_the_line_counts_them(screen: Screen) -> None:
     ("columns", "seen"),
     [
         (
-            47,
+            60,
             [
-                "OUTCOME      REASON          COUNT    TARGETS",
-                "failed       exit 2          1        ran/du-12",
-                "not started  node not Ready  1        ran/du-13",
+                "OUTCOME      REASON                       COUNT    TARGETS",
+                "failed       exit 2                       1        ran/du-12",
+                "not started  node not Ready [helper-pod]  1        ran/du-13",
             ],
         ),
         (
-            30,
+            43,
             [
                 "failed, 1: exit 2",
                 "    ran/du-12",
-                "not started, 1: node not Ready",
+                "not started, 1: node not Ready [helper-pod]",
                 "    ran/du-13",
             ],
         ),
@@ -65,6 +65,7 @@ def test_failures_are_a_table_and_the_line_counts_them(screen: Screen) -> None:
                 "    ran/du-12",
                 "not started, 1: node",
                 "  not Ready",
+                "  [helper-pod]",
                 "    ran/du-13",
             ],
         ),
@@ -73,7 +74,7 @@ def test_failures_are_a_table_and_the_line_counts_them(screen: Screen) -> None:
 def test_a_terminal_that_is_too_narrow_for_the_table_gets_lines(columns: int, seen: list[str]) -> None:
     """The same words; a table whose rows are folded cannot be read, and no screen reader makes sense of it."""
     tty = Terminal(columns)
-    summary(MIXED, tty.console)
+    summary(MIXED, tty.console, "oc nsexec")
     assert tty.seen()[: len(seen)] == seen
     tty.close()
 
