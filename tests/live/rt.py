@@ -210,7 +210,7 @@ def masks_after_widening(times: int = 20) -> set[str]:
     """
     script = f"""
 for folder in {_HELPERS}/*/cri-containerd-*.scope; do
-  read -r pid <"$folder/cgroup.procs"
+  read -r pid <"$folder/cgroup.procs" || read -r pid <"$folder/container/cgroup.procs" # crun's own folder in it
   count=0
   while [ $count -lt {times} ]; do
     count=$((count + 1))
