@@ -72,10 +72,11 @@ def test_cpus_of_the_target_are_refused(nsexec: Program, kubectl: Program, targe
 
 
 def test_unknown_pod_is_the_servers_answer(nsexec: Program, kubectl: Program, namespace: str, helpers: str) -> None:
-    """A pod that does not exist gets the words and the status of kubectl exec."""
+    """A pod that does not exist gets the words and the status of kubectl exec, and where it was looked for."""
     ours = nsexec("no-such-pod", "-n", namespace, "--helper-namespace", helpers, "--", "true")
     theirs = kubectl("exec", "no-such-pod", "-n", namespace, "--", "true")
-    assert (ours.status, ours.words) == (theirs.status, theirs.stderr)
+    where = f'it was looked for in the namespace "{namespace}"\n'
+    assert (ours.status, ours.words) == (theirs.status, theirs.stderr + where)
 
 
 def test_completed_pod_is_refused(nsexec: Program, kubectl: Program, pods: Pods, host_node: str, helpers: str) -> None:

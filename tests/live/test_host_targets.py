@@ -84,10 +84,11 @@ def test_a_workload_leads_to_the_pod_that_kubectl_takes(
 
 @pytest.mark.parametrize("named", ["deploy/none", "deploy/", "a/b/c", "svc/bare"])
 def test_what_leads_nowhere_gets_kubectls_words(nsexec: Program, kubectl: Program, workloads: str, named: str) -> None:
-    """The server's answer, or kubectl's own."""
+    """The server's answer, or kubectl's own; of what was not found, where it was looked for."""
     ours = nsexec(named, "-n", workloads, "--", "true")
     theirs = kubectl("exec", named, "-n", workloads, "--", "true")
-    assert (ours.status, ours.words) == (theirs.status, theirs.stderr)
+    where = f'it was looked for in the namespace "{workloads}"\n' if "(NotFound)" in theirs.stderr else ""
+    assert (ours.status, ours.words) == (theirs.status, theirs.stderr + where)
 
 
 def test_a_manifest_names_the_target(nsexec: Program, workloads: str, host_node: str, tmp_path: Path) -> None:
