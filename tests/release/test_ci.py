@@ -30,6 +30,7 @@ AT_NIGHT = {
     "test-install",
     "test-machines",
     "test-rt",
+    "test-rt-newer",
 }
 
 
