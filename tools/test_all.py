@@ -75,7 +75,7 @@ _speaks: Final = threading.Lock()
 def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run."""
     began = time.monotonic()
-    _say("make test: about an hour; on a machine where nothing is compiled or built yet, 20 minutes more")
+    _say("make test: about 70 minutes; on a machine where nothing is compiled or built yet, 20 minutes more")
     if failure := _run(root, Part(".venv", "tools", 20)):
         _say(f"FAILED: {failure}")
         return 1
