@@ -1,10 +1,9 @@
 """What the real-time node's disk holds: packages, files and links, all of them the same for every cluster."""
 
 import hashlib
-import os
 from typing import Final, NamedTuple
 
-from testbed.errors import ClusterError
+from testbed import choice
 
 
 class Distribution(NamedTuple):
@@ -26,11 +25,7 @@ _DISTRIBUTIONS: Final = (
 
 def distribution() -> Distribution:
     """What RT_DISTRO names; Debian 12 without it. Raises ClusterError for another name."""
-    wanted = os.environ.get("RT_DISTRO") or "bookworm"
-    for each in _DISTRIBUTIONS:
-        if each.suite == wanted:
-            return each
-    raise ClusterError(f"RT_DISTRO={wanted}: there are {' and '.join(each.suite for each in _DISTRIBUTIONS)}")
+    return choice.of_environment("RT_DISTRO", {each.suite: each for each in _DISTRIBUTIONS})
 
 
 PACKAGES = (

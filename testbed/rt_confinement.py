@@ -1,11 +1,10 @@
 """The Linux security module of the real-time node, which confines its containers: AppArmor or SELinux."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from testbed.errors import ClusterError
+from testbed import choice
 
 # Debian 13 has a hundred profiles of programs that are not here: to compile them takes an emulated CPU half a minute.
 _FEW_PROFILES: Final = (
@@ -52,8 +51,4 @@ _CONFINEMENTS: Final = (
 
 def confinement() -> Confinement:
     """What RT_LSM names; AppArmor without it. Raises ClusterError for another name."""
-    wanted = os.environ.get("RT_LSM") or "apparmor"
-    for each in _CONFINEMENTS:
-        if each.lsm == wanted:
-            return each
-    raise ClusterError(f"RT_LSM={wanted}: there are {' and '.join(each.lsm for each in _CONFINEMENTS)}")
+    return choice.of_environment("RT_LSM", {each.lsm: each for each in _CONFINEMENTS})
