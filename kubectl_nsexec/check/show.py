@@ -43,9 +43,5 @@ def summary(made: Report) -> str:
     found = ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "suppressed"))
     left_out = f", {made.finished} left out (ended, or of Windows)" if made.finished else ""
     missing = f"; {counts['notLookedAt']} could not be looked at" if counts["notLookedAt"] else ""
-    pods, ways = _counted(made.pods, "pod"), _counted(len(made.replicas), "way")
+    pods, ways = output.counted(made.pods, "pod"), output.counted(len(made.replicas), "way")
     return f"{pods}{left_out}, {ways} in: {found}{missing}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

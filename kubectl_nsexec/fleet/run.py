@@ -139,14 +139,10 @@ def _agreed(request: Request, fleet: Fleet, places: Sequence[Place], nodes: int,
     pods = len({(place.namespace, place.pod) for place in places})
     within = f"{len(places)} containers of " if len(places) > pods else ""
     right = f", as root with every right ({power})" if power else ""
-    what = f"{within}{_number(pods, 'pod')} on {_number(nodes, 'node')}{right}"
+    what = f"{within}{output.counted(pods, 'pod')} on {output.counted(nodes, 'node')}{right}"
     doing = "The command is to run" if request.command else "The pin is to be verified"
     console.write_stderr(f"{doing} in {what}. Go on? [y/N] ".encode())
     return os.read(console.stdin_fd, _ANSWER_BYTES).decode(errors="replace").strip().lower() in _YES
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _allow_descriptors(fanout: int) -> None:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _MIN_VALUE_WIDTH = 16
 
 
+def counted(number: int, what: str) -> str:
+    """``1 pod``, ``2 pods``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def proof_table(proof: Proof, width: int | None = None) -> str:
     """The proof as a two-column table without a trailing newline, wrapped to ``width`` columns.
 
