@@ -14,12 +14,16 @@ class Distribution(NamedTuple):
     """Debian's package, and its program in /usr/bin."""
     packages: tuple[str, ...] = ()
     """Which the others do without."""
+    cpu_quotas: bool = True
+    """Whether the kubelet limits the CPU time of containers (cpuCFSQuota)."""
 
 
 _DISTRIBUTIONS: Final = (
     Distribution("bookworm", "runc"),  # Linux 6.1
     # Linux 6.12; crun is OpenShift's default since 4.18. Its Python is not Debian 12's, for which pydantic is compiled.
-    Distribution("trixie", "crun", ("python3-pydantic",)),
+    # That crun, 1.21, makes 1 % of a CPU of "no quota", which the kubelet says of containers with CPUs of their own
+    # (containers/crun#1794; OpenShift had it too, OCPBUGS-57388): an emulated CPU gets nothing done in such a time.
+    Distribution("trixie", "crun", ("python3-pydantic",), cpu_quotas=False),
 )
 
 

@@ -115,11 +115,11 @@ def _mmdebstrap(tar: Path) -> list[str]:
         for path, words in ((Path(name), words) for name, words in rt_config.INITRAMFS.items())
     ]
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
-    suite, oci_runtime, packages = rt_config.distribution()
-    confinement = rt_confinement.confinement()
-    include = f"--include={','.join((*rt_config.PACKAGES, *confinement.packages, oci_runtime, *packages))}"
+    debian_of_node, confinement = rt_config.distribution(), rt_confinement.confinement()
+    packages = (*rt_config.PACKAGES, *confinement.packages, debian_of_node.oci_runtime, *debian_of_node.packages)
+    include = f"--include={','.join(packages)}"
     return debian.mmdebstrap(
-        suite, ["--variant=minbase", include, *hooks, *_USERS, *confinement.hooks, *excluded], str(tar)
+        debian_of_node.suite, ["--variant=minbase", include, *hooks, *_USERS, *confinement.hooks, *excluded], str(tar)
     )
 
 

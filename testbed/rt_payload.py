@@ -39,6 +39,7 @@ def kubelet_config(
         "tlsPrivateKeyFile": f"/{_PKI}/serving.key",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
         "cgroupDriver": "systemd",
+        "cpuCFSQuota": rt_config.distribution().cpu_quotas,
         "cpuManagerPolicy": policy,
         "cpuManagerPolicyOptions": {"strict-cpu-reservation": "true"} if strict else {},
         "reservedSystemCPUs": reserved,
