@@ -124,7 +124,9 @@ release-check: .release ## whether this commit can be released; TAG=v1.2.3: by t
 .PHONY: test-host
 test-host: .venv .release ## live tests on the host node (brings it up)
 	@$(TESTBED) up --node host
-	@$(BIN)/pytest tests/live -m host_node
+	@status=0; \
+	$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 4 --dist loadfile || status=$$?; \
+	$(BIN)/pytest tests/live -m "host_node and alone" || status=$$?; exit $$status
 
 .PHONY: test-rt
 test-rt: .venv ## live tests on the real-time node (brings it up)

@@ -91,7 +91,7 @@ STREAMS = (
     Claim("tmux, screen and sudo on that terminal", ("live/test_host_multiplexers.py",)),
     Claim(
         "Exit statuses, time limits, lost connections: the same by every transport",
-        ("live/test_host_transports.py", "node/test_transports.py"),
+        ("live/test_host_transports.py", "live/test_host_transports_direct.py", "node/test_transports.py"),
     ),
 )
 WAYS = (

@@ -1,6 +1,6 @@
 """What every transport has to do, in one table: rows are behaviours, columns are ways onto the node. Only data.
 
-``tests/node/test_transports.py`` runs it on fakes, ``tests/live/test_host_transports.py`` on a cluster.
+``tests/node/test_transports.py`` runs it on fakes, ``tests/live/test_host_transports*.py`` on a cluster.
 """
 
 from __future__ import annotations

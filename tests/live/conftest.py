@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed import binaries, rt_valve
+from testbed import binaries, once, rt_valve
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
 from tests.live import rt_ways, who
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
@@ -157,6 +157,13 @@ def valve(pods: Pods) -> Iterator[rt_valve.Valve]:
     with rt_valve.armed() as valve:
         yield valve
         valve.calm()
+
+
+@pytest.fixture(scope="module")
+def only_sessions() -> Iterator[None]:
+    """No other module runs commands without a helper pod meanwhile: what they leave is looked for on the whole node."""
+    with once.alone("sessions-without-helper"):
+        yield
 
 
 def _leave(kubectl: Program, name: str, leaving: list[str]) -> None:

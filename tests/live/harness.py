@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from testbed.paths import KUBECONFIG
-from tests.live.pods import Pod
+from testbed.paths import HOST_NODE, KUBECONFIG
+from tests.live.pods import Pod, takes_a_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,8 @@ class Pods:
     def start(self, manifest: Json, *, condition: str = "Ready") -> Pod:
         """Create the pod, wait for CONDITION, and return it as the API server then describes it."""
         name = manifest["metadata"]["name"]
+        if takes_a_cpu(manifest) and manifest["spec"]["nodeName"] == HOST_NODE:
+            assert "PYTEST_XDIST_WORKER" not in os.environ, "the host node has one CPU to give: mark the test alone"
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             self._create(manifest)

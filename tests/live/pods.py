@@ -61,6 +61,13 @@ def pod(name: str, *containers: Json, node: str, **spec: object) -> Json:
     }
 
 
+def takes_a_cpu(manifest: Json) -> bool:
+    """Whether the CPU manager gives whole CPUs to a container of this pod, all of whose containers have limits then."""
+    every = [*manifest["spec"]["containers"], *manifest["spec"].get("initContainers", [])]
+    limits = [made.get("resources", {}).get("limits", {}) for made in every]
+    return all({"cpu", "memory"} <= set(each) for each in limits) and any(each["cpu"].isdecimal() for each in limits)
+
+
 def guaranteed(name: str, *, node: str, image: str = images.BUSYBOX) -> Json:
     """Return a pod that owns one isolated CPU: what ``oc nsexec`` is for."""
     return pod(name, container(image, cpus=1), node=node)

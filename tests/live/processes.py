@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.paths import KUBECONFIG
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,13 +39,13 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def reapers() -> dict[int, int]:
-    """The processes that outlive a client of this cluster, each with its parent's pid: the client's while that lives.
+def reapers(helpers: str) -> dict[int, int]:
+    """The processes that outlive a client with this helper namespace, each with its parent's pid: the client's.
 
-    Others on this machine may be of hermetic tests, beside which these run. One that is over may not have been waited
-    for: it has no environment any more.
+    Others on this machine are of other tests, beside which these run. One that is over may not have been waited for: it
+    has no environment any more.
     """
-    ours = f"KUBECONFIG={KUBECONFIG}".encode()
+    ours = f"NSEXEC_NAMESPACE={helpers}".encode()
     found = {}
     for comm in Path("/proc").glob("[0-9]*/comm"):
         with suppress(OSError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from testbed import machine
 from tests.live.processes import running, unique_seconds, within
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tests.live.pods import Pod
 
 
+_UID: Final = re.compile("(?<=/pod)[0-9a-f-]{36}")
+"""In the path of a pod's cgroup folder, as the driver cgroupfs names it."""
+
+
 class Session:
     """One running ``oc nsexec``; its command says hello, then sleeps for a number of seconds that nobody else uses.
 
@@ -25,6 +30,7 @@ class Session:
 
     def __init__(self, nsexec: Program, target: Pod, helpers: str, then: str = "") -> None:
         self._seconds = unique_seconds()
+        self.namespaces = (helpers, target.namespace)
         sleep = f"sleep {self._seconds}"
         script = f"grep Cpus_allowed_list /proc/self/status; {f'{sleep}; {then}' if then else f'exec {sleep}'}"
         arguments = (target.name, "-n", target.namespace, "--helper-namespace", helpers)
@@ -58,8 +64,13 @@ def live_helpers(kubectl: Program, helpers: str) -> str:
     return kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name")
 
 
-def folders() -> list[str]:
-    """Our cgroup folders in all pods of the host node."""
+def folders(kubectl: Program, *namespaces: str) -> list[str]:
+    """Our cgroup folders on the host node in all pods but those of other namespaces, which are other tests'.
+
+    A folder in a pod that the API server does not know any more is somebody's who has left it.
+    """
     walks = (os.walk(top) for top in machine.kubepods())  # what vanishes on the way does not stop it
-    found = ((at, name) for walk in walks for at, names, _ in walk for name in names)
-    return sorted(f"{at}/{name}" for at, name in found if name.startswith("nsexec-"))
+    found = [f"{at}/{name}" for walk in walks for at, names, _ in walk for name in names if name.startswith("nsexec-")]
+    pods = json.loads(kubectl.ok("get", "pods", "--all-namespaces", "-o", "json"))["items"]
+    others = {pod["metadata"]["uid"] for pod in pods if pod["metadata"]["namespace"] not in namespaces}
+    return sorted(path for path in found if not others & set(_UID.findall(path)))

@@ -82,7 +82,8 @@ class LiveStand:
         return [name for name in found.split() if "-keep-" not in name]
 
     def _on_the_node(self) -> set[str]:
-        made = {path for path in folders() if Path(path).name not in _OF_A_KEPT_HELPER}
+        found = folders(self._kubectl, self._helpers, self._target.namespace)
+        made = {path for path in found if Path(path).name not in _OF_A_KEPT_HELPER}
         return made | vias.traces(_inside)
 
 

@@ -80,7 +80,7 @@ def test_a_killed_client_leaves_nothing_on_either(
         lambda: not running("sleep", seconds),
         lambda: not _running_on_rt(seconds),
         lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"),
-        lambda: not folders(),
+        lambda: not folders(kubectl, helpers, namespace),
         lambda: vias.traces(rt.inside) <= before,
     ):
         assert within(_GONE_WITHIN_SECONDS, gone)

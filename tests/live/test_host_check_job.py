@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.host_node, pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
 
 _DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 _CHECK: Final = "nsexec-check"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-pytestmark = pytest.mark.host_node
+pytestmark = [pytest.mark.host_node, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

@@ -55,9 +55,10 @@ def nothing_runs(session: Session, kubectl: Program, helpers: str) -> None:
     """The command is gone, and so are the helper pod and its folders."""
     assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
     assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
-    assert within(_GONE_WITHIN_SECONDS, lambda: not folders())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not folders(kubectl, *session.namespaces))
 
 
+@pytest.mark.alone
 def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:
     """Every stream ends in it; the containers outlive it, the command does not."""
     processes.stop(containerd.NAME)
@@ -66,6 +67,7 @@ def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: st
     nothing_runs(session, kubectl, helpers)
 
 
+@pytest.mark.alone
 def test_a_kubelet_that_ends(session: Session, kubectl: Program, helpers: str) -> None:
     """Every stream runs through it; the command does not wait for it to come back."""
     processes.stop(host_kubelet.NAME)
@@ -91,6 +93,7 @@ def frozen_kubelet() -> Iterator[None]:
         host_kubelet.wait_until_it_serves()
 
 
+@pytest.mark.alone
 def test_a_kubelet_that_hangs_for_a_while(
     nsexec: Program, session: Session, kubectl: Program, target: Pod, helpers: str
 ) -> None:
@@ -110,6 +113,7 @@ def test_a_kubelet_that_hangs_for_a_while(
     nothing_runs(session, kubectl, helpers)
 
 
+@pytest.mark.alone
 def test_a_node_that_is_not_ready(
     nsexec: Program, session: Session, kubectl: Program, target: Pod, helpers: str
 ) -> None:

@@ -46,7 +46,7 @@ def run(nsexec: Program, namespace: str, label: str) -> Run:
 @pytest.fixture
 def many(nsexec: Program, namespace: str, label: str, helpers: str, kubectl: Program) -> Iterator[Many]:
     """Thirty commands at once, which run until somebody ends them."""
-    made = Many(nsexec, kubectl, helpers, ("-n", namespace, "-l", label, "--per-node", "30"))
+    made = Many(nsexec, kubectl, helpers, namespace, ("-l", label, "--per-node", "30"))
     yield made
     made.close()
 
@@ -54,10 +54,10 @@ def many(nsexec: Program, namespace: str, label: str, helpers: str, kubectl: Pro
 class Many:
     """A running client, of whose commands as many run as it starts at once."""
 
-    def __init__(self, nsexec: Program, kubectl: Program, helpers: str, words: tuple[str, ...]) -> None:
+    def __init__(self, nsexec: Program, kubectl: Program, helpers: str, namespace: str, words: tuple[str, ...]) -> None:
         self.seconds = unique_seconds()
-        self.client = nsexec.start(*words, "--", "sleep", self.seconds)
-        self._kubectl, self._helpers = kubectl, helpers
+        self.client = nsexec.start("-n", namespace, *words, "--", "sleep", self.seconds)
+        self._kubectl, self._helpers, self._namespace = kubectl, helpers, namespace
         assert within(_SHOWN_WITHIN_SECONDS, lambda: len(running("sleep", self.seconds)) == 30), self.client.poll()
 
     def helper_pods(self) -> list[str]:
@@ -69,8 +69,8 @@ class Many:
         looks: dict[str, Callable[[], Any]] = {
             "processes": lambda: running("sleep", self.seconds),
             "helper pods": self.helper_pods,
-            "folders": folders,
-            "reapers": reapers,
+            "folders": lambda: folders(self._kubectl, self._helpers, self._namespace),
+            "reapers": lambda: reapers(self._helpers),
         }
         return {what: look() for what, look in looks.items() if not within(_GONE_WITHIN_SECONDS, _none(look))}
 

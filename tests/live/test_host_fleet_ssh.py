@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-pytestmark = [pytest.mark.host_node, pytest.mark.timeout(300), pytest.mark.usefixtures("nothing_left", "nothing_stays")]
+pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("only_sessions", "nothing_left", "nothing_stays")]
 
 _TARGETS: Final = 12
 _GONE_WITHIN_SECONDS: Final = 30.0

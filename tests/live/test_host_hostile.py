@@ -123,6 +123,7 @@ def test_names_of_the_containers_choice_are_shown_and_not_obeyed(nsexec: Program
     assert "\x1b" not in done.stderr
 
 
+@pytest.mark.alone
 def test_the_command_and_its_children_stay_on_their_cpus(
     nsexec: Program, pods: Pods, host_node: str, attacker: Path
 ) -> None:

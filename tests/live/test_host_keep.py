@@ -16,10 +16,12 @@ from tests.live.pods import pod
 from tests.live.processes import running, unique_seconds, within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
+
+    Folders = Callable[[], set[str]]
 
 pytestmark = pytest.mark.host_node
 
@@ -49,12 +51,20 @@ def helpers_in(kubectl: Program, helpers: str) -> list[Json]:
     return found
 
 
-def folders() -> set[str]:
+@pytest.fixture
+def folders(kubectl: Program, helpers: str, target: Pod) -> Folders:
     """The names of the sessions that have cgroup folders, on cgroup v1 in more than one hierarchy."""
-    return {Path(path).name for path in sessions.folders()} - {"nsexec-cpus"}
+
+    def names() -> set[str]:
+        found = sessions.folders(kubectl, helpers, target.namespace)
+        return {Path(path).name for path in found} - {"nsexec-cpus"}
+
+    return names
 
 
-def test_the_next_command_finds_the_helper_of_the_one_before(keeping: Program, kubectl: Program, helpers: str) -> None:
+def test_the_next_command_finds_the_helper_of_the_one_before(
+    keeping: Program, kubectl: Program, helpers: str, folders: Folders
+) -> None:
     """One pod for all of them; what a command says and ends with is its own."""
     before = folders()
     assert keeping.ok("--", "echo", "one") == "one\n"
@@ -97,7 +107,7 @@ def test_a_helper_whose_record_a_finalizer_holds_is_waited_for_and_named(
 
 @pytest.mark.parametrize("flags", [(), ("-i",)], ids=["without stdin", "with stdin that it does not read"])
 def test_a_killed_client_takes_its_own_command_along_and_no_other(
-    keeping: Program, kubectl: Program, helpers: str, flags: tuple[str, ...]
+    keeping: Program, kubectl: Program, helpers: str, folders: Folders, flags: tuple[str, ...]
 ) -> None:
     """Also what the command left in the background, and with more stdin on its way than anything holds."""
     before, mine, stray, theirs = folders(), unique_seconds(), unique_seconds(), unique_seconds()

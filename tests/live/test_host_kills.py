@@ -49,5 +49,5 @@ def test_a_hundred_clients_killed_at_any_moment_leave_nothing(
         list(runs.map(run, ends))
     assert within(_GONE_WITHIN_SECONDS, lambda: not running("sleep", seconds))
     assert within(_GONE_WITHIN_SECONDS, lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"))
-    assert within(_GONE_WITHIN_SECONDS, lambda: not folders())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not reapers())
+    assert within(_GONE_WITHIN_SECONDS, lambda: not folders(kubectl, helpers, target.namespace))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not reapers(helpers))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = pytest.mark.host_node
+pytestmark = [pytest.mark.host_node, pytest.mark.alone]
 
 _GONE_WITHIN_SECONDS: Final = 10.0
 _RESERVED: Final = "0"
@@ -37,7 +37,9 @@ def test_the_end_of_the_container_is_told_and_leaves_nothing(
     kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=300s")
     _, errors = session.client.communicate(timeout=30)
     assert (session.client.returncode, errors.decode()) == (137, "command terminated with exit code 137\n")
-    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers) and not folders())
+    assert within(
+        _GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers) and not folders(kubectl, *session.namespaces)
+    )
 
 
 def test_kubelet_restart_ends_the_command_in_its_place(session: Session) -> None:

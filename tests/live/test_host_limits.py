@@ -59,7 +59,7 @@ def test_cleanup_deletes_what_a_killed_client_left_and_nothing_in_use(
     dead, alive = nsexec.start(*run, seconds[0]), nsexec.start(*run, seconds[1])
     try:
         assert within(60, lambda: bool(running("sleep", seconds[0]) and running("sleep", seconds[1])))
-        (reaper,) = (pid for pid, parent in reapers().items() if parent == dead.pid)
+        (reaper,) = (pid for pid, parent in reapers(helpers).items() if parent == dead.pid)
         os.kill(reaper, signal.SIGKILL)  # as when a laptop's power goes: both at once
         dead.kill()
         finished = ("get", "pods", "-n", helpers, "--field-selector=status.phase=Succeeded", "-o", "name")

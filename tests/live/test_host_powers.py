@@ -107,6 +107,7 @@ def test_verify_shows_what_is_granted(nsexec: Program, restricted: Pod) -> None:
     assert re.search(r"^GRANTED +--privileged: ", table, re.MULTILINE)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("flags", [("--privileged",), ("--host-tools",), ("--user", "0")])
 def test_the_pin_holds(nsexec: Program, pods: Pods, host_node: str, flags: tuple[str, ...]) -> None:
     """Whoever the command is, it is on the CPUs that it would be on anyway, none of them the target's."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -59,7 +60,6 @@ def node(kubectl: Program, role: str) -> Iterator[str]:
 def run(kubectl: Program, nsexec: Program, namespace: str, node: str) -> Iterator[Run]:
     """``oc nsexec`` into a pod of the node, as its kubelet would show both, would there be one: ``run("--cpus=0")``."""
     info = {"architecture": "amd64", "operatingSystem": "linux"}
-    ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": None}
     name = f"p-{secrets.token_hex(3)}"
     apply(kubectl, pod(name, node=node), "-n", namespace)
     state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
@@ -68,7 +68,9 @@ def run(kubectl: Program, nsexec: Program, namespace: str, node: str) -> Iterato
     patch(kubectl, "pod", name, running, "-n", namespace)
 
     def run(*words: str) -> Finished:
-        # Each time: of a node that says nothing for 50 s the controller manager says that it is not ready.
+        # Each time: of a node that says nothing new for 50 s the controller manager says that it is not ready.
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": now}
         patch(kubectl, "node", node, {"conditions": [ready], "capacity": {"cpu": "120"}, "nodeInfo": info})
         return nsexec(name, "-n", namespace, "--dry-run=client", *words, "--", "true")
 

@@ -107,6 +107,7 @@ def test_one_of_its_name_that_is_not_it_is_refused(
     assert programs.pods() == []
 
 
+@pytest.mark.alone
 def test_one_that_is_deleted_while_a_helper_starts_is_made_again(
     nsexec: Program, programs: Programs, target: Pod
 ) -> None:

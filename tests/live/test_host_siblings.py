@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.live.harness import Pods, Program
 
-pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.host_node, pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
 
 _SYSFS = "/sys/devices/system/cpu"
 _FILES = {

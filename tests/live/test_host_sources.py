@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Put = Callable[[str, str], None]
     Run = Callable[..., Finished]
 
-pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.host_node, pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
 
 DROP_IN = "/etc/crio/crio.conf.d/99-runtimes.conf"
 PINNING = "/etc/kubernetes/openshift-workload-pinning"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.host_node, pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
 
 
 MEGABYTE = 1024 * 1024

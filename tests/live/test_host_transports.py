@@ -1,4 +1,7 @@
-"""The table of behaviours over every transport, on the host node; ``tests/node/test_transports.py`` has it on fakes."""
+"""The table of behaviours by a helper pod, on the host node, and by every transport when the API server ends.
+
+``tests/node/test_transports.py`` has the table on fakes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 from testbed import control_plane
 from tests.conformance.behaviours import TABLE, Behaviour, Stimulus, Transport
 from tests.conformance.run import Cell
-from tests.live.pods import guaranteed
+from tests.live.pods import pod
 from tests.live.stands import live_stand
 
 if TYPE_CHECKING:
@@ -22,17 +25,17 @@ pytestmark = pytest.mark.host_node
 
 ONE_BY_ONE = [row for row in TABLE if row.stimulus is not Stimulus.SERVER_GONE]
 TOGETHER = [row for row in TABLE if row.stimulus is Stimulus.SERVER_GONE]
-CELLS = [(row, transport) for row in ONE_BY_ONE for transport in Transport]
+CELLS = [(row, transport) for row in ONE_BY_ONE for transport in (Transport.POD, Transport.KEPT)]
 
 
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, host_node: str) -> Pod:
-    """A Guaranteed pod that owns the isolated CPU."""
-    return shared_pods.start(guaranteed("transports", node=host_node))
+    """A pod that owns no CPU."""
+    return shared_pods.start(pod("transports", node=host_node))
 
 
-@pytest.mark.parametrize(("row", "transport"), CELLS, ids=[f"{row.name}-{way.value}" for row, way in CELLS])
-def test_a_behaviour_is_the_same_by_every_transport(
+@pytest.mark.parametrize(("row", "transport"), CELLS, ids=[f"{row.name}-{by.value}" for row, by in CELLS])
+def test_a_behaviour_is_the_same_by_a_helper_pod(
     kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
 ) -> None:
     """Status, words, bytes, and what is left behind."""
@@ -40,6 +43,7 @@ def test_a_behaviour_is_the_same_by_every_transport(
         started.shows()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("row", TOGETHER, ids=[row.name for row in TOGETHER])
 def test_the_end_of_the_api_server_is_the_same_for_all(
     kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour

@@ -1,4 +1,4 @@
-"""The table of behaviours over every transport, on fakes; ``tests/live/test_host_transports.py`` has it live."""
+"""The table of behaviours over every transport, on fakes; ``tests/live/test_host_transports*.py`` has it live."""
 
 from __future__ import annotations
 
