@@ -30,7 +30,7 @@ def fleet(options: Options, after: Sequence[str] | None) -> Fleet | None:
 
     Raises UsageError for what does not go together, and for a value that is none.
     """
-    given = [field for field in _WHICH if getattr(options, field) not in (None, False, ())]
+    given = _given(options)
     extra = [field for field in _HOW if getattr(options, field) != getattr(Options, field)]
     if not given:
         if extra:
@@ -69,6 +69,16 @@ def refuse_any(options: Options, what: str, *, but: Sequence[str] = ()) -> None:
             raise UsageError(f"{long_flag(field)} is about pods to run a command in: it does not go with {what}")
 
 
+def _given(options: Options) -> list[str]:
+    """The fields of what asks for many pods."""
+    return [field for field in _WHICH if getattr(options, field) not in (None, False, ())]
+
+
+def _many(options: Options) -> str:
+    """The first flag that asks for many pods."""
+    return long_flag(_given(options)[0])
+
+
 def _check_which(options: Options) -> None:
     """Raises UsageError unless it is clear which pods are meant."""
     if options.selector is not None and not options.selector.strip():
@@ -84,10 +94,9 @@ def _check_which(options: Options) -> None:
     if options.all_pods:
         _check_owner(options)
     elif options.pod:
-        first = next(long_flag(field) for field in _WHICH if getattr(options, field) not in (None, False, ()))
         raise UsageError(
-            f'"{options.pod[0]}" names one pod, and {first} asks for many; TYPE/NAME --all-pods means all pods of one '
-            "object"
+            f'"{options.pod[0]}" names one pod, and {_many(options)} asks for many; TYPE/NAME --all-pods means all '
+            "pods of one object"
         )
 
 
@@ -108,7 +117,10 @@ def _check_not_for_many(options: Options, after: Sequence[str] | None) -> None:
     if options.tty:
         raise UsageError("-t: a terminal is for one pod; with many pods leave it out")
     if after is None and not options.verify:
-        raise UsageError("a shell is for one pod; many pods take a command, after --")
+        raise UsageError(
+            f"{_many(options)} means many pods, and there is no command for them: give it after --, as in -- uptime, "
+            "or --verify to see the pin alone; without either a shell would start, which is for one pod"
+        )
     if after is None:
         printed = next((field for field in _OF_OUTPUT if getattr(options, field) != getattr(Options, field)), None)
         if printed is not None:

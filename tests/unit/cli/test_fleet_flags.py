@@ -183,17 +183,21 @@ def test_it_does_not_go_with_cleanup(name: str) -> None:
         assert refused.value.message == f"{long_flag(name)} {words} --{verb}"
 
 
-@pytest.mark.parametrize(
-    ("after", "words"),
-    [
-        (None, "a shell is for one pod; many pods take a command, after --"),
-        ([], "you must specify at least one command for the container"),
-    ],
-)
-def test_many_pods_take_a_command(after: list[str] | None, words: str) -> None:
-    """A shell in each of them would be of no use."""
-    with pytest.raises(UsageError, match=words):
-        asked(after, selector="app=du")
+@pytest.mark.parametrize("dry_run", ["none", "client"])
+@pytest.mark.parametrize("name", WHICH)
+def test_many_pods_without_a_command_lack_one(name: str, dry_run: str) -> None:
+    """Nobody asked for a shell: said is which flag means many, that the command is missing, and what to write."""
+    pod = ["ds/a"] if name == "all_pods" else []
+    with pytest.raises(UsageError) as refused:
+        asked(None, pod=pod, dry_run=dry_run, **{name: WHICH[name]})
+    words = f"{long_flag(name)} means many pods, and there is no command for them: give it after --"
+    assert refused.value.message.startswith(words)
+
+
+def test_dashes_with_nothing_behind_them_are_told_in_kubectls_words() -> None:
+    """As of one pod."""
+    with pytest.raises(UsageError, match="^you must specify at least one command for the container$"):
+        asked([], selector="app=du")
 
 
 def test_to_verify_takes_no_command() -> None:
