@@ -69,7 +69,8 @@ class Patience(NamedTuple):
 def repeated(attempt: Callable[[], T], error: ApiError, *, twice: bool, patience: Patience) -> T:
     """What ``attempt`` returns, after it has raised ``error``. ``twice``: see ``may_be_done_twice``.
 
-    Raises the last ApiError, which says for how long it was tried.
+    Raises the last ApiError, which says for how long it was tried where no waiting has helped. An answer that does not
+    pass, as that there is no such pod, is told after some waiting as it would have been at once.
     """
     tries = 0
     while may_pass(error, twice=twice) and patience.waited(pause_seconds(error, tries)):
@@ -78,7 +79,7 @@ def repeated(attempt: Callable[[], T], error: ApiError, *, twice: bool, patience
             return attempt()
         except ApiError as another:
             error = another
-    if tries:
+    if tries and may_pass(error, twice=twice):
         error.message += f" (asked {tries + 1} times in {patience.clock() - patience.began:.0f} s)"
     raise error
 

@@ -195,6 +195,17 @@ def test_the_last_answer_is_the_error_and_says_for_how_long_it_was_tried() -> No
     assert raised.value.message == f"not yet (asked {len(tries) + 1} times in {clock.now:.0f} s)"
 
 
+@pytest.mark.parametrize("first", [BUSY, AWAY, HANG_UP], ids=["429", "503", "cut"])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 500])
+def test_an_answer_that_comes_after_some_waiting_is_told_as_one_that_comes_at_once(first: Reply, status: int) -> None:
+    """That the pod is not there has nothing to do with a server that had no time, or was not there, before."""
+    told = answer(status, "no", "Because")
+    replies: list[list[Reply]] = [[first], [first], [told]] if first is HANG_UP else [[first, first, told]]
+    with raw_server(*replies) as asked, pytest.raises(ApiError) as raised:
+        get(asked.cluster())
+    assert (raised.value.message, raised.value.status) == ("no", status)
+
+
 def get(cluster: KubernetesCluster) -> object:
     """A read."""
     return cluster.request("GET", "/api")
