@@ -77,7 +77,7 @@ def fleet() -> Iterator[str]:
 def fields(name: str) -> Iterator[str]:
     """What the schema NAME says of itself, and a table of the fields of each object in it that has a name."""
     root = schema(name)
-    yield f"{root['description']} The schema itself is [{name}]({name}) (JSON Schema 2020-12).\n"
+    yield f"{marked(root['description'])} The schema itself is [{name}]({name}) (JSON Schema 2020-12).\n"
     if "properties" in root:
         yield from table(("field", "type", "meaning"), list(_rows(root, root, "")))
     for title, part in root.get("$defs", {}).items():

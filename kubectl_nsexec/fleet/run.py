@@ -70,8 +70,8 @@ def run(
         waits.on("the API server to tell of pods, nodes and your rights")
         resolved = _resolved(request, fleet, cluster, console if waits is NOBODY else waits.console)
     if request.dry_run:
-        rows = [_row(member.place, "") for member in resolved.members]
-        rows += [_row(result.place, result.cause) for result in resolved.not_run]
+        rows = [_row(member.place) for member in resolved.members]
+        rows += [_row(result.place, result.cause, result.code) for result in resolved.not_run]
         console.print(output.target_list(rows, request.output))
         return 0
     if request.via.kind == LOCAL and resolved.members:
@@ -202,5 +202,5 @@ def _names(places: Sequence[Place]) -> str:
     return show.folded(show.labels(places).values())
 
 
-def _row(place: Place, cause: str) -> Json:
-    return {**place._asdict(), "notRun": cause}
+def _row(place: Place, cause: str = "", code: str = "") -> Json:
+    return {**place._asdict(), "notRun": cause, "code": code}

@@ -125,14 +125,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def target_list(targets: Sequence[Mapping[str, str]], form: str | None) -> str:
     """The targets of a fleet, as ``json``, ``yaml`` or (None) a table, without the last newline.
 
-    ``notRun``: why nothing would be started in it; else "".
+    ``notRun``: why nothing would be started in it, and ``code``: of the error that this is; else "".
+    docs/reference/fleet.schema.json is what scripts may rely on.
     """
     if form is not None:
         return in_form({"version": _LIST_VERSION, "targets": [dict(target) for target in targets]}, form)
     rows = [
         [
             *(target[column] for column in _TARGET_COLUMNS),
-            f"not run: {target['notRun']}" if target["notRun"] else target["source"],
+            f"not run: {target['notRun']} [{target['code']}]" if target["notRun"] else target["source"],
         ]
         for target in targets
     ]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Final
 
+import jsonschema
 import pytest
 
 from tests.program.fleet.fake_fleet import Fleet, ready
 from tests.program.fleet.runs import DU, TRUE, causes, codes, lines, made, pods
+
+SCHEMA: Final = json.loads((Path(__file__).parents[3] / "docs/reference/fleet.schema.json").read_text())
 
 
 def test_none_is_an_error(fleet: Fleet) -> None:
@@ -101,7 +106,7 @@ def test_a_dry_run_lists_them_and_creates_nothing(fleet: Fleet) -> None:
         ["NAMESPACE", "POD", "CONTAINER", "NODE", "CPUS", "SOURCE"],
         ["ran", "du-0", "main", "n0", "0-1", "--cpus"],
         ["ran", "du-1", "main", "n1", "0-1", "--cpus"],
-        ["ran", "du-9", "main", "n0", "not", "run: the pod has no container main"],
+        ["ran", "du-9", "main", "n0", "not", "run: the pod has no container main [target]"],
     ]
     assert not [each for each in fleet.journal if each in ("POST pods", "POST configmaps")]
 
@@ -110,7 +115,21 @@ def test_a_dry_run_for_scripts(fleet: Fleet) -> None:
     """Versioned, with the same names."""
     done = pods(fleet, 1).run(*DU, "--dry-run=client", "-o", "json", *TRUE)
     place = {"namespace": "ran", "pod": "du-0", "container": "main", "node": "n0", "cpus": "0-1", "source": "--cpus"}
-    assert json.loads(done.stdout) == {"version": 1, "targets": [{**place, "notRun": ""}]}
+    assert json.loads(done.stdout) == {"version": 1, "targets": [{**place, "notRun": "", "code": ""}]}
+    jsonschema.validate(json.loads(done.stdout), SCHEMA)
+
+
+def test_a_dry_run_and_a_real_run_say_the_same_of_what_is_not_run(fleet: Fleet) -> None:
+    """The same sentence and the same code for each pod, whatever is the matter with it."""
+    broken(pods(fleet, 2)).add("du-7", "n0", app="du")["spec"]["containers"][0]["name"] = "other"
+    line = (*DU, "-c", "main", "--skip-unsafe", "-o", "json")
+    listed = json.loads(fleet.run(*line, "--dry-run=client", *TRUE).stdout)
+    jsonschema.validate(listed, SCHEMA)
+    told = {each["pod"]: (each["notRun"], each["code"]) for each in listed["targets"] if each["notRun"] or each["code"]}
+    done = fleet.run(*line, *TRUE)
+    assert {pod: code for pod, (_, code) in told.items()} == codes(done)
+    assert {pod: cause for pod, (cause, _) in told.items()} == causes(done)
+    assert codes(done) == {"du-7": "target", "du-8": "helper-pod", "du-9": "helper-pod"}
 
 
 @pytest.mark.parametrize(("nodes", "lists"), [(20, 0), (21, 1)])

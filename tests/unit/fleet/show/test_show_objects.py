@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kubectl_nsexec.fleet.show import ShowOptions, objects, presenter
 from kubectl_nsexec.ui.console import Console
-from kubectl_nsexec.ui.output import proof_document
+from kubectl_nsexec.ui.output import proof_document, target_list
 from tests.unit.fleet.show.screen import STARTED, Screen, ended, not_started, pods
 from tools import schema_pages
 
@@ -25,6 +25,7 @@ REFERENCE = Path(__file__).parents[4] / "docs/reference"
 SCHEMA = json.loads((REFERENCE / "fleet.schema.json").read_text())
 PLACE = pods(1)[0]
 RAN = ended(PLACE)._replace(proof=proof_document(schema_pages.EXAMPLE))
+LISTED = {**PLACE._asdict(), "notRun": "the pod has no container side", "code": "target"}
 FROZEN = {
     "apiVersion": "nsexec.io/v1",
     "kind": "FleetResult",
@@ -156,9 +157,13 @@ def test_an_object_is_written_in_pieces(screen: Screen, monkeypatch: pytest.Monk
 
 def test_the_schema_knows_every_field() -> None:
     """A field that it does not name is one that nobody was told of; one that it asks for is there."""
-    for document, name in ((FROZEN, "result"), (SUMMARY, "summary")):
+    listed: dict[str, Any] = json.loads(target_list([LISTED], "json"))
+    for document, name in ((FROZEN, "result"), (SUMMARY, "summary"), (listed, "dryRun")):
         definition = SCHEMA["$defs"][name]
         assert list(document) == list(definition["properties"]) == definition["required"]
+    target = SCHEMA["$defs"]["dryRun"]["properties"]["targets"]["items"]
+    assert list(LISTED) == list(target["properties"]) == target["required"]
+    jsonschema.validate(listed, SCHEMA)
 
 
 @pytest.mark.parametrize(
