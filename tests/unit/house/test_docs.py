@@ -12,7 +12,7 @@ import tomli
 
 from kubectl_nsexec.fleet import run
 from kubectl_nsexec.fleet.result import Place
-from kubectl_nsexec.session import cleanup
+from kubectl_nsexec.session import left_behind
 
 _ROOT: Final = Path(__file__).parents[3]
 _DOCUMENTS: Final = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md"), *_ROOT.glob("deploy/*.md")])
@@ -77,8 +77,8 @@ def test_the_readme_is_short() -> None:
 
 def test_the_list_of_cleanup_is_described() -> None:
     """Every field of ``--cleanup -o json``, which does not change."""
-    helper = cleanup.Helper("nsexec", "nsexec-x", "uid", "n1", "finished", 1, "ran/du-0/dpdk", "alice")
-    assert _fields((_ROOT / "docs/how-to/clean-up.md").read_text()) == set(cleanup._fields(helper))
+    helper = left_behind.Helper("nsexec", "nsexec-x", "uid", "n1", "finished", 1, "ran/du-0/dpdk", "alice")
+    assert _fields((_ROOT / "docs/how-to/clean-up.md").read_text()) == set(left_behind.fields(helper))
 
 
 def test_the_list_of_a_dry_run_is_described() -> None:

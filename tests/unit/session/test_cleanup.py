@@ -11,7 +11,8 @@ import pytest
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.helper.sharing import keeper
 from kubectl_nsexec.model.request import CleanupRequest, ClusterOptions
-from kubectl_nsexec.session.cleanup import clean, helper_of
+from kubectl_nsexec.session.cleanup import clean
+from kubectl_nsexec.session.left_behind import helper_of
 from kubectl_nsexec.transport import shared_helper_pod
 from kubectl_nsexec.ui.console import Console
 from tests.unit.fakes import Answer, FakeCluster, Json, forbidden, not_found
