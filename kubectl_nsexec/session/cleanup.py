@@ -19,13 +19,17 @@ from kubectl_nsexec.transport import shared_helper_pod
 from kubectl_nsexec.ui import output, waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kubectl_nsexec.kube import Cluster
     from kubectl_nsexec.model.http import Json
     from kubectl_nsexec.model.request import CleanupRequest
     from kubectl_nsexec.ui.console import Console
 
-_DELETED, _HELD, _WOULD_BE_DELETED = "deleted", "held", "would be deleted"
+_DELETED, _HELD = "deleted", "held"
 """Held: it ends, and whoever set a finalizer has to let its record go."""
+_WOULD_BE = "would be "
+"""Before both, of a dry run."""
 _NONE_THERE = "nothing to clean up"
 
 
@@ -52,7 +56,7 @@ def clean(cluster: Cluster, request: CleanupRequest, console: Console) -> int:
     needed = {
         (helper.namespace, program_of(pod))
         for pod, helper in zip(pods, done, strict=True)
-        if helper.result not in (_DELETED, _HELD, _WOULD_BE_DELETED)
+        if helper.result.removeprefix(_WOULD_BE) not in (_DELETED, _HELD)
     }
     done += [
         _deleted(cluster, config_map_path(program.namespace, program.name), program, request, console)
@@ -87,7 +91,8 @@ def _dealt_with(
     if not over and not may_be_idle:
         return helper._replace(result="left")
     if not over and request.dry_run:
-        return helper._replace(result="would be deleted if idle")
+        would_be = _gone(helper, helper.finalizers, request, console)
+        return would_be._replace(result=f"{would_be.result} if idle")
     try:
         if not over and not shared_helper_pod.end(cluster, pod):
             return helper._replace(result="left")
@@ -98,7 +103,7 @@ def _dealt_with(
 
 def _deleted(cluster: Cluster, path: str, helper: Helper, request: CleanupRequest, console: Console) -> Helper:
     if request.dry_run:
-        return helper._replace(result=_WOULD_BE_DELETED)
+        return _gone(helper, helper.finalizers, request, console)
     try:
         # The uid: an object of the same name that is not the one looked at is not touched.
         held = (delete(cluster, path, helper.uid).get("metadata") or {}).get("finalizers") or []
@@ -106,11 +111,19 @@ def _deleted(cluster: Cluster, path: str, helper: Helper, request: CleanupReques
         if error.status not in (NOT_FOUND, CONFLICT):  # somebody else was faster
             return _failed(helper, error, console)
         held = []
+    return _gone(helper, held, request, console)
+
+
+def _gone(helper: Helper, held: Sequence[str], request: CleanupRequest, console: Console) -> Helper:
+    """Deleted, or ``held`` by these finalizers; of a dry run, what it would be."""
+    would_be = _WOULD_BE if request.dry_run else ""
     if not held:
-        return helper._replace(result=_DELETED)
+        return helper._replace(result=would_be + _DELETED)
     named = ", ".join(f'"{name}"' for name in held)
-    console.notice(f"{helper.kind} {helper.name} in namespace {helper.namespace} is held by the finalizer {named}")
-    return helper._replace(result=_HELD)
+    console.notice(
+        f"{helper.kind} {helper.name} in namespace {helper.namespace} {would_be or 'is '}held by the finalizer {named}"
+    )
+    return helper._replace(result=would_be + _HELD)
 
 
 def _failed(helper: Helper, error: NsexecError, console: Console) -> Helper:

@@ -48,6 +48,8 @@ class Helper(NamedTuple):
     """Who runs it, by the helper's own word."""
     keeper: str = ""
     """For whom it is kept, as KEEPER_LABEL has it."""
+    finalizers: tuple[str, ...] = ()
+    """Who may hold its record when it is deleted."""
     result: str = ""
     kind: str = "Pod"
 
@@ -80,6 +82,7 @@ def programs(cluster: Cluster, request: CleanupRequest, console: Console, now: d
             age_seconds=_age_seconds(metadata, now),
             target="",
             user="",
+            finalizers=_finalizers(metadata),
             kind="ConfigMap",
         )
         for metadata in ours
@@ -106,6 +109,7 @@ def helper_of(pod: Json, now: datetime) -> Helper:
         target=annotations.get(TARGET_ANNOTATION, ""),
         user=annotations.get(USER_ANNOTATION, ""),
         keeper=keeper,
+        finalizers=_finalizers(metadata),
     )
 
 
@@ -142,6 +146,10 @@ def _is_ours(pod: Json) -> bool:
     containers = pod["spec"].get("containers") or []
     named = str(pod["metadata"]["name"]).startswith(NAME_PREFIX)
     return named and [container.get("name") for container in containers] == [CONTAINER]
+
+
+def _finalizers(metadata: Json) -> tuple[str, ...]:
+    return tuple(metadata.get("finalizers") or ())
 
 
 def _age_seconds(metadata: Json, now: datetime) -> int:

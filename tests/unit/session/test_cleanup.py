@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE = "GET /api/v1/pods"
 PROGRAMS = "GET /api/v1/configmaps"
+POD, PROGRAM = "/api/v1/namespaces/nsexec/pods/nsexec-a-1", "/api/v1/namespaces/nsexec/configmaps/nsexec-p"
 
 
 def pod(name: str = "nsexec-a-1", phase: str = "Succeeded", namespace: str = "nsexec", **changed: Any) -> Json:  # noqa: ANN401 - any field
@@ -68,6 +69,11 @@ class Run:
     def deleted(self) -> list[str]:
         """The names of the pods whose deletion was asked for."""
         return [call.rpartition("/")[2] for call in self.cluster.calls if call.startswith("DELETE")]
+
+
+def results(run: Run) -> list[str]:
+    """What became of each object, of a run with -o json."""
+    return [str(helper["result"]) for helper in json.loads(run.printed)["helpers"]]
 
 
 def deletion(*names: str, answer: Answer | None = None) -> dict[str, Answer]:
@@ -117,6 +123,26 @@ def test_what_a_finalizer_holds_is_not_called_deleted(tmp_path: Path, output: st
     assert (run.status, run.deleted) == (0, ["nsexec-a-1", "nsexec-p"])
     assert word in run.printed
     assert run.said == 'Pod nsexec-a-1 in namespace nsexec is held by the finalizer "example.com/audit", "a/b"\n'
+
+
+HELD: Json = {"finalizers": ["example.com/audit", "a/b"]}
+
+
+@pytest.mark.parametrize("finalizers", [{}, HELD], ids=["free", "held"])
+@pytest.mark.parametrize(("phase", "force"), [("Succeeded", False), ("Running", True)])
+def test_a_dry_run_says_what_a_real_one_does(tmp_path: Path, phase: str, *, finalizers: Json, force: bool) -> None:
+    """The same word of each object, and the same finalizers, in the conditional."""
+    listed: dict[str, Answer] = {
+        EVERYWHERE: {"items": [running("nsexec-a-1", "nsexec-p", phase, **finalizers)]},
+        PROGRAMS: {"items": [program("nsexec-p", **finalizers)]},
+    }
+    gone: dict[str, Answer] = {f"DELETE {path}": {"metadata": finalizers} for path in (POD, PROGRAM)}
+    real = Run(tmp_path, {**listed, **gone}, wanted(force=force, output="json"))
+    dry = Run(tmp_path, listed, wanted(force=force, output="json", dry_run=True))
+    assert [f"would be {word}" for word in results(real)] == results(dry)
+    assert results(real) == ["held" if finalizers else "deleted"] * 2
+    assert real.said.replace(" is held", " would be held") == dry.said
+    assert dry.said.count('"example.com/audit", "a/b"') == (2 if finalizers else 0)
 
 
 def test_only_the_pod_that_was_looked_at_is_deleted(tmp_path: Path) -> None:
@@ -315,15 +341,23 @@ def test_a_dry_run_does_not_ask_a_kept_helper_to_end(tmp_path: Path) -> None:
     assert "would be deleted if idle" in Run(tmp_path, {EVERYWHERE: pods, **WHO}, wanted(dry_run=True)).printed
 
 
-def program(name: str, namespace: str = "nsexec") -> Json:
+def test_of_a_kept_helper_it_says_which_finalizer_would_hold_it(tmp_path: Path) -> None:
+    """As of any other."""
+    pods = {"items": [pod("nsexec-keep-1", "Running", labels=OWN, **HELD)]}
+    run = Run(tmp_path, {EVERYWHERE: pods, **WHO}, wanted(dry_run=True, output="json"))
+    assert results(run) == ["would be held if idle"]
+    assert 'would be held by the finalizer "example.com/audit", "a/b"\n' in run.said
+
+
+def program(name: str, namespace: str = "nsexec", **changed: Any) -> Json:  # noqa: ANN401 - as of a pod
     """The ConfigMap of a helper's program, as far as it is asked for."""
     metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": "2026-01-01T00:00:00Z"}
-    return {"metadata": metadata}
+    return {"metadata": {**metadata, **changed}}
 
 
-def running(name: str, program_name: str, phase: str) -> Json:
+def running(name: str, program_name: str, phase: str, **changed: Any) -> Json:  # noqa: ANN401 - as of a pod
     """A helper that needs that program."""
-    made = pod(name, phase)
+    made = pod(name, phase, **changed)
     made["spec"]["volumes"] = [{"name": "program", "configMap": {"name": program_name}}]
     return made
 
