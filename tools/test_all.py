@@ -1,7 +1,8 @@
 """``make test``: every part, in lanes that run side by side; one line at each part's begin, its output at its end.
 
 Everything runs even after a failure, so that one run tells the whole story; a part that cannot run is a failure. No
-part can hang: each has its time, and nothing reads from the terminal, which would stop it in the background.
+part can hang: each has its time, and nothing reads from the terminal, which would stop it in the background. Ctrl-C,
+SIGTERM and a hangup end every part and the cluster, with the status 128+n.
 
     python3 -m tools.test_all
 """
@@ -9,18 +10,21 @@ part can hang: each has its time, and nothing reads from the terminal, which wou
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tools import installs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
 _ROOT: Final = Path(__file__).parents[1]
 
@@ -67,44 +71,126 @@ NO_CLUSTER: Final = Lane(
 )
 LANES: Final = (LIVE, NO_CLUSTER)
 
+TOOLS: Final = Part(".venv", "tools", 20)
+DOWN: Final = Part("cluster-down", "ending the cluster", 10)
 _HOST_NODE: Final = ("test-host", "test-both")
 """They run a kubelet on this machine."""
+_ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+_HEARS_AFTER_SECONDS: Final = 1
+"""A signal that comes just before Python begins to wait has its handler called after that."""
 _speaks: Final = threading.Lock()
 
 
+class Outcome(NamedTuple):
+    """What became of a part."""
+
+    part: Part
+    words: str
+    """``passed``, say."""
+    seconds: float = 0
+    failure: str = ""
+    """The line for the end; empty where nothing has failed."""
+
+
+class Running:
+    """The parts that run, and the signal that ends them."""
+
+    def __init__(self) -> None:
+        self.ended_by = 0
+        """The signal; 0: there was none."""
+        self._by_interrupt = False
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    @contextmanager
+    def heeding(self) -> Iterator[None]:
+        """Within, such a signal ends all that runs, and nothing begins any more. One that is ignored stays so."""
+        heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+        self._by_interrupt = signal.SIGINT in heeded
+        former = {number: signal.signal(number, self._end) for number in heeded}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _end(self, number: int, _frame: FrameType | None) -> None:
+        self.ended_by = self.ended_by or number
+        for process in tuple(self._processes):
+            self._end_one(process)
+
+    def _end_one(self, process: subprocess.Popen[bytes]) -> None:
+        """tools/bounded passes it on to the part's whole process group.
+
+        A Ctrl-C wherever that is heeded, for after it pytest undoes what its fixtures have done.
+        """
+        process.send_signal(signal.SIGINT if self._by_interrupt else self.ended_by)
+
+    def status(self, argv: Sequence[str], root: Path, log: Path) -> int:
+        """The exit status of a program without stdin, whose output is in LOG, also while it runs."""
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                argv, cwd=root, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+        self._processes.add(process)
+        if self.ended_by:  # while it was being started
+            self._end_one(process)
+        try:
+            return process.wait()
+        finally:
+            self._processes.discard(process)
+
+
 def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
-    """The exit status: 1 when a part of the checkout ROOT has failed or could not run."""
+    """The exit status: 1 when a part of the checkout ROOT has failed or could not run; 128+n after a signal."""
     began = time.monotonic()
-    _say("make test: about 70 minutes; on a machine where nothing is compiled or built yet, 20 minutes more")
-    if failure := _run(root, Part(".venv", "tools", 20)):
-        _say(f"FAILED: {failure}")
-        return 1
-    try:
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            failures = [failure for found in pool.map(lambda lane: _through(root, lane), lanes) for failure in found]
-    finally:
-        left = _run(root, Part("cluster-down", "ending the cluster", 10))
-    failures += [left] if left else []
-    minutes = (time.monotonic() - began) / 60
+    _say("make test: about an hour; on a machine where nothing is compiled or built yet, 20 minutes more")
+    running = Running()
+    with running.heeding():
+        outcomes = [_run(running, root, TOOLS)]
+        if not outcomes[0].failure:
+            try:
+                with ThreadPoolExecutor(len(lanes)) as pool:
+                    found = [pool.submit(_through, running, root, lane) for lane in lanes]
+                    while wait(found, timeout=_HEARS_AFTER_SECONDS).not_done:
+                        pass
+                    outcomes += [outcome for lane in found for outcome in lane.result()]
+            finally:
+                outcomes.append(_run(Running(), root, DOWN))  # whatever has ended the others
+        _say("\n".join(map(_row, outcomes)))
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
     for failure in failures:
         _say(f"FAILED: {failure}")
+    if running.ended_by:
+        _say(f"ended by {signal.Signals(running.ended_by).name}")
+        return 128 + running.ended_by
     if not failures:
-        _say(f"everything passed in {minutes:.0f} min")
+        _say(f"everything passed in {(time.monotonic() - began) / 60:.0f} min")
     return 1 if failures else 0
 
 
-def _through(root: Path, lane: Lane) -> list[str]:
-    """Runs the parts of LANE; what failed, a line each."""
-    parts = [part for part in lane.parts if not _is_known(part)]
-    return [failure for part in parts if (failure := _why_not(part) or _run(root, part, lane.niceness))]
+def _row(outcome: Outcome) -> str:
+    return f"{_minutes(outcome.seconds):>6} min  {outcome.words:<24}  {outcome.part.title}"
 
 
-def _is_known(part: Part) -> bool:
-    """Whether the outcome of PART is known to be the same as last time; says so."""
-    known = part.target == "test-install" and installs.passed()
-    if known:
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _through(running: Running, root: Path, lane: Lane) -> list[Outcome]:
+    """Runs the parts of LANE, unless it is known what becomes of them."""
+    return [_without(running, part) or _run(running, root, part, lane.niceness) for part in lane.parts]
+
+
+def _without(running: Running, part: Part) -> Outcome | None:
+    """What becomes of PART without running it, if that is known."""
+    if running.ended_by:
+        return Outcome(part, "not begun")
+    if part.target == "test-install" and installs.passed():
         _say(f"== {part.title}: passed here before, and nothing that decides it has changed since (tools/installs.py)")
-    return known
+        return Outcome(part, "passed before")
+    why_not = _why_not(part)
+    return Outcome(part, "could not run", failure=why_not) if why_not else None
 
 
 def _why_not(part: Part) -> str:
@@ -121,40 +207,28 @@ def _why_not(part: Part) -> str:
     return ""
 
 
-def _run(root: Path, part: Part, niceness: int = 0) -> str:
-    """Makes PART; empty when it passed, or a line for the end. Its output is in build/test/, also while it runs."""
+def _run(running: Running, root: Path, part: Part, niceness: int = 0) -> Outcome:
+    """Makes PART. Its output is in build/test/, also while it runs."""
     log = root / "build" / "test" / f"{part.target.lstrip('.')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     _say(f"== {part.title}: make {part.target}")
     began = time.monotonic()
-    with log.open("wb") as output:
-        status = subprocess.run(
-            [
-                sys.executable,
-                str(_ROOT / "tools/bounded"),
-                f"{part.minutes:g}",
-                "nice",
-                "-n",
-                str(niceness),
-                "make",
-                part.target,
-            ],
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+    bounded = [sys.executable, str(_ROOT / "tools/bounded"), f"{part.minutes:g}"]
+    status = running.status([*bounded, "nice", "-n", str(niceness), "make", part.target], root, log)
     seconds = time.monotonic() - began
-    outcome = f"failed with status {status}" if status else "passed"
+    words = "ended" if status and running.ended_by else f"failed with status {status}" if status else "passed"
     text = log.read_text(encoding="utf-8", errors="replace").rstrip()
-    _say(f"{text}\n== {part.title}: {outcome} after {seconds // 60:.0f}:{seconds % 60:02.0f} min")
-    return f"{part.title} (make {part.target})" if status else ""
+    _say(f"{text}\n== {part.title}: {words} after {_minutes(seconds)} min")
+    failure = f"{part.title} (make {part.target})" if words.startswith("failed") else ""
+    return Outcome(part, words, seconds, failure)
 
 
 def _say(text: str) -> None:
     with _speaks:
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except OSError:  # the terminal or the reader is gone: that ends no part, and least of all the last one
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +17,7 @@ from tests.release import test_install
 from tools import installs, test_all
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MAKEFILE = """
@@ -22,6 +27,8 @@ bad:
 	@echo sorry; false
 hangs:
 	@sleep 60
+tree-one tree-two:
+	@exec 3>$@.fifo; (trap "" HUP INT QUIT TERM; echo begun >&3; sleep 1000) & sleep 1000; true
 reads:
 	@read word || echo "nothing to read"
 """
@@ -62,6 +69,75 @@ def test_no_part_waits_for_ever(
     """One whose time is over has failed, as one that does not exist; a terminal is not read."""
     assert test_all.main(root, [test_all.Lane((test_all.Part(target, "one", 0.01),))]) == status
     assert words in capsys.readouterr().out
+
+
+_RUN = """
+import sys
+from pathlib import Path
+from tools.test_all import Lane, Part, main
+one, two, good = (Part(target, f"the {target} part", 9) for target in ("tree-one", "tree-two", "good"))
+sys.exit(main(Path(sys.argv[1]), [Lane((one, good)), Lane((two,))]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "ignored"),
+    [
+        (signal.SIGINT, "--default-signal=INT"),
+        (signal.SIGTERM, "--default-signal=INT"),
+        (signal.SIGHUP, "--default-signal=INT"),
+        (signal.SIGQUIT, "--default-signal=INT"),
+        (signal.SIGTERM, "--ignore-signal=INT"),
+    ],
+    ids=lambda value: value.name if isinstance(value, signal.Signals) else value,
+)
+def test_a_signal_ends_every_part_and_the_cluster(root: Path, number: signal.Signals, ignored: str) -> None:
+    """Whatever a part has started, also what ignores signals; nothing begins any more, and the status is 128+n."""
+    fifos = [root / f"{target}.fifo" for target in ("tree-one", "tree-two")]
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    argv = ["env", ignored, sys.executable, "-c", _RUN, str(root)]
+    with subprocess.Popen(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        with fifos[0].open("rb") as one, fifos[1].open("rb") as two:
+            assert (one.readline(), two.readline()) == (b"begun\n", b"begun\n")
+            process.send_signal(number)
+            assert (one.read(), two.read()) == (b"", b"")  # all that had them open is gone
+        said, _ = process.communicate()
+    assert process.returncode == 128 + number
+    assert "== ending the cluster: passed" in said
+    assert rows(said.splitlines()[-6:-1]) == [
+        ("passed", "tools"),
+        ("ended", "the tree-one part"),
+        ("not begun", "the good part"),
+        ("ended", "the tree-two part"),
+        ("passed", "ending the cluster"),
+    ]
+    assert said.splitlines()[-1] == f"ended by {number.name}"
+
+
+def rows(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """(outcome, part) of each line of the table, all of which begin with the minutes."""
+    found = [re.fullmatch(r" *[0-9]+:[0-9]{2} min  (.+?)  +(.+)", line) for line in lines]
+    return [(match[1], match[2]) for match in found if match]
+
+
+def test_a_table_says_what_took_how_long(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a part, lane by lane, whichever was over first; nothing comes behind the verdict."""
+    for name in ("CI", "I_MAY_SPOIL_THIS_MACHINE"):
+        monkeypatch.delenv(name, raising=False)
+    host = test_all.Part("test-host", "live tests", 1)
+    test_all.main(root, [test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER, host))])
+    *_, tools, bad, good, other, live, down, _, _ = capsys.readouterr().out.splitlines()
+    assert rows([tools, bad, good, other, live, down]) == [
+        ("passed", "tools"),
+        ("failed with status 2", "the bad part"),
+        ("passed", "the good part"),
+        ("passed", "the other part"),
+        ("could not run", "live tests"),
+        ("passed", "ending the cluster"),
+    ]
 
 
 @pytest.mark.parametrize("target", ["test-host", "test-both"])
