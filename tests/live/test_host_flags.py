@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,9 +221,14 @@ def test_what_v_shows(run: Run, token: str, tmp_path: Path) -> None:
     assert "Bearer" not in done.stderr
 
 
-def test_a_request_that_takes_too_long(run: Run, kubeconfig: Path) -> None:
-    """--request-timeout is for one request."""
-    done = run("--kubeconfig", str(kubeconfig), "--request-timeout=1ms")
+def test_a_request_that_takes_too_long(run: Run, kubeconfig: Path, tmp_path: Path) -> None:
+    """--request-timeout is for one request: to a server that takes connections and says nothing."""
+    config = tmp_path / "kubeconfig"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config.write_text(
+            kubeconfig.read_text().replace(f"127.0.0.1:{API_PORT}", f"127.0.0.1:{silent.getsockname()[1]}")
+        )
+        done = run("--kubeconfig", str(config), "--request-timeout=1s")
     assert done.status == 1
     assert "timed out" in done.stderr
 
