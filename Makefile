@@ -122,11 +122,18 @@ release-check: .release ## whether this commit can be released; TAG=v1.2.3: by t
 	@$(if $(filter elsewhere,$(INSTALLED)),,$(MAKE) test-install)
 
 .PHONY: test-host
-test-host: .venv .release ## live tests on the host node (brings it up)
+test-host: ## live tests on the host node (brings it up)
+	@$(MAKE) --keep-going test-host-alone test-host-together
+
+.PHONY: test-host-alone
+test-host-alone: .venv .release ## of them those that run one by one: they own its only CPU, or stop what others need
 	@$(TESTBED) up --node host
-	@status=0; \
-	$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 4 --dist loadfile || status=$$?; \
-	$(BIN)/pytest tests/live -m "host_node and alone" || status=$$?; exit $$status
+	@$(BIN)/pytest tests/live -m "host_node and alone"
+
+.PHONY: test-host-together
+test-host-together: .venv .release ## of them the others, in four processes
+	@$(TESTBED) up --node host
+	@$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 4 --dist loadfile
 
 .PHONY: test-rt
 test-rt: .venv ## live tests on the real-time node (brings it up)

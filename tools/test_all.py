@@ -46,9 +46,19 @@ class Lane(NamedTuple):
     """See nice(1): what can wait leaves the CPUs to the nodes, whose pods have to start in time."""
 
 
+HERMETIC_NICENESS: Final = 5
+HERMETIC: Final = Lane(
+    (
+        Part("check", "checks", 10),
+        Part("coverage", "hermetic tests and their coverage", 40),
+    ),
+    HERMETIC_NICENESS,
+)
+ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
+"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside four processes of live tests."""
 LIVE: Final = Lane(
     (
-        Part("test-host", "live tests, host node", 120),
+        Part("test-host-together", "live tests, host node, side by side", 60),
         Part("cluster-down", "ending the host node's cluster", 10),
         Part("test-rt-newer", "live tests, real-time node with newer kernel and SELinux", 60),
         Part("test-rt", "live tests, real-time node", 180),
@@ -59,21 +69,20 @@ LIVE: Final = Lane(
 last adds the host node to the real-time node's cluster."""
 NO_CLUSTER: Final = Lane(
     (
-        Part("check", "checks", 10),
-        Part("coverage", "hermetic tests and their coverage", 40),
+        Part("fuzz", "fuzz targets", 20),
         Part("test-install", "packages, installed in every way", 60),
         Part("test-docs", "documentation", 30),
-        Part("fuzz", "fuzz targets", 20),
         Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
         Part("test-dist", "packages", 60),
     ),
-    niceness=10,
+    HERMETIC_NICENESS,
 )
-LANES: Final = (LIVE, NO_CLUSTER)
+STAGES: Final = ((ALONE, HERMETIC), (LIVE, NO_CLUSTER))
+"""One after the other, each with its lanes side by side."""
 
 TOOLS: Final = Part(".venv", "tools", 20)
 DOWN: Final = Part("cluster-down", "ending the cluster", 10)
-_HOST_NODE: Final = ("test-host", "test-both")
+_HOST_NODE: Final = ("test-host-alone", "test-host-together", "test-both")
 """They run a kubelet on this machine."""
 _ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _HEARS_AFTER_SECONDS: Final = 1
@@ -140,7 +149,7 @@ class Running:
             self._processes.discard(process)
 
 
-def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
+def main(root: Path = _ROOT, stages: Sequence[Sequence[Lane]] = STAGES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run; 128+n after a signal."""
     began = time.monotonic()
     _say("make test: about an hour; on a machine where nothing is compiled or built yet, 20 minutes more")
@@ -149,11 +158,8 @@ def main(root: Path = _ROOT, lanes: Sequence[Lane] = LANES) -> int:
         outcomes = [_run(running, root, TOOLS)]
         if not outcomes[0].failure:
             try:
-                with ThreadPoolExecutor(len(lanes)) as pool:
-                    found = [pool.submit(_through, running, root, lane) for lane in lanes]
-                    while wait(found, timeout=_HEARS_AFTER_SECONDS).not_done:
-                        pass
-                    outcomes += [outcome for lane in found for outcome in lane.result()]
+                for lanes in stages:
+                    outcomes += _side_by_side(running, root, lanes)
             finally:
                 outcomes.append(_run(Running(), root, DOWN))  # whatever has ended the others
         _say("\n".join(map(_row, outcomes)))
@@ -175,6 +181,14 @@ def _row(outcome: Outcome) -> str:
 def _minutes(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
+
+
+def _side_by_side(running: Running, root: Path, lanes: Sequence[Lane]) -> list[Outcome]:
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        found = [pool.submit(_through, running, root, lane) for lane in lanes]
+        while wait(found, timeout=_HEARS_AFTER_SECONDS).not_done:
+            pass
+        return [outcome for lane in found for outcome in lane.result()]
 
 
 def _through(running: Running, root: Path, lane: Lane) -> list[Outcome]:

@@ -44,7 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_everything_runs_even_after_a_failure(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In both lanes; the failure is told once more at the end, as the status."""
-    assert test_all.main(root, [test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER,))]) == 1
+    assert test_all.main(root, [[test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER,))]]) == 1
     said = capsys.readouterr().out
     assert "sorry\n" in said
     assert "good is made\n== the good part: passed" in said
@@ -53,9 +53,18 @@ def test_everything_runs_even_after_a_failure(root: Path, capsys: pytest.Capture
     assert said.splitlines()[-1] == "FAILED: the bad part (make bad)"
 
 
+def test_a_stage_begins_when_the_one_before_is_over(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever has become of that."""
+    assert test_all.main(root, [[test_all.Lane((BAD,)), test_all.Lane((GOOD,))], [test_all.Lane((OTHER,))]]) == 1
+    first, begins, second = capsys.readouterr().out.partition("== the other part: make other\n")
+    assert begins
+    assert all(f"== the {part} part: {end}" in first for part, end in (("bad", "failed"), ("good", "passed")))
+    assert "== the other part: passed" in second
+
+
 def test_all_is_well_only_when_every_part_is(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """That is the last line."""
-    assert test_all.main(root, [test_all.Lane((GOOD,))]) == 0
+    assert test_all.main(root, [[test_all.Lane((GOOD,))]]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("everything passed in ")
 
 
@@ -67,7 +76,7 @@ def test_no_part_waits_for_ever(
     target: str, status: int, words: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One whose time is over has failed, as one that does not exist; a terminal is not read."""
-    assert test_all.main(root, [test_all.Lane((test_all.Part(target, "one", 0.01),))]) == status
+    assert test_all.main(root, [[test_all.Lane((test_all.Part(target, "one", 0.01),))]]) == status
     assert words in capsys.readouterr().out
 
 
@@ -76,7 +85,7 @@ import sys
 from pathlib import Path
 from tools.test_all import Lane, Part, main
 one, two, good = (Part(target, f"the {target} part", 9) for target in ("tree-one", "tree-two", "good"))
-sys.exit(main(Path(sys.argv[1]), [Lane((one, good)), Lane((two,))]))
+sys.exit(main(Path(sys.argv[1]), [[Lane((one, good)), Lane((two,))], [Lane((good,))]]))
 """
 
 
@@ -105,11 +114,12 @@ def test_a_signal_ends_every_part_and_the_cluster(root: Path, number: signal.Sig
         said, _ = process.communicate()
     assert process.returncode == 128 + number
     assert "== ending the cluster: passed" in said
-    assert rows(said.splitlines()[-6:-1]) == [
+    assert rows(said.splitlines()[-7:-1]) == [
         ("passed", "tools"),
         ("ended", "the tree-one part"),
         ("not begun", "the good part"),
         ("ended", "the tree-two part"),
+        ("not begun", "the good part"),
         ("passed", "ending the cluster"),
     ]
     assert said.splitlines()[-1] == f"ended by {number.name}"
@@ -127,8 +137,8 @@ def test_a_table_says_what_took_how_long(
     """A line a part, lane by lane, whichever was over first; nothing comes behind the verdict."""
     for name in ("CI", "I_MAY_SPOIL_THIS_MACHINE"):
         monkeypatch.delenv(name, raising=False)
-    host = test_all.Part("test-host", "live tests", 1)
-    test_all.main(root, [test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER, host))])
+    host = test_all.Part("test-host-alone", "live tests", 1)
+    test_all.main(root, [[test_all.Lane((BAD, GOOD)), test_all.Lane((OTHER, host))]])
     *_, tools, bad, good, other, live, down, _, _ = capsys.readouterr().out.splitlines()
     assert rows([tools, bad, good, other, live, down]) == [
         ("passed", "tools"),
@@ -140,14 +150,14 @@ def test_a_table_says_what_took_how_long(
     ]
 
 
-@pytest.mark.parametrize("target", ["test-host", "test-both"])
+@pytest.mark.parametrize("target", ["test-host-alone", "test-host-together", "test-both"])
 def test_where_the_host_node_may_not_run_that_is_a_failure(
     target: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is not left out in silence."""
     for name in ("CI", "I_MAY_SPOIL_THIS_MACHINE"):
         monkeypatch.delenv(name, raising=False)
-    assert test_all.main(root, [test_all.Lane((test_all.Part(target, "live tests", 1),))]) == 1
+    assert test_all.main(root, [[test_all.Lane((test_all.Part(target, "live tests", 1),))]]) == 1
     assert "FAILED: live tests: not allowed" in capsys.readouterr().out
 
 
