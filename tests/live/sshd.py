@@ -70,8 +70,9 @@ class Sshd:
         return {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "NSEXEC_VIA": "ssh", "NSEXEC_SSH_USER": "root"}
 
     def sessions(self) -> list[int]:
-        """The server's processes that serve a connection."""
-        return [pid for child in _children(self.process.pid) for pid in (child, *_children(child))]
+        """The server's processes that serve a connection; what these have started for it is not the server's."""
+        found = [pid for child in _children(self.process.pid) for pid in (child, *_children(child))]
+        return [pid for pid in found if _name(pid).startswith("sshd")]
 
     @contextmanager
     def running(self) -> Iterator[Sshd]:
@@ -91,6 +92,12 @@ class Sshd:
             self.process.wait(_PATIENCE_SECONDS)
             if made:
                 _SEPARATION.rmdir()
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return ""
 
 
 def _children(pid: int) -> list[int]:
