@@ -46,13 +46,13 @@ class Lane(NamedTuple):
     """See nice(1): what can wait leaves the CPUs to the nodes, whose pods have to start in time."""
 
 
-HERMETIC_NICENESS: Final = 5
+NO_CLUSTER_NICENESS: Final = 5
 HERMETIC: Final = Lane(
     (
         Part("check", "checks", 10),
         Part("coverage", "hermetic tests and their coverage", 40),
     ),
-    HERMETIC_NICENESS,
+    NO_CLUSTER_NICENESS,
 )
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
 """Most of it is waiting: the hermetic tests have the CPUs, and would starve beside four processes of live tests."""
@@ -75,7 +75,7 @@ NO_CLUSTER: Final = Lane(
         Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
         Part("test-dist", "packages", 60),
     ),
-    HERMETIC_NICENESS,
+    NO_CLUSTER_NICENESS,
 )
 STAGES: Final = ((ALONE, HERMETIC), (LIVE, NO_CLUSTER))
 """One after the other, each with its lanes side by side."""
@@ -152,7 +152,7 @@ class Running:
 def main(root: Path = _ROOT, stages: Sequence[Sequence[Lane]] = STAGES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run; 128+n after a signal."""
     began = time.monotonic()
-    _say("make test: about an hour; on a machine where nothing is compiled or built yet, 20 minutes more")
+    _say("make test: about 70 minutes; on a machine where nothing is compiled or built yet, 20 minutes more")
     running = Running()
     with running.heeding():
         outcomes = [_run(running, root, TOOLS)]

@@ -9,16 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from testbed import control_plane, processes
 from testbed.paths import API_PORT, KUBECONFIG
 from tests.conformance import run
-from tests.conformance.behaviours import Transport
+from tests.conformance.behaviours import TABLE, Stimulus, Transport
 from tests.live import vias
 from tests.live.relays import line
 from tests.live.sessions import folders, live_helpers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from _pytest.mark import ParameterSet
 
     from tests.live.harness import Program
     from tests.live.pods import Pod
@@ -33,6 +37,12 @@ _FLAGS: Final = {
     Transport.LOCAL: ("--via", "local"),
 }
 _OF_A_KEPT_HELPER: Final = {"nsexec-cpus"}
+
+
+def cells(*transports: Transport) -> list[ParameterSet]:
+    """Every behaviour by each of TRANSPORTS, but for the end of the API server, which all have together."""
+    rows = [row for row in TABLE if row.stimulus is not Stimulus.SERVER_GONE]
+    return [pytest.param(row, by, id=f"{row.name}-{by.value}") for row in rows for by in transports]
 
 
 class LiveStand:

@@ -14,7 +14,7 @@ from testbed import control_plane
 from tests.conformance.behaviours import TABLE, Behaviour, Stimulus, Transport
 from tests.conformance.run import Cell
 from tests.live.pods import pod
-from tests.live.stands import live_stand
+from tests.live.stands import cells, live_stand
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.host_node
 
-ONE_BY_ONE = [row for row in TABLE if row.stimulus is not Stimulus.SERVER_GONE]
 TOGETHER = [row for row in TABLE if row.stimulus is Stimulus.SERVER_GONE]
-CELLS = [(row, transport) for row in ONE_BY_ONE for transport in (Transport.POD, Transport.KEPT)]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
     return shared_pods.start(pod("transports", node=host_node))
 
 
-@pytest.mark.parametrize(("row", "transport"), CELLS, ids=[f"{row.name}-{by.value}" for row, by in CELLS])
+@pytest.mark.parametrize(("row", "transport"), cells(Transport.POD, Transport.KEPT))
 def test_a_behaviour_is_the_same_by_a_helper_pod(
     kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
 ) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.behaviours import TABLE, Behaviour, Stimulus, Transport
+from tests.conformance.behaviours import Behaviour, Transport
 from tests.conformance.run import Cell
 from tests.live.pods import pod
-from tests.live.stands import live_stand
+from tests.live.stands import cells, live_stand
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("only_sessions")]
 
-ROWS = [row for row in TABLE if row.stimulus is not Stimulus.SERVER_GONE]
-CELLS = [(row, transport) for row in ROWS for transport in (Transport.SSH, Transport.LOCAL)]
-
 
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, host_node: str) -> Pod:
@@ -28,7 +25,7 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
     return shared_pods.start(pod("directly", node=host_node))
 
 
-@pytest.mark.parametrize(("row", "transport"), CELLS, ids=[f"{row.name}-{by.value}" for row, by in CELLS])
+@pytest.mark.parametrize(("row", "transport"), cells(Transport.SSH, Transport.LOCAL))
 def test_a_behaviour_is_the_same_without_a_helper_pod(
     kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
 ) -> None:
