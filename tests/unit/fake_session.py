@@ -134,12 +134,14 @@ class WebSocket:
                 yield message[1:]
 
     def _message(self) -> bytes:
-        """The next one; a ping is answered."""
-        while len(head := self._in.read(2)) == 2 and head[0] & 0x0F != _BYE:
+        """The next one; a ping is answered. Nothing once the client has closed, or has gone in the midst of one."""
+        while len(head := self._in.read(2)) == 2:
             size = head[1] & 0x7F
             if size > 125:
                 size = int.from_bytes(self._in.read(2 if size == 126 else 8), "big")
             mask, payload = self._in.read(4), self._in.read(size)
+            if head[0] & 0x0F == _BYE or len(payload) < size:
+                break
             if head[0] & 0x0F == _PING:
                 self._frame(_PONG, b"")
                 continue
