@@ -11,10 +11,10 @@ import pytest
 
 from testbed import binaries, once, rt_valve
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
+from testbed.sshd import Sshd
 from tests.live import rt_ways, who
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
 from tests.live.sessions import Session
-from tests.live.sshd import Sshd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

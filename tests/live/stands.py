@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from _pytest.mark import ParameterSet
 
+    from testbed.sshd import Sshd
     from tests.live.harness import Program
     from tests.live.pods import Pod
     from tests.live.relays import Line
-    from tests.live.sshd import Sshd
 
 _ROOT: Final = Path(__file__).parents[2]
 _FLAGS: Final = {

@@ -21,8 +21,8 @@ from tests.live.test_host_fleet import MASK
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from testbed.sshd import Sshd
     from tests.live.harness import Program
-    from tests.live.sshd import Sshd
 
     Json = dict[str, Any]
 

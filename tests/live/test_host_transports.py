@@ -17,9 +17,9 @@ from tests.live.pods import pod
 from tests.live.stands import cells, live_stand
 
 if TYPE_CHECKING:
+    from testbed.sshd import Sshd
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
-    from tests.live.sshd import Sshd
 
 pytestmark = pytest.mark.host_node
 

@@ -17,10 +17,10 @@ from kubectl_nsexec.model.cpuset import CpuSet
 from kubectl_nsexec.node import agent_script, shim
 from testbed import host_kubelet
 from testbed.paths import HOST_NODE
+from testbed.sshd import BANNER, Sshd
 from tests.live import vias, who
 from tests.live.pods import guaranteed
 from tests.live.processes import running, unique_seconds
-from tests.live.sshd import BANNER, Sshd
 from tests.live.vias import OWN_FAILURE, Session, guards
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""An sshd of the test's own on loopback, and the configuration by which the user's ssh finds it."""
+"""An sshd of our own on loopback that lets root in, and the configuration by which the user's ssh finds it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from testbed.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-BANNER = "Authorized use only, says the banner."
-_SEPARATION = Path("/run/sshd")
+BANNER: Final = "Authorized use only, says the banner."
+_SEPARATION: Final = Path("/run/sshd")
 """Debian's sshd wants this folder, which its service makes."""
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS: Final = 20.0
 
 
 class Sshd:
-    """``environment``: of a user whose configuration leads every address to it."""
+    """``environment``: what leads ``oc nsexec`` to it, whatever the node's address. Its files are in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,6 +53,7 @@ class Sshd:
         ssh.chmod(0o755)
 
     def write(self, name: str, **settings: object) -> None:
+        """One of OpenSSH's configuration files in the folder, a setting a line."""
         (self.folder / name).write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
 
     def configure(self, **settings: object) -> None:
@@ -67,6 +69,7 @@ class Sshd:
 
     @property
     def environment(self) -> Mapping[str, str]:
+        """What a user's environment has besides."""
         return {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "NSEXEC_VIA": "ssh", "NSEXEC_SSH_USER": "root"}
 
     def sessions(self) -> list[int]:
@@ -76,6 +79,7 @@ class Sshd:
 
     @contextmanager
     def running(self) -> Iterator[Sshd]:
+        """It listens while the block runs. Raises ClusterError when it does not begin to."""
         made = not _SEPARATION.exists()
         _SEPARATION.mkdir(exist_ok=True)
         with (self.folder / "log").open("wb") as log:
@@ -83,7 +87,7 @@ class Sshd:
                 ["/usr/sbin/sshd", "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log
             )
         try:
-            _until_it_listens(self.port)
+            wait_until("sshd on loopback", lambda: _listens(self.port), _PATIENCE_SECONDS)
             yield self
         finally:
             for pid in [*self.sessions(), self.process.pid]:
@@ -104,13 +108,6 @@ def _children(pid: int) -> list[int]:
     with suppress(OSError):
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
-
-
-def _until_it_listens(port: int) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not _listens(port):
-        assert time.monotonic() < deadline, "sshd does not listen"
-        time.sleep(0.05)
 
 
 def _listens(port: int) -> bool:
