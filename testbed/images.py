@@ -1,7 +1,7 @@
 """Container images without a registry: OCI archives of one layer, the same bytes for the same inputs.
 
-Their programs are Debian's static busybox and, in one, this machine's chrt(1) with its libraries, so they run on every
-node of this machine's architecture.
+Their programs are Debian's static busybox and, in one, this machine's chrt(1) and oslat(8) with their libraries, so
+they run on every node of this machine's architecture.
 Format: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 """
 
@@ -25,7 +25,8 @@ EMPTY: Final = "localhost/testbed/empty:1"
 HOSTILE: Final = "localhost/testbed/hostile:1"
 
 _BUSYBOX_PROGRAM: Final = Path("/bin/busybox")
-_CHRT_PROGRAM: Final = Path("/usr/bin/chrt")  # busybox has none, and a FIFO loop needs it
+# Busybox has none of them: a FIFO loop needs chrt, and oslat is the loop that measures what it loses.
+_PROGRAMS: Final = (Path("/usr/bin/chrt"), Path("/usr/bin/oslat"))
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}
 # Waits for ever, ends on SIGTERM at once, and reaps what a shared PID namespace leaves to it.
@@ -56,16 +57,16 @@ class Image:
 def ensure() -> dict[str, Path]:
     """Write every image that the tests use and return their archives by name.
 
-    Raises ClusterError when there is no static busybox to fill them with.
+    Raises ClusterError when a program is missing that they are to be filled with.
     """
     try:
         busybox = _BUSYBOX_PROGRAM.read_bytes()
         applets = _output(str(_BUSYBOX_PROGRAM), "--list").split()
-        chrt = _with_libraries(_CHRT_PROGRAM)
+        more = {path: content for program in _PROGRAMS for path, content in with_libraries(program).items()}
     except (OSError, subprocess.CalledProcessError) as error:
-        raise ClusterError(f"the test images need Debian's busybox-static and util-linux: {error}") from error
+        raise ClusterError(f"the test images need Debian's busybox-static, util-linux and rt-tests: {error}") from error
     IMAGES.mkdir(parents=True, exist_ok=True)
-    images = definitions(busybox, applets, chrt)
+    images = definitions(busybox, applets, more)
     for image in images:
         content = oci_archive(image)
         if not image.archive.exists() or image.archive.read_bytes() != content:
@@ -174,8 +175,11 @@ def _layer(image: Image) -> bytes:
     return buffer.getvalue()
 
 
-def _with_libraries(program: Path) -> dict[str, bytes]:
-    """Return PROGRAM and the shared libraries that ldd(1) finds for it, by the paths they are looked for at."""
+def with_libraries(program: Path) -> dict[str, bytes]:
+    """Return PROGRAM and the shared libraries that ldd(1) finds for it, by the paths they are looked for at.
+
+    Raises OSError or CalledProcessError when it is missing.
+    """
     words = _output("ldd", str(program)).split()
     paths = [str(program), *(word for word in words if word.startswith("/"))]
     return {path: Path(path).read_bytes() for path in paths}

@@ -14,7 +14,7 @@ from testbed.progress import say
 BASE: Final = ("ca-certificates", "groff-base", "libseccomp2", "python3-venv", "shellcheck")
 C: Final = ("gcc", "libc6-dev")
 HERMETIC: Final = ("busybox-static", "rsync", *C)
-CLUSTER: Final = ("busybox-static", "etcd-server", "openssl")
+CLUSTER: Final = ("busybox-static", "etcd-server", "openssl", "rt-tests")
 SHELLS: Final = ("bash-completion", "fish", "zsh")
 ON_TERMINALS: Final = ("screen", "sudo", "tmux")
 GATHERS_LINES: Final = ("clustershell", "pdsh")
