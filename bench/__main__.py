@@ -1,6 +1,7 @@
-"""``python -m bench [PART…]``: measures, prints, cleans up. Exit status 0 unless something could not be measured.
+"""``python -m bench [--publish] [PART…]``: measures, prints, cleans up.
 
-A missed target is a result like any other: it is printed as such and does not change the exit status.
+Exit status 0 unless something could not be measured. A missed target is a result like any other: it is printed as such
+and does not change the exit status. ``--publish``: what oslat saw goes into oslat.json and oslat.svg of docs.
 """
 
 import os
@@ -8,7 +9,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
@@ -16,7 +16,7 @@ from typing import Final
 
 from bench import cold, loop, many, pod, scale, startup, throughput
 from bench.errors import BenchError
-from bench.record import Record
+from bench.meter import Meter
 from bench.results import Result, Verdict, table
 from testbed import host_node, processes
 from testbed.errors import ClusterError
@@ -30,31 +30,33 @@ _ALONE: Final[dict[str, Callable[[], Measured]]] = {
     "scale": lambda: (scale.measure(), ""),
 }
 """What needs no cluster."""
-_ON_THE_NODE: Final[dict[str, Callable[[Record], Measured]]] = {
-    "cold": lambda _: cold.measure(),
-    "many": lambda _: (many.measure(), ""),
-    "throughput": lambda _: (throughput.measure(), ""),
-    "loop": loop.measure,
+_ON_THE_NODE: Final[dict[str, Callable[[Meter, bool], Measured]]] = {
+    "cold": lambda _meter, _publish: cold.measure(),
+    "many": lambda _meter, _publish: (many.measure(), ""),
+    "throughput": lambda _meter, _publish: (throughput.measure(), ""),
+    "loop": lambda meter, publish: loop.measure(meter, publish=publish),
 }
-_MINUTES: Final = 12
+_PUBLISH: Final = "--publish"
+_MINUTES: Final = 15
 
 
-def main(wanted: list[str]) -> int:
-    """Measure the parts WANTED (all of them when there are none) and return the exit status."""
+def main(words: list[str]) -> int:
+    """Measure the parts that WORDS name (all of them when there are none) and return the exit status."""
     known = [*_ALONE, *_ON_THE_NODE]
+    wanted = [word for word in words if word != _PUBLISH]
     if unknown := [name for name in wanted if name not in known]:
         say(f"there is no part {', '.join(unknown)}; there are: {', '.join(known)}")
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
-        return _measure(wanted or known)
+        return _measure(wanted or known, publish=_PUBLISH in words)
     except (BenchError, ClusterError) as error:
         say(f"bench: nothing could be measured: {error}")
         return 1
 
 
-def _measure(wanted: list[str]) -> int:
+def _measure(wanted: list[str], *, publish: bool) -> int:
     on_the_node = [name for name in wanted if name in _ON_THE_NODE]
     if on_the_node and not host_node.running():
         raise ClusterError("the host node is down; `make bench` brings it up")
@@ -66,12 +68,9 @@ def _measure(wanted: list[str]) -> int:
         if name in _ALONE:
             outcome.add(name, _ALONE[name])
     if on_the_node:
-        with pod.target() as record:
+        with pod.target() as meter:
             for name in on_the_node:
-                if not outcome.add(name, partial(_ON_THE_NODE[name], record)):
-                    # The loop may still be at work, and would take a CPU from what comes next.
-                    with suppress(BenchError):
-                        record.rest()
+                outcome.add(name, partial(_ON_THE_NODE[name], meter, publish))
     return outcome.told()
 
 
@@ -83,19 +82,18 @@ class _Outcome:
     details: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def add(self, name: str, measure: Callable[[], Measured]) -> bool:
-        """Measure the part NAME and show what came of it; whether that went well."""
+    def add(self, name: str, measure: Callable[[], Measured]) -> None:
+        """Measure the part NAME and show what came of it."""
         try:
             found, detail = measure()
         except (BenchError, ClusterError) as error:
             self.failures.append(f"{name} could not be measured: {error}")
             say(self.failures[-1])
-            return False
+            return
         self.results += found
         self.details += [detail] if detail else []
         for result in found:
             _show(result.line())
-        return True
 
     def told(self) -> int:
         """Show all of it together and return the exit status."""

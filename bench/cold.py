@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from bench.commands import kubectl, kubectl_exec, nsexec_in, run, timed
+from bench.commands import KEEP, KEEP_NO_MORE, kubectl, kubectl_exec, nsexec_in, run, timed
 from bench.results import Result, ratio_of_pairs, seconds, verdict
 from testbed.progress import say
 
@@ -14,7 +14,6 @@ RUNS: Final = 7
 WARM_RUNS: Final = 15
 TARGET_RATIO: Final = 1.3
 WARM_RATIO: Final = 4.0
-_KEPT: Final = ("--keep=5m",)
 _NAME: Final = "floor"
 # Of the image, which is the target's: it idles as cheaply as a program can, and ends at once when it is told to.
 _IDLE: Final = ("sleep", "3600")
@@ -47,10 +46,10 @@ def _warm() -> Result:
     """Run the command in a helper that is kept, and `kubectl exec`, in turn; leave no helper. Raises BenchError."""
     say(f"warm run against kubectl exec, {WARM_RUNS} times each")
     try:
-        timed(nsexec_in("true", options=_KEPT))
-        rounds = [(timed(nsexec_in("true", options=_KEPT)), timed(kubectl_exec("true"))) for _ in range(WARM_RUNS)]
+        timed(nsexec_in("true", options=KEEP))
+        rounds = [(timed(nsexec_in("true", options=KEEP)), timed(kubectl_exec("true"))) for _ in range(WARM_RUNS)]
     finally:
-        run(nsexec_in("true", options=("--keep=0",)))
+        run(nsexec_in("true", options=KEEP_NO_MORE))
     ours, theirs = zip(*rounds, strict=True)
     ratio = ratio_of_pairs(ours, theirs)
     return Result(

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bench.errors import BenchError
@@ -17,6 +17,10 @@ POD: Final = "target"
 BESIDE: Final = "beside"
 """A pod of no priority: its commands run on the CPUs that are left, where those of ``oc nsexec`` run too."""
 TIMEOUT_SECONDS: Final = 120.0
+KEEP: Final = ("--keep=5m",)
+KEEP_NO_MORE: Final = ("--keep=0",)
+"""Of ``oc nsexec``: its helper pod stays, and goes."""
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 def kubectl(*arguments: str) -> list[str]:
@@ -41,11 +45,20 @@ def nsexec_in(*command: str, stdin: bool = False, options: Sequence[str] = ()) -
     return nsexec(POD, *own, *(["-i"] if stdin else []), *options, "--", *command)
 
 
-def run(argv: Sequence[str], stdin: str = "") -> str:
-    """Run ARGV with STDIN and return its stdout. Raises BenchError with its stderr when it fails or hangs."""
+def run(argv: Sequence[str], stdin: str = "", more: Mapping[str, str] = _NOTHING) -> str:
+    """Run ARGV with STDIN and return its stdout. Raises BenchError with its stderr when it fails or hangs.
+
+    MORE: what its environment has besides ours.
+    """
     try:
         done = subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS, env=environment()
+            argv,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+            env={**environment(), **more},
         )
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{shown(argv)} had not ended after {TIMEOUT_SECONDS:.0f} s") from error

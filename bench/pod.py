@@ -1,53 +1,37 @@
-"""The target: a Guaranteed pod that owns the isolated CPU, with the busy loop as its only process."""
+"""The target: a Guaranteed pod that owns the isolated CPU and runs oslat there, and nothing else."""
 
 import json
-import platform
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from bench.commands import BESIDE, NAMESPACE, POD, kubectl, kubectl_exec, run
 from bench.errors import BenchError
-from bench.record import Record
+from bench.meter import CAPABILITIES, COMMAND, Meter
 from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import host_kubelet, images
-from testbed.paths import HOST_NODE, STATE
-from testbed.progress import say
+from testbed.paths import HOST_NODE
 
 READY_SECONDS: Final = 60.0
-_SOURCE: Final = Path(__file__).parent / "gaps.c"
-_FLAGS: Final = ("-std=c11", "-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror")
-_COMMAND: Final = "until [ -x /bench/gaps ]; do sleep 0.05; done; exec /bench/gaps /bench/record"
 _POLL_SECONDS: Final = 0.1
 
 
 @contextmanager
-def target() -> Iterator[Record]:
-    """Run the target, its loop at rest; yields the record. Whatever happens, the whole namespace is gone afterwards.
+def target() -> Iterator[Meter]:
+    """Run the target, no loop at work; yields its meter. Whatever happens, the whole namespace is gone afterwards.
 
     Raises BenchError, e.g. when another pod owns the CPU.
     """
-    program = _compiled()
     delete_namespace()
-    try:
+    with ExitStack() as stack:
+        stack.callback(delete_namespace)
         _create_namespace()
         pod = _start(_target())
         _start(_pod(BESIDE, {"command": ["sleep", "1000000"]}))
-        folder = _folder(pod)
-        record = Record(folder)
-        scratch = folder / "gaps.part"  # the pod takes the program as soon as it is there: it must be whole then
-        scratch.write_bytes(program.read_bytes())
-        scratch.chmod(0o755)
-        scratch.rename(folder / "gaps")
-        record.rest()
         _check_masks()
-        yield record
-    finally:
-        delete_namespace()
+        yield stack.enter_context(closing(Meter(_folder(pod))))
 
 
 def wait_until_ready(name: str) -> dict[str, Any]:
@@ -85,11 +69,12 @@ def _start(manifest: dict[str, Any]) -> dict[str, Any]:
 def _target() -> dict[str, Any]:
     resources = {"cpu": "1", "memory": "128Mi"}
     container = {
-        "command": ["sh", "-c", _COMMAND],
+        "command": ["sh", "-c", COMMAND],
         "resources": {"requests": resources, "limits": resources},
+        "securityContext": {"capabilities": {"add": [*CAPABILITIES]}},
         "volumeMounts": [{"name": "bench", "mountPath": "/bench"}],
     }
-    # Memory: a page of a file on disk would fault whenever it has been written back.
+    # Memory: no disk is written to beside the loop.
     return _pod(POD, container, volumes=[{"name": "bench", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}])
 
 
@@ -138,18 +123,3 @@ def _owners() -> str:
         if pod["status"].get("qosClass") == "Guaranteed"
     ]
     return f"; Guaranteed pods on the node: {', '.join(owners)}" if owners else ""
-
-
-def _compiled() -> Path:
-    folder = STATE / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "gaps"
-    newest = max(_SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime)
-    if program.exists() and program.stat().st_mtime > newest:
-        return program
-    say("compiling the busy loop (the first time about a minute: the compiler makes its libc)")
-    zig = [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-musl", *_FLAGS]
-    done = subprocess.run([*zig, "-o", str(program), str(_SOURCE)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BenchError(f"{_SOURCE.name} does not compile: {done.stderr.strip()[-500:]}")
-    return program
