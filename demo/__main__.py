@@ -10,22 +10,23 @@ from tabulate import tabulate
 from demo import acts, seen
 from demo.boundary import status_of
 from demo.cluster import stage
+from demo.pod import POD
 from testbed.progress import say
 
-_ROWS = ("CPU mask of the command", "time", "exit code", "the loop", "left behind")
+_ROWS = ("CPU mask of the command", "time", "exit code", "the loop", "its longest gap (oslat)", "left behind")
 
 
 def play() -> int:
     """Plays both acts, prints the table, and ends with one line; the exit status. Raises DemoError, ClusterError."""
     began = time.monotonic()
     place = stage()
-    say(f"a Guaranteed pod on {place.node}: a busy loop at SCHED_FIFO 1 on an isolated CPU")
-    with acts.loop(place) as first:
-        say(f"oc nsexec {acts.POD} --verify -- {' '.join(acts.MASK)}")
-        ours = acts.nsexec(place, first)
+    say(f"a Guaranteed pod on {place.node}: oslat, a busy loop at SCHED_FIFO 1 on an isolated CPU, alone at first")
+    with acts.loop(place) as begun:
+        say(f"oc nsexec {POD} --verify -- {' '.join(acts.MASK)}")
+        ours = acts.nsexec(place, begun)
         patience = acts.patience_seconds(ours.took_seconds)
-        say(f"kubectl exec {acts.POD} -- {' '.join(acts.MASK)}   (given up after {patience} s)")
-        plain = acts.kubectl_exec(place, patience)
+        say(f"kubectl exec {POD} -- {' '.join(acts.MASK)}   (given up after {patience} s)")
+        plain = acts.kubectl_exec(place, begun, patience)
         print("\n" + table(plain, ours), end="\n\n", flush=True)
     if reason := not_shown(ours):
         say(f"demo: {reason}; see above")
@@ -53,8 +54,13 @@ def not_shown(ours: acts.Act) -> str:
 
 
 def told(plain: acts.Act) -> str:
-    """What kubectl exec did, as the end of a sentence."""
-    return f"was {plain.seconds}" if plain.exit_code == seen.NONE else f"took {plain.seconds}"
+    """What kubectl exec did, as the end of a sentence: it starves, or a fair server makes the loop wait for it."""
+    if plain.exit_code == seen.NONE:
+        return f"was {plain.seconds}"
+    took = f"took {plain.seconds}"
+    if plain.mask == seen.NONE or not plain.loop.startswith("had "):
+        return took
+    return f"{took} on the loop's own CPU {plain.mask}, and the loop {plain.loop}"
 
 
 if __name__ == "__main__":

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from demo import seen
+from demo import pod, seen
+from demo.pod import POD
 from demo.programs import DemoError
-from demo.seen import Json, Look, PodState, Unseen
+from demo.seen import Look, PodState, Unseen
 from testbed.errors import ClusterError
 from testbed.progress import say
 
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
 
     from demo.cluster import Stage
 
-POD = "nsexec-demo"
 _PATIENCE_SECONDS = 20
 _TIMES_OURS = 3
 MASK = ("grep", "Cpus_allowed_list", "/proc/self/status")
-
-_PID_FILE = "/loop.pid"
-# Its PID is there before it begins: with its priority it leaves the container's only CPU to nobody who could write it.
-_LOOP = f"""sh -c 'echo $$ >{_PID_FILE}; exec chrt -f 1 sh -c "while :; do :; done"' & wait"""
-_READY_SECONDS = 110
+_READY_SECONDS = 130
 _POLL_SECONDS = 0.5
 _NSEXEC_SECONDS = 150
 _LOOK_SECONDS = 120
@@ -37,46 +32,14 @@ _LOOK_SECONDS = 120
 _LAST_LOOK_SECONDS = 60
 """Of a node that may hang."""
 _GRACE_SECONDS = 30
-_WAITS = 20
-_LOOKS = 50
-_FIFO = 1
-_POLICY_FIELD = 41 - 2
-"""Of /proc/PID/stat (proc_pid_stat(5)), counted from behind the name, which may have spaces in it."""
-_STRAYS = f"""
-    read -r loop _ <{_PID_FILE}
-    for process in /proc/[0-9]*; do
-        case ${{process#/proc/}} in 1 | $$ | "$loop") continue ;; esac
-        read -r name <"$process/comm" && echo "$name"
-    done 2>/dev/null
-    echo .
-"""
-_KILL = f'read -r pid _ <{_PID_FILE} && kill -9 "$pid"'
 
 
-def look_script(pid_file: str = _PID_FILE, policy: int = _FIFO, pause_seconds: float = 1) -> str:
-    """Prints what ``seen.look`` reads, once the process of that file runs by that policy.
+class Begun(NamedTuple):
+    """The loop as it is before the acts."""
 
-    The pod is Ready before its loop has begun. The loop's time and the clock are read at the same moment: on a busy
-    emulated node a third of a second may pass between two files.
-    """
-    return f"""
-        tries=0
-        until read -r pid _ <{pid_file} && read -r stat <"/proc/$pid/stat" && set -- ${{stat##*) }} &&
-            [ "${{{_POLICY_FIELD}}}" = {policy} ]
-        do
-            [ "$tries" -lt {_WAITS} ] || exit {seen.NO_LOOP_STATUS}
-            tries=$((tries + 1))
-            sleep {pause_seconds}
-        done 2>/dev/null
-        before='' after=x tries=0
-        until [ "$before" = "$after" ] || [ "$tries" -ge {_LOOKS} ]; do
-            read -r before _ </proc/uptime
-            read -r had _ <"/proc/$pid/schedstat"
-            read -r after _ </proc/uptime
-            tries=$((tries + 1))
-        done
-        echo "$pid $had $before $after"
-    """
+    look: Look
+    idle_us: int
+    """The longest time between two looks of its own at the clock, in ten seconds in which nothing ran beside it."""
 
 
 def patience_seconds(ours_seconds: float) -> int:
@@ -95,19 +58,21 @@ class Act:
     seconds: str
     exit_code: str
     loop: str
+    longest: str
     left_behind: str
     took_seconds: float
 
     def cells(self) -> tuple[str, ...]:
         """From the top."""
-        return self.mask, self.seconds, self.exit_code, self.loop, self.left_behind
+        return self.mask, self.seconds, self.exit_code, self.loop, self.longest, self.left_behind
 
 
 @contextmanager
-def loop(stage: Stage) -> Iterator[Look]:
+def loop(stage: Stage) -> Iterator[Begun]:
     """A Guaranteed pod whose busy loop owns one isolated CPU at SCHED_FIFO 1; deleted on the way out.
 
-    Yields a first look at it. Raises DemoError when it does not begin, and when something of it stays.
+    Yields what it was when nothing ran beside it, and a first look at it. Raises DemoError when it does not begin, and
+    when something of it stays.
     """
     _end(stage)  # what an interrupted demo left
     with stage.way_out() as calm:
@@ -121,44 +86,26 @@ def loop(stage: Stage) -> Iterator[Look]:
             raise DemoError(f"the pod {POD} may still be there ({'; '.join(failures)}): kubectl delete pod {POD}")
 
 
-def _begun(stage: Stage) -> Look:
+def _begun(stage: Stage) -> Begun:
     """The pod, made anew while its node has no CPU for it yet. Raises DemoError."""
     deadline = time.monotonic() + _READY_SECONDS
     state = PodState("waiting")
-    stage.run("create", "-f", "-", stdin=json.dumps(_pod(stage)))
+    stage.run("create", "-f", "-", stdin=json.dumps(pod.manifest(stage)))
     while time.monotonic() < deadline:
         state = seen.pod_state(stage.json("get", "pod", POD, "-o", "json"))
-        if state.kind == "ready":
+        # The log has what the idle run saw when that is over.
+        if state.kind == "ready" and not isinstance(idle := seen.longest_us(stage.run("logs", POD)), Unseen):
             first = _look(stage)
             if isinstance(first, Unseen):
                 raise DemoError(f"the loop in pod {POD} cannot be seen: {first.reason}")
-            return first
+            return Begun(first, idle)
         if state.kind == "failed":
             break
         if state.kind == "no CPU yet":
             stage.run("delete", "pod", POD, "--timeout=60s")
-            stage.run("create", "-f", "-", stdin=json.dumps(_pod(stage)))
+            stage.run("create", "-f", "-", stdin=json.dumps(pod.manifest(stage)))
         time.sleep(_POLL_SECONDS)
     raise DemoError(f"the pod {POD} does not run on node {stage.node}: {state.words}")
-
-
-def _pod(stage: Stage) -> Json:
-    resources = {"cpu": "1", "memory": "64Mi"}
-    container = {
-        "name": "loop",
-        "image": stage.image,
-        "command": ["sh", "-c", literally(_LOOP)],
-        "resources": {"requests": resources, "limits": resources},
-        "securityContext": {"capabilities": {"add": ["SYS_NICE"]}},  # chrt
-    }
-    spec = {
-        "nodeName": stage.node,
-        "hostNetwork": True,
-        "terminationGracePeriodSeconds": 0,
-        "tolerations": [{"operator": "Exists"}],
-        "containers": [container],
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": spec}
 
 
 def _cleared(stage: Stage, calm: Callable[[], object]) -> list[str]:
@@ -178,28 +125,29 @@ def _failure(step: Callable[[], object]) -> str:
 
 def _end(stage: Stage) -> None:
     if stage.run("get", "pod", POD, "--ignore-not-found", "-o", "name"):
-        _inside(stage, _KILL, _LAST_LOOK_SECONDS)
+        _inside(stage, pod.kill_script(), _LAST_LOOK_SECONDS)
         stage.run("delete", "pod", POD, "--ignore-not-found", "--timeout=110s")
 
 
-def nsexec(stage: Stage, before: Look | Unseen) -> Act:
-    """``oc nsexec``, with its proof on our stderr; ``before``: the last look at the loop."""
+def nsexec(stage: Stage, begun: Begun) -> Act:
+    """``oc nsexec``, with its proof on our stderr."""
     began = time.monotonic()
     done = stage.program(stage.nsexec_argv(POD, MASK, "--verify"), _NSEXEC_SECONDS, show_stderr=True)
     took = time.monotonic() - began
     seconds = f"{took:.1f} s" if done else f"given up after {_NSEXEC_SECONDS} s"
-    words = seen.loop_words(before, _look(stage))
+    words = seen.loop_words(begun.look, _look(stage))
     return Act(
         seen.mask(done.stdout) if done else seen.NONE,
         seconds,
         str(done.status) if done else seen.NONE,
         words,
+        _longest(stage, "nsexec", begun, _LOOK_SECONDS),
         _helpers(stage),
         took,
     )
 
 
-def kubectl_exec(stage: Stage, patience: int) -> Act:
+def kubectl_exec(stage: Stage, begun: Begun, patience: int) -> Act:
     """``kubectl exec``, given up after so many seconds. Comes last: it may hang the node as a whole."""
     before = _look(stage)
     began = time.monotonic()
@@ -211,9 +159,18 @@ def kubectl_exec(stage: Stage, patience: int) -> Act:
         shown = ("never seen", f"given up after {patience} s", seen.NONE)
     after = _look(stage, _LAST_LOOK_SECONDS)
     hung = seen.hung(_LAST_LOOK_SECONDS)
-    left = hung if after == hung else _inside(stage, _STRAYS, _LAST_LOOK_SECONDS)
+    left = hung if after == hung else _inside(stage, pod.STRAYS, _LAST_LOOK_SECONDS)
     stray = left.cell() if isinstance(left, Unseen) else seen.strays(left)
-    return Act(*shown, seen.loop_words(before, after), stray, took)
+    # Last of all: with the loop's end what starves goes on.
+    longest = hung.cell() if left == hung else _longest(stage, "kubectl", begun, _LAST_LOOK_SECONDS)
+    return Act(*shown, seen.loop_words(before, after), longest, stray, took)
+
+
+def _longest(stage: Stage, run: str, begun: Begun, seconds: int) -> str:
+    """The longest that the loop was kept from the clock in a run of oslat, which ends with this."""
+    output = _inside(stage, pod.end_script(run), seconds)
+    found = output if isinstance(output, Unseen) else seen.longest_us(output)
+    return found.cell() if isinstance(found, Unseen) else seen.longest_words(found, begun.idle_us)
 
 
 def _helpers(stage: Stage) -> str:
@@ -225,7 +182,7 @@ def _helpers(stage: Stage) -> str:
 
 
 def _look(stage: Stage, seconds: int = _LOOK_SECONDS) -> Look | Unseen:
-    output = _inside(stage, look_script(), seconds)
+    output = _inside(stage, pod.look_script(), seconds)
     return output if isinstance(output, Unseen) else seen.look(output)
 
 
@@ -236,16 +193,3 @@ def _inside(stage: Stage, script: str, seconds: int) -> str | Unseen:
     if done is None:
         return seen.hung(seconds)
     return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr, seconds)
-
-
-def literally(text: str) -> str:
-    """``text`` as an argument of a container that the kubelet hands on unchanged.
-
-    It replaces ``$(NAME)`` by a variable and ``$$`` by one dollar (k8s.io/kubernetes, expansion.go).
-    """
-
-    def doubled(run: re.Match[str]) -> str:
-        special = len(run[0]) > 1 or text[run.end() : run.end() + 1] == "("
-        return run[0] * 2 if special else run[0]
-
-    return re.sub(r"\$+", doubled, text)

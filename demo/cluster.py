@@ -38,7 +38,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """A cluster, one of its real-time nodes, and an image with sh, grep, sleep and chrt for the loop."""
+    """A cluster, one of its real-time nodes, and an image with sh, sleep, grep, chrt and oslat for the loop."""
 
     kubeconfig: str
     kubectl: str
@@ -117,7 +117,7 @@ def _their_stage(kubeconfig: str) -> Stage:
     if not kubectl:
         raise DemoError("there is neither kubectl nor oc on PATH")
     if not image:
-        raise DemoError("DEMO_IMAGE must name an image with sh, grep, sleep and chrt that the cluster can pull")
+        raise DemoError("DEMO_IMAGE must name an image with sh, sleep, grep, chrt and oslat that the cluster can pull")
     found = Stage(kubeconfig, kubectl, os.environ.get("DEMO_NODE", ""), image)
     return Stage(kubeconfig, kubectl, found.node or node_with_profile(found), image)
 

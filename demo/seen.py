@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, NamedTuple
 
+from testbed import oslat
+
 Json = dict[str, Any]
 
 NONE = "none"
@@ -24,7 +26,7 @@ _NO_CPU_YET = "UnexpectedAdmissionError"
 
 
 class Look(NamedTuple):
-    """The loop's seconds on its CPU (field 1 of /proc/PID/schedstat, sched-stats.rst), and the node's clock."""
+    """The loop's seconds on its CPU (field 1 of its thread's schedstat, sched-stats.rst), and the node's clock."""
 
     pid: int
     had_seconds: float
@@ -72,6 +74,19 @@ def loop_words(before: Look | Unseen, after: Look | Unseen) -> str:
     if passed <= 0 or not 0 <= had / passed <= _MOST:
         return Unseen(f"the loop had {had:.2f} s of {passed:.2f} s").cell()
     return f"had its CPU {min(had / passed, 1):.1%} of the time"
+
+
+def longest_us(output: str) -> int | Unseen:
+    """Of what oslat wrote, the longest time between two looks at the clock."""
+    try:
+        return oslat.parse(output).longest_us
+    except ValueError:
+        return Unseen("what oslat saw could not be read")
+
+
+def longest_words(longest: int, idle: int) -> str:
+    """Both in µs: beside the act, and when nothing ran beside the loop: an emulated CPU has long ones of its own."""
+    return f"{longest / 1e3:.1f} ms (idle: {idle / 1e3:.1f} ms)"
 
 
 def mask(output: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from demo import __main__ as demo
 from demo import acts, picture, programs, seen
+from demo import pod as pod_of
 from demo.boundary import SignalReceived, status_of
 from demo.cluster import Stage, node_with_profile
 from demo.programs import DemoError, Ended
@@ -72,14 +73,15 @@ def test_a_look_waits_for_the_loop_and_never_takes_another_file_for_it(
         file.write_text(written.replace("SELF", str(os.getpid())))
     found = {policy: Ended(0, "", "") for policy in (os.SCHED_OTHER, os.SCHED_FIFO)}
     for policy in found:
-        done = programs.run([*shell, "-c", acts.look_script(str(file), policy, pause_seconds=0)], _SECONDS)
+        script = pod_of.look_script(str(file), policy, pause_seconds=0, preheat_seconds=0)
+        done = programs.run([*shell, "-c", script], _SECONDS)
         assert done is not None
         found[policy] = done
     assert found[os.SCHED_FIFO] == Ended(seen.NO_LOOP_STATUS, "", "")
     if written == "SELF\n":
         look = seen.look(found[os.SCHED_OTHER].stdout)
         assert isinstance(look, Look)
-        assert look.pid == os.getpid()
+        assert Path(f"/proc/self/task/{look.pid}").exists()
     else:
         assert found[os.SCHED_OTHER].status == seen.NO_LOOP_STATUS
 
@@ -161,7 +163,7 @@ def test_a_look_that_failed_says_why(status: int, stderr: str, reason: str) -> N
 
 def pod(phase: str, **status: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     """The pod as the API server shows it."""
-    return {"metadata": {"name": acts.POD}, "status": {"phase": phase, **status}}
+    return {"metadata": {"name": pod_of.POD}, "status": {"phase": phase, **status}}
 
 
 READY: Final = pod("Running", conditions=[{"type": "Ready", "status": "True"}])
@@ -213,7 +215,7 @@ class Script:
     def _what(argv: list[str]) -> str:
         if "kubectl_nsexec" in argv:
             script = argv[-1]
-            inside = {"schedstat": "look", "comm": "strays", "kill -9": "kill"}
+            inside = {"uptime": "look", "comm": "strays", "kill -9": "kill", "kill -TERM": "longest"}
             return next((name for word, name in inside.items() if word in script), "nsexec")
         words = argv[3:]
         if words[0] == "get":
@@ -231,14 +233,22 @@ def looks(*outputs: str) -> list[Ended | None]:
     return [ok(output) for output in outputs]
 
 
+def oslats(longest_us: int) -> str:
+    """What oslat writes of a run."""
+    histogram = {"avg": 1.0, "max": longest_us, "duration": 10.0, "histogram": {"1": 1000}}
+    return json.dumps({"thread": {"0": histogram}}) + "\n"
+
+
 def stage(script: Script) -> Stage:
     """A cluster of the user's, whose programs are that script's."""
     return Stage("/nowhere/kubeconfig", "kubectl", "n", "image", script)
 
 
 WELL: Final[Answers] = {
-    "exists": [ok(), ok(f"pod/{acts.POD}\n")],
+    "exists": [ok(), ok(f"pod/{pod_of.POD}\n")],
     "state": [ok(json.dumps(READY))],
+    "logs": [ok(oslats(52_632))],
+    "longest": [ok(oslats(61_000)), ok(oslats(50_400))],
     "look": looks(
         "17 1000000000 100.0 100.0\n",
         "17 9500000000 109.0 109.0\n",
@@ -302,6 +312,7 @@ def test_a_demo_that_goes_well(play: Callable[[Script], int], capsys: pytest.Cap
         "time": ["given up after 20 s", cells(shown.out)["time"][1]],
         "exit code": ["none", "0"],
         "the loop": ["had its CPU 100.0% of the time", "had its CPU 94.4% of the time"],
+        "its longest gap (oslat)": ["50.4 ms (idle: 52.6 ms)", "61.0 ms (idle: 52.6 ms)"],
         "left behind": ["1 starving: runc:[2:INIT]", "nothing"],
     }
     assert "on the reserved CPUs 0-1" in shown.err
@@ -316,6 +327,8 @@ def test_a_demo_that_goes_well(play: Callable[[Script], int], capsys: pytest.Cap
         ({"look": looks("17 1 1.0 1.0\n", "version 1.0\n")}, "the loop", "not measured: the loop's numbers could not"),
         ({"get_pods": [Ended(1, "", "Forbidden")]}, "left behind", "not measured: kubectl get pods -n failed: Forb"),
         ({"get_pods": [None]}, "left behind", "not measured: kubectl get pods -n did not end within 120 s"),
+        ({"longest": [None]}, "its longest gap (oslat)", "not measured: the node started nothing within 120 s"),
+        ({"longest": [ok("{")]}, "its longest gap (oslat)", "not measured: what oslat saw could not be read"),
         ({"nsexec": [None]}, "time", "given up after 150 s"),
         ({"nsexec": [Ended(125, "", "")]}, "exit code", "125"),
     ],
@@ -331,7 +344,7 @@ def test_what_was_not_measured_says_so_in_its_cell(
     status = play(script(**changed))
     shown = capsys.readouterr()
     assert cells(shown.out)[row][1].startswith(cell)
-    assert status == (0 if row == "left behind" else 1)
+    assert status == (0 if row in {"left behind", "its longest gap (oslat)"} else 1)
     assert "Traceback" not in shown.err
 
 
@@ -342,8 +355,22 @@ def test_a_node_that_hangs_is_what_the_demo_shows(
     played = script(look=[*WELL["look"][:3], None])
     assert play(played) == 0
     table = cells(capsys.readouterr().out)
-    assert [table[row][0] for row in ("the loop", "left behind")] == [seen.hung(60).cell()] * 2
+    unseen = ("the loop", "its longest gap (oslat)", "left behind")
+    assert [table[row][0] for row in unseen] == [seen.hung(60).cell()] * len(unseen)
     assert "strays" not in played.ran  # once is enough
+    assert played.ran.count("longest") == 1  # of the other act
+
+
+def test_a_kernel_with_a_fair_server_is_told_of_as_it_is(
+    play: Callable[[Script], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There kubectl exec answers in the end, on the loop's own CPU, and what the loop lost is the story."""
+    lost = looks("17 1000000000 100.0 100.0\n", "17 9500000000 108.5 108.5\n", "17 0 0 0\n", "17 9600000000 10 10\n")
+    assert play(script(exec=[ok("Cpus_allowed_list:\t2\n")], look=lost, strays=[ok(".\n")])) == 0
+    shown = capsys.readouterr()
+    assert cells(shown.out)["the loop"][0] == "had its CPU 96.0% of the time"
+    assert cells(shown.out)["left behind"] == ["nothing", "nothing"]
+    assert "where kubectl exec took 0.0 s on the loop's own CPU 2, and the loop had its CPU 96.0% of" in shown.err
 
 
 @pytest.mark.parametrize(
@@ -376,9 +403,16 @@ def test_kubectl_exec_has_several_times_what_ours_took(ours: float, patience: in
     assert acts.patience_seconds(ours) == patience
 
 
+def test_the_first_look_waits_for_the_end_of_the_idle_run(play: Callable[[Script], int]) -> None:
+    """Whose result is in the pod's log once it is over; a part of it is not taken for the whole."""
+    played = script(logs=[ok(), ok(oslats(1)[:20]), ok(oslats(1))])
+    assert play(played) == 0
+    assert played.ran[: played.ran.index("look")].count("logs") == 3
+
+
 def test_the_loops_own_pid_survives_the_kubelet() -> None:
     """Which makes one dollar of two in a pod's command (k8s.io/kubernetes, expansion.go)."""
-    container: dict[str, Any] = acts._pod(stage(script()))["spec"]["containers"][0]
+    container: dict[str, Any] = pod_of.manifest(stage(script()))["spec"]["containers"][0]
     assert "echo $$ >" in container["command"][-1].replace("$$", "$")
 
 
@@ -507,4 +541,4 @@ def test_the_picture_ends_the_same_way(monkeypatch: pytest.MonkeyPatch, capsys: 
 )
 def test_the_loops_dollars_survive_the_kubelet(text: str, value: str) -> None:
     """The kubelet turns $$ into $ and expands $(NAME) in what a pod gives as command: both are doubled for it."""
-    assert acts.literally(text) == value
+    assert pod_of.literally(text) == value
