@@ -23,6 +23,9 @@ _PID_FILE: Final = "/loop.pid"
 _OVER: Final = "/over"
 """No run begins any more once it is there."""
 _LONG_SECONDS: Final = 24 * 3600
+_COPIES: Final = "64K"
+"""Each look at the clock takes a lock of QEMU's where there is no hardware acceleration (softmmu/cpu-timers.c,
+cpu_get_ticks). Beside a loop that does nothing but look, everything on the other CPUs takes four times as long."""
 _FIFO: Final = 1
 _WAITS: Final = 20
 _LOOKS: Final = 50
@@ -48,7 +51,7 @@ def loop_script(folder: str = "") -> str:
     The loop's PID is there before it begins: with its priority it leaves the container's only CPU to nobody who could
     write it.
     """
-    arguments = oslat.options("$cpu", f"{folder}/part", fifo="-f 1", seconds="$2")
+    arguments = oslat.options("$cpu", f"{folder}/part", fifo="-f 1", seconds="$2", copies=_COPIES)
     return f"""
         {oslat.OWN_CPU}
         run() {{

@@ -80,6 +80,10 @@ def parse(text: str) -> Histogram:
     return Histogram(seconds, counts, longest, excess if excess > number * _ROUNDING_US else 0.0)
 
 
-def options(cpu: str, file: str, *, fifo: str, seconds: str) -> str:
-    """The arguments, in sh's syntax, of a loop on CPU whose main thread is there too; the JSON goes into FILE."""
-    return f"-c {cpu} -C {cpu} {fifo} -D {seconds} -q -z -b {BUCKETS} --json={file}"
+def options(cpu: str, file: str, *, fifo: str, seconds: str, copies: str = "") -> str:
+    """The arguments, in sh's syntax, of a loop on CPU whose main thread is there too; the JSON goes into FILE.
+
+    ``copies``: between two looks it copies so much memory (``64K``), and the time of that counts.
+    """
+    workload = f" -w memmove -m {copies}" if copies else ""
+    return f"-c {cpu} -C {cpu} {fifo} -D {seconds} -q -z -b {BUCKETS}{workload} --json={file}"

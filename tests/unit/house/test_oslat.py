@@ -86,3 +86,11 @@ def test_anything_else_is_refused(text: str) -> None:
     """Two CPUs, too: their numbers would not be one loop's."""
     with pytest.raises(ValueError, match="oslat"):
         oslat.parse(text)
+
+
+def test_what_is_copied_between_two_looks_is_an_argument_of_its_own() -> None:
+    """And nothing of it is there where nothing is copied."""
+    looks = oslat.options("2", "/part", fifo="-f 1", seconds="10")
+    assert looks == "-c 2 -C 2 -f 1 -D 10 -q -z -b 1024 --json=/part"
+    copies = oslat.options("2", "/part", fifo="-f 1", seconds="10", copies="64K")
+    assert set(copies.split()) - set(looks.split()) == {"-w", "memmove", "-m", "64K"}
