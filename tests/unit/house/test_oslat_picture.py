@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import picture, published
-from bench.verdicts import IDLE, KUBECTL, NSEXEC, Phase
+from bench.verdicts import IDLE, KEPT, KUBECTL, NSEXEC, SSH, Phase
 from testbed.oslat import Histogram
 
 if TYPE_CHECKING:
@@ -102,6 +102,14 @@ def test_each_row_has_its_bars_to_one_scale(data: dict[str, Any]) -> None:
 def test_a_picture_of_nothing_can_be_drawn() -> None:
     """A kind of which nothing was counted has no bar."""
     ET.fromstring(picture.drawn(published.document([phase(NSEXEC, 1, {}, 0)], "2026-01-31")))  # noqa: S314 - ours
+
+
+def test_the_documentations_picture_is_drawn_from_its_data() -> None:
+    """And the data is of what the bench measures."""
+    data = json.loads(published.DATA.read_text())
+    assert published.PICTURE.read_text() == picture.drawn(data)
+    assert published.DATA.read_text() == published.written(data)
+    assert [kind["name"] for kind in data["phases"]] == [IDLE, KUBECTL, NSEXEC, KEPT, SSH]
 
 
 def test_both_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
