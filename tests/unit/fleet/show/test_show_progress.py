@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from kubectl_nsexec.ui.console import Console, with_quiet
 from kubectl_nsexec.ui.line import Line
 from tests.unit.fake_terminal import Terminal
 from tests.unit.fleet.show.screen import Screen, ended, not_started, pods
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PODS = pods(4)
 
@@ -30,12 +34,13 @@ def test_the_words_count_what_runs_and_what_ended(screen: Screen) -> None:
     assert Progress(PODS[:1], screen.console).words() == "0 of 1 done, 0 running, on 1 node"
 
 
-def test_nothing_is_shown_where_it_is_no_terminal_or_quiet(screen: Screen, tty: Terminal) -> None:
+def test_nothing_is_shown_where_it_is_no_terminal_or_quiet(
+    screen: Screen, tty: Terminal, new_threads: Callable[[], list[threading.Thread]]
+) -> None:
     """No thread is there for it; the console is the one that was given."""
     for console in (screen.console, with_quiet(tty.console, quiet=True)):
-        before = threading.active_count()
         with Progress(PODS, console) as shown:
-            assert threading.active_count() == before
+            assert new_threads() == []
             assert shown.console is console
             shown.running(PODS[0])
     assert screen.err == b""
@@ -49,7 +54,9 @@ def test_a_short_run_shows_nothing(tty: Terminal) -> None:
     assert tty.seen() == [""]
 
 
-def test_the_line_comes_changes_and_goes(tty: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_line_comes_changes_and_goes(
+    tty: Terminal, monkeypatch: pytest.MonkeyPatch, new_threads: Callable[[], list[threading.Thread]]
+) -> None:
     """And does not come back after the end."""
     monkeypatch.setattr(progress, "AFTER_SECONDS", 0)
     monkeypatch.setattr(progress, "_EVERY_SECONDS", 0.001)
@@ -57,7 +64,7 @@ def test_the_line_comes_changes_and_goes(tty: Terminal, monkeypatch: pytest.Monk
         tty.read_until(b"0 of 4 done, 0 running, on 2 nodes")
         shown.ended(ended(PODS[0], 1))
         tty.read_until(b"1 of 4 done (1 failed), 0 running, on 2 nodes")
-    assert threading.active_count() == 1
+    assert new_threads() == []
     assert tty.seen() == [""]
 
 
