@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 from testbed import binaries, cni, images, machine, processes
 from testbed.errors import ClusterError
@@ -18,6 +19,12 @@ _HOME: Final = STATE / "crio"
 _CNI_BIN: Final = STATE / "cni" / "bin"
 _CNI_CONFIG: Final = STATE / "cni" / "net.d"
 _START_TIMEOUT_SECONDS: Final = 30.0
+
+_REGISTRIES: Final = """[[registry]]
+location = "127.0.0.1"
+insecure = true
+"""
+"""See containers-registries.conf(5): without TLS, as containerd has it for loopback by itself."""
 
 # CRI-O has no option for machines where containers may not lower oom_score_adj (no CAP_SYS_RESOURCE) or that have no
 # hugetlb controller: the bundle is trimmed on its way to runc. Every runc knows version 1.0.2 of the bundle.
@@ -55,6 +62,7 @@ def config(*, systemd_cgroups: bool, pinns: str, conmon: str) -> str:
 root = "{_HOME / "root"}"
 runroot = "{_HOME / "run"}"
 storage_driver = "overlay"
+log_dir = "{_HOME / "log"}"
 version_file = "{_HOME / "version"}"
 clean_shutdown_file = "{_HOME / "clean"}"
 [crio.api]
@@ -69,6 +77,7 @@ container_attach_socket_dir = "{_ATTACH}"
 namespaces_dir = "{_HOME / "namespaces"}"
 hooks_dir = ["{_HOME / "hooks"}"]
 apparmor_profile = "unconfined"
+disable_hostport_mapping = true # it needs iptables or nft, and no pod of the tests has a port of the host's
 [crio.runtime.runtimes.runc]
 runtime_path = "{_HOME / "runc"}"
 runtime_type = "oci"
@@ -76,7 +85,12 @@ runtime_root = "{_HOME / "runc-root"}"
 monitor_path = "{conmon}"
 [crio.image]
 pause_image = "{images.PAUSE}"
+pause_command = "" # the image's own
 signature_policy = "{_HOME / "policy.json"}"
+signature_policy_dir = "{_HOME / "policies"}" # it would make this and the next one in /etc/crio
+namespaced_auth_dir = "{_HOME / "auth"}"
+[crio.nri]
+enable_nri = false # its socket would be in /run/nri
 [crio.network]
 network_dir = "{_CNI_CONFIG}"
 plugin_dirs = ["{_CNI_BIN}"]
@@ -91,16 +105,18 @@ def up(*, systemd_cgroups: bool) -> Path:
     for folder in (_HOME / "hooks", _HOME / "exits", _ATTACH):
         folder.mkdir(parents=True, exist_ok=True)
     (_HOME / "policy.json").write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+    registries = _HOME / "registries.conf"
+    registries.write_text(_REGISTRIES)
     wrapper = _HOME / "runc"
     wrapper.write_text(_RUNC.replace("\nimport json", f"\nRUNC = {programs['runc']!r}\nimport json", 1))
     wrapper.chmod(0o755)
     file = _HOME / "crio.conf"
     file.write_text(config(systemd_cgroups=systemd_cgroups, pinns=programs["pinns"], conmon=programs["conmon"]))
     if not processes.alive(NAME):
-        for name, archive in images.ensure().items():
-            storage = f"containers-storage:[overlay@{_HOME / 'root'}+{_HOME / 'run'}]{name}"
-            _run([programs["skopeo"], "copy", "--quiet", "--insecure-policy", f"oci-archive:{archive}", storage])
-    processes.start(NAME, [programs["crio"], "--config", str(file), "--config-dir", ""])
+        for archive in images.ensure().values():
+            load(archive)
+    files = ["--config", str(file), "--config-dir", "", "--registries-conf", str(registries)]
+    processes.start(NAME, [programs["crio"], *files])
     processes.wait_until("CRI-O answers", SOCKET.is_socket, _START_TIMEOUT_SECONDS, process=NAME)
     return SOCKET
 
@@ -108,6 +124,26 @@ def up(*, systemd_cgroups: bool) -> Path:
 def down() -> None:
     """End CRI-O; its conmons end with their containers, which the kubelet has removed."""
     processes.stop(NAME)
+
+
+def load(archive: Path) -> None:
+    """Import the image of an archive. Raises ClusterError."""
+    with tarfile.open(archive) as tar:
+        (entry,) = json.load(cast("IO[bytes]", tar.extractfile("index.json")))["manifests"]
+    name = entry["annotations"]["io.containerd.image.name"]
+    copy = [_programs()["skopeo"], "copy", "--quiet", "--insecure-policy"]
+    _run([*copy, f"oci-archive:{archive}", _stored(name)])
+
+
+def forget(image: str) -> None:
+    """Remove IMAGE, if it was pulled or imported."""
+    skopeo = _programs()["skopeo"]
+    if subprocess.run([skopeo, "inspect", "--raw", _stored(image)], capture_output=True, check=False).returncode == 0:
+        _run([skopeo, "delete", _stored(image)])
+
+
+def _stored(image: str) -> str:
+    return f"containers-storage:[overlay@{_HOME / 'root'}+{_HOME / 'run'}]{image}"
 
 
 def idle() -> bool:

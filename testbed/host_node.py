@@ -17,6 +17,9 @@ _DRAIN_TIMEOUT_SECONDS: Final = 20.0
 class Runtime(Protocol):
     """What the modules :mod:`testbed.containerd` and :mod:`testbed.crio` offer."""
 
+    NAME: str
+    """Of its process, in ``processes``."""
+
     def up(self, *, systemd_cgroups: bool) -> Path:
         """Start it unless it runs, with the test images in it; return its socket."""
 
@@ -25,6 +28,12 @@ class Runtime(Protocol):
 
     def down(self) -> None:
         """End it and everything that it left behind."""
+
+    def load(self, archive: Path) -> None:
+        """Import the image of an archive (OCI image layout). Raises ClusterError."""
+
+    def forget(self, image: str) -> None:
+        """Remove the image, if it was pulled or imported. Raises ClusterError."""
 
 
 _RUNTIMES: Final[dict[str, Runtime]] = {"containerd": containerd, "crio": crio}
@@ -91,6 +100,14 @@ def down() -> None:
     if left:
         raise ClusterError("the host node has ended, but this is left:\n  " + "\n  ".join(left))
     _RUNTIME_USED.unlink(missing_ok=True)
+
+
+def runtime() -> Runtime:
+    """Return the runtime that the node runs. Raises ClusterError when there is no node."""
+    used = _runtime_used()
+    if used is None:
+        raise ClusterError("there is no host node; bring it up by `make cluster NODE=host`")
+    return _RUNTIMES[used]
 
 
 def running() -> bool:

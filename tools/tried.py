@@ -51,8 +51,8 @@ WHERE: Final = (
 BY_HAND: Final = (
     (
         "CRI-O 1.37 with runc, cgroup v1",
-        "November 2026",
-        "runs on the host node; `RUNTIME=crio make cluster NODE=host`",
+        "29 November 2026",
+        "the host node's suite; `RUNTIME=crio make test-host`, with `crio`, `pinns`, `conmon`, `skopeo` on PATH",
     ),
 )
 NOWHERE: Final = (

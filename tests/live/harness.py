@@ -170,6 +170,6 @@ class Pods:
 
     def _pod(self, got: Json) -> Pod:
         statuses = got.get("status", {}).get("containerStatuses") or [{}]
-        identity = str(statuses[0].get("containerID") or "").rpartition("/")[2]
-        meta = got["metadata"]
-        return Pod(meta["namespace"], meta["name"], meta["uid"], got["spec"].get("nodeName", ""), identity)
+        runtime, _, identity = str(statuses[0].get("containerID") or "").rpartition("://")
+        meta, node = got["metadata"], got["spec"].get("nodeName", "")
+        return Pod(meta["namespace"], meta["name"], meta["uid"], node, identity, runtime)

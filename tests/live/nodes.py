@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import containerd, rt_config
+from testbed import host_node, rt_config
 from testbed.images import oci_archive
 from testbed.paths import HOST_NODE, RT_NODE
 from tests.live import rt
@@ -61,7 +61,7 @@ HOST: Final = Node(
     HOST_NODE,
     _on_this_machine,
     put=_put_on_this_machine,
-    import_image=lambda archive: containerd.load(Path(archive)),
+    import_image=lambda archive: host_node.runtime().load(Path(archive)),
     emulated=False,
 )
 RT: Final = Node(RT_NODE, rt.inside, put=rt.put, import_image=_import_in_the_vm, emulated=True)

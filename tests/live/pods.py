@@ -15,13 +15,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pod:
-    """A running pod of a test; ``container_id`` is that of its first container, without the runtime's prefix."""
+    """A running pod of a test; ``container_id`` is that of its first container, without the runtime's name."""
 
     namespace: str
     name: str
     uid: str
     node: str
     container_id: str
+    runtime: str
+    """As container IDs have it in the API: ``containerd``, ``cri-o``; empty while there is no container."""
 
 
 def container(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live import nodes
-from tests.live.pods import pod
+from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -35,8 +35,9 @@ def node(request: pytest.FixtureRequest) -> Node:
 
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, node: Node) -> Pod:
-    """An ordinary pod, which may make nodes of devices."""
-    return shared_pods.start(pod(f"devices-{node.name}", node=node.name))
+    """A pod that may make nodes of devices, which not every runtime lets an ordinary one do."""
+    security = {"capabilities": {"add": ["MKNOD"]}}
+    return shared_pods.start(pod(f"devices-{node.name}", container(security=security), node=node.name))
 
 
 def _open_it(node: Node, target: Pod) -> None:

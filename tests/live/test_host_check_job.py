@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from release.names import image_reference, version
-from testbed import containerd
+from testbed import host_node as testbed_node
 from testbed.paths import API_PORT
 from tests import packages
 from tests.live import nodes
@@ -47,7 +47,7 @@ def image(host_node: str) -> Iterator[str]:
     nodes.HOST.import_image(str(packages.built().image))
     name = image_reference(version())
     yield name
-    containerd.forget(name)
+    testbed_node.runtime().forget(name)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import containerd, host_kubelet, host_node, nodes, processes
+from testbed import host_kubelet, host_node, nodes, processes
 from testbed.paths import API_PORT, HOST_NODE, KUBECONFIG
 from tests.live.harness import without_code
 from tests.live.pods import container, pod
@@ -61,7 +61,7 @@ def nothing_runs(session: Session, kubectl: Program, helpers: str) -> None:
 @pytest.mark.alone
 def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:
     """Every stream ends in it; the containers outlive it, the command does not."""
-    processes.stop(containerd.NAME)
+    processes.stop(host_node.runtime().NAME)
     host_node.up()
     assert told(session).count("\n") == 1
     nothing_runs(session, kubectl, helpers)

@@ -35,7 +35,13 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
     env = [{"name": "PS1", "value": "# "}, {"name": "LANG", "value": "C.UTF-8"}, {"name": "SHELL", "value": "/bin/sh"}]
     mounts = [{"name": path[1:], "mountPath": path, "readOnly": True} for path in FOLDERS]
     volumes = [{"name": path[1:], "hostPath": {"path": path, "type": "Directory"}} for path in FOLDERS]
-    own = container(images.BUSYBOX, command=["/bin/sh", "-c", SETTINGS], env=env, volumeMounts=mounts)
+    own = container(
+        images.BUSYBOX,
+        command=["/bin/sh", "-c", SETTINGS],
+        env=env,
+        volumeMounts=mounts,
+        security={"capabilities": {"add": ["AUDIT_WRITE"]}},  # sudo's, which not every runtime gives by itself
+    )
     return shared_pods.start(pod("multiplexers", own, node=host_node, volumes=volumes))
 
 

@@ -158,6 +158,20 @@ def _without_glibcs_signals(report: str) -> str:
     return re.sub(r"(?m)^SigIgn:\t(\w+)$", lambda found: f"SigIgn:\t{int(found[1], 16) & ~(3 << 31):016x}", report)
 
 
+def _as_by_its_runtime(report: str, target: Pod) -> str:
+    """Ours, as the target's runtime would have made its streams: as containerd's they are, of CRI-O's two differ.
+
+    Without stdin CRI-O's is a pipe that has ended, ours /dev/null; the group of its streams is root's.
+    """
+    if target.runtime != "cri-o":
+        return report
+    null, pipe = re.escape("lr-x------ 0 -> /dev/null"), "lr-x------ 0 -> pipe"
+    streams = r"stream of \d+:\d+, mode 666\n(stream of .*)(\n(?:.*\n)*)"
+    changed, number = re.subn(rf"(?m)^{streams}{null}$", rf"\1\n\1\2{pipe}", report)
+    assert number == 1, report
+    return re.sub(r"(?m)^(stream of \d+):\d+, mode 600$", r"\1:0, mode 600", changed)
+
+
 def compare(kubectl: Program, nsexec: Program, target: Pod, container: str = "main", *, by_runtime: bool = True) -> str:
     """Both reports, which must be equal; return ours.
 
@@ -167,7 +181,7 @@ def compare(kubectl: Program, nsexec: Program, target: Pod, container: str = "ma
     with kubectl.start("exec", *where) as exec_:  # at once, for on an emulated machine each takes seconds
         done = nsexec(*where)
         theirs, errors = exec_.communicate(timeout=EXEC_SECONDS)
-    reports = [done.text, theirs.decode(errors="surrogateescape")]
+    reports = [_as_by_its_runtime(done.text, target), theirs.decode(errors="surrogateescape")]
     if not by_runtime:
         reports = [_without_glibcs_signals(report) for report in reports]
     ours, their = (report.splitlines() for report in reports)
