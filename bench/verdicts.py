@@ -81,7 +81,7 @@ def results(phases: Sequence[Phase]) -> list[Result]:
     """Return the verdicts on the phases of all rounds together."""
     return [
         *(_per_second(name, phases, what) for what in (_LOST, _TO_TASKS) for name in _OURS),
-        *(_per_command(name, phases, what) for what in (_LOST, _TO_TASKS) for name in (NSEXEC,)),
+        *(_per_command(phases, what) for what in (_LOST, _TO_TASKS)),
         *_pods(phases),
         *(long_gaps(name, phases) for name in _OURS),
         _longest(phases),
@@ -134,8 +134,8 @@ def _per_second(name: str, phases: Sequence[Phase], what: _What) -> Result:
     )
 
 
-def _per_command(name: str, phases: Sequence[Phase], what: _What) -> Result:
-    ours, other = cost(phases, name, what), cost(phases, KUBECTL, what)
+def _per_command(phases: Sequence[Phase], what: _What) -> Result:
+    ours, other = cost(phases, NSEXEC, what), cost(phases, KUBECTL, what)
     mine, theirs = mean(ours.per_command_ms), mean(other.per_command_ms)
     words = f"loop: {what.title} per command, over idle"
     return Result(words, f"{mine:.2f} ms", f"kubectl exec {theirs:.2f} ms", _ratio(mine, theirs), "", Verdict.NONE)

@@ -131,15 +131,13 @@ def load(archive: Path) -> None:
     with tarfile.open(archive) as tar:
         (entry,) = json.load(cast("IO[bytes]", tar.extractfile("index.json")))["manifests"]
     name = entry["annotations"]["io.containerd.image.name"]
-    copy = [_programs()["skopeo"], "copy", "--quiet", "--insecure-policy"]
-    _run([*copy, f"oci-archive:{archive}", _stored(name)])
+    _run(["skopeo", "copy", "--quiet", "--insecure-policy", f"oci-archive:{archive}", _stored(name)])
 
 
 def forget(image: str) -> None:
     """Remove IMAGE, if it was pulled or imported."""
-    skopeo = _programs()["skopeo"]
-    if subprocess.run([skopeo, "inspect", "--raw", _stored(image)], capture_output=True, check=False).returncode == 0:
-        _run([skopeo, "delete", _stored(image)])
+    if subprocess.run(["skopeo", "inspect", "--raw", _stored(image)], capture_output=True, check=False).returncode == 0:
+        _run(["skopeo", "delete", _stored(image)])
 
 
 def _stored(image: str) -> str:
