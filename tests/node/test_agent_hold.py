@@ -131,6 +131,24 @@ def test_container_that_is_not_narrowed_is_an_error(tmp_path: Path, mask: str) -
     agent.communicate()
 
 
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_container_that_the_kubelet_widens_while_we_look_is_narrowed_again(tmp_path: Path, layout: Layout) -> None:
+    """The CPU manager writes a new container's CPUs once: between our write and our look at ourselves, say."""
+    node = FakeNode(tmp_path, layout)
+    status, own = node.proc / "self/status", node.at(node.own) / "cpuset.cpus"
+    widened = status.read_text().replace("0-1", "0-3")
+    narrowed = status.rename(tmp_path / "narrowed")
+    os.mkfifo(status)
+    agent = hold(node)
+    with status.open("w") as look:  # opened as soon as the agent looks
+        narrowed.rename(status)
+        own.write_text("0-3\n")
+        look.write(widened)
+    assert first(agent)["event"] == "held"
+    assert cpus(node, HELPER_ID) == "0-1\n"
+    agent.communicate(timeout=20)
+
+
 @pytest.mark.parametrize("words", [b"hole\n", b"hol", b""], ids=["another word", "cut", "none"])
 def test_who_does_not_greet_is_no_client(tmp_path: Path, words: bytes) -> None:
     """It was killed, or is of another version: nothing is held for it."""

@@ -16,14 +16,9 @@ ask() {
   read -r word reserved && [ "$word" = place ] || exit 125
 }
 
-#   status: never returns
-hold() {
-  reserved=$1 patience=$2 idle=${3:-} life=${4:-} shim=$NSEXEC_SHIM
-  find_pool
-  [ "$reserved" != ask ] || ask
-  unread=5
-  find_own_pod
-  make_folder cpus # first: by it other sessions know a helper, whose CPUs are nobody's own
+# → $leaf: what our own container stands in, narrowed to our CPUs as the others of our pod are
+#   in: $pod $version $base $own $stray $cut; out: $leaf
+narrow_own_containers() {
   leaf=''
   # cgroup v2: what the pod's folder has not, no folder in it gets, whatever the kubelet writes there; and where nothing
   # is common (strict-cpu-reservation) a folder gets the pod's. On v1 a folder may only shrink after those within it.
@@ -38,7 +33,23 @@ hold() {
       [ -n "$leaf" ] || ! grep -qx "$$" "$container/cgroup.procs" 2>/dev/null || leaf=$container
     done
   done
-  own_mask
+}
+
+#   status: never returns
+hold() {
+  reserved=$1 patience=$2 idle=${3:-} life=${4:-} shim=$NSEXEC_SHIM
+  find_pool
+  [ "$reserved" != ask ] || ask
+  unread=5
+  find_own_pod
+  make_folder cpus # first: by it other sessions know a helper, whose CPUs are nobody's own
+  # Again: the kubelet's CPU manager writes a new container's CPUs once, within its ten seconds' round. When that falls
+  # between our write and our look, the container has the pool's CPUs. From "ready" on the watch does the same.
+  for _ in 1 2 3; do
+    narrow_own_containers
+    own_mask
+    ! within "$mask" "$reserved" || break
+  done
   within "$mask" "$reserved" || fail placement "asked for CPUs $cut, the helper container got '$mask'"
   [ -n "$leaf" ] || fail placement "the helper container's own cgroup folder is not in $pod"
 
