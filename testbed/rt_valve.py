@@ -15,17 +15,35 @@ from typing import IO, Final, NamedTuple
 from testbed import rt_vm
 from testbed.errors import ClusterError
 
-# Neither forks nor looks at cgroups, which would block. Kernel threads, children of PID 2, keep their priority.
+# Neither forks, nor looks at cgroups, nor reads the status of an ordinary process: each would block. A process that
+# starves in the middle of its execve(2) keeps its task_lock, and on PREEMPT_RT who reads its /proc/PID/stat waits until
+# it is given back, whatever the signal (do_task_stat; 1 in 60 tries on Linux 6.1-rt). sched_getscheduler(2) and a look
+# into /proc/PID/task take no lock of it. Kernel threads, children of PID 2, keep their priority.
 _SCRIPT: Final = """
 import os, sys, time
+def numbers(folder):
+    try:
+        return [int(name) for name in os.listdir(folder) if name.isdigit()]
+    except OSError:
+        return []
+def fifo(thread):
+    try:
+        return os.sched_getscheduler(thread) == os.SCHED_FIFO
+    except OSError:
+        return False
+def of_the_kernel(thread):
+    try:
+        return open(f"/proc/{thread}/stat").read().rpartition(")")[2].split()[1] == "2"
+    except OSError:
+        return True
 def loops():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            stat = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
-            threads = [] if stat[1] == "2" else map(int, os.listdir(f"/proc/{pid}/task"))
-            yield from (thread for thread in threads if os.sched_getscheduler(thread) == os.SCHED_FIFO)
-        except OSError:
-            pass
+    threads = (thread for pid in numbers("/proc") for thread in numbers(f"/proc/{pid}/task"))
+    return [thread for thread in threads if fifo(thread) and not of_the_kernel(thread)]
+def calm(thread):
+    try:
+        os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+    except OSError:
+        pass
 def had(thread):
     try:
         return int(open(f"/proc/{thread}/schedstat").read().split()[0])
@@ -33,10 +51,10 @@ def had(thread):
         return 0
 print("armed", flush=True)
 for asked in sys.stdin:
-    found, total = list(loops()), 0
+    found, total = loops(), 0
     if asked == "calm\\n":  # at once, and nothing else is asked of a node that may hang
         for thread in found:
-            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+            calm(thread)
     else:
         total = sum(map(had, found))
     clock = time.monotonic_ns()

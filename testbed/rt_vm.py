@@ -25,8 +25,10 @@ _SOCKET: Final = "ssh.sock"
 _MEMORY: Final = "4G"
 _FIRST_LINE_SECONDS: Final = 15.0
 """Hardware acceleration may be offered and hang before the kernel's first line; more than this means that it does."""
-_BOOT_SECONDS: Final = (180.0, 420.0)
-"""An emulated machine has been seen to hang in its boot (no RCU grace period ended): it gets a second try."""
+_BOOT_SECONDS: Final = (180.0, 180.0, 420.0)
+"""An emulated machine has been seen to hang in its boot (no RCU grace period ended), and to panic: it is tried anew."""
+_PANIC: Final = "panic=-1"
+"""The kernel reboots at once, which ends QEMU (``-no-reboot``), so nobody waits for a machine that will not answer."""
 _PATIENCE_SECONDS: Final = 120.0
 _NICENESS: Final = -4
 _LOOP_NICENESS: Final = 10
@@ -50,7 +52,7 @@ def command(disk: Disk, payload: Path, accelerator: str) -> list[str]:
         "qemu-system-x86_64", "-name", f"{NAME},debug-threads=on", "-machine", "q35", *_ACCELERATORS[accelerator],
         "-smp", str(rt_config.CPUS), "-m", _MEMORY, "-no-reboot", "-nodefaults", "-display", "none", "-monitor", "none",
         "-serial", f"file:{CONSOLE}", "-kernel", str(disk.kernel), "-initrd", str(disk.initrd),
-        "-append", " ".join((rt_config.KERNEL_ARGUMENTS, *rt_confinement.confinement().kernel_arguments)),
+        "-append", " ".join((rt_config.KERNEL_ARGUMENTS, _PANIC, *rt_confinement.confinement().kernel_arguments)),
         # snapshot: what the machine writes goes into an unlinked file, and the cached disk stays as it was built.
         "-drive", f"file={disk.image},if=virtio,format=raw,snapshot=on",
         "-drive", f"file={payload},if=virtio,format=raw,readonly=on",
@@ -84,7 +86,8 @@ def start(disk: Disk, payload: Path) -> None:
             except ClusterError:
                 if attempt == len(_BOOT_SECONDS):
                     raise
-                say(f"real-time node: it has not booted in {seconds:.0f} s; trying once more")
+                why = f"has not booted in {seconds:.0f} s" if running() else f"has ended: {_last_console_line()}"
+                say(f"real-time node: it {why}; trying again")
                 stop()
     _ensure_master()
     _favour_reserved()

@@ -41,8 +41,13 @@ def probed_loop() -> Json:
 
 
 def worker_loop(name: str = "worker") -> Json:
-    """A container whose first process is ordinary, and whose child is the loop at SCHED_FIFO."""
-    script = "chrt -f 1 sh -c 'while :; do :; done' & exec sleep 86400"
+    """A container whose first process is ordinary, and whose child is the loop at SCHED_FIFO.
+
+    The loop begins when the first process has nothing to do but to wait: were it in the middle of execve(2), whoever
+    reads its /proc/PID/stat would starve with it (testbed/rt_valve.py).
+    """
+    loop = "(read -r _ </tmp/begin; exec chrt -f 1 sh -c 'while :; do :; done')"
+    script = f"mkfifo /tmp/begin; {loop} & echo >/tmp/begin; wait"
     security = {"capabilities": {"add": ["SYS_NICE"]}}
     return pod(name, container(command=["sh", "-c", script], cpus=1, security=security), node=RT_NODE)
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sixth part of the agent, joined with the others by the package: one look at the containers of the node that the client
-# names, from outside. Nothing is executed in them, and nothing is read that takes a lock of theirs: neither cmdline nor
-# environ nor maps (proc(5)); stat, schedstat and status do not.
+# names, from outside. Nothing is executed in them, and nothing is read that takes the lock of their memory: neither
+# cmdline nor environ nor maps (proc(5)). stat and status take task_lock for a moment, which no program keeps, but a process
+# that starves in the middle of its execve(2) on PREEMPT_RT does (docs/explanation/limits.md).
 # Nothing is understood here: the client has the parsers. Two greps read a batch of processes; a loop of the shell would take a
 # millisecond for each thread.
 # shellcheck disable=SC2015 # "check && check || fail" is meant throughout: fail never returns

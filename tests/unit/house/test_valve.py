@@ -30,3 +30,25 @@ def test_it_outlives_signals_that_are_for_the_whole_group() -> None:
         argv, cwd=_ROOT, capture_output=True, text=True, timeout=_SECONDS, check=False, start_new_session=True
     )
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+_OPENS = """
+import os, sys
+from testbed import rt_valve
+
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None)
+exec(rt_valve._SCRIPT)
+threads = [path.split("/")[2] for path in opened if path.startswith("/proc/")]
+print([thread for thread in threads if os.sched_getscheduler(int(thread)) == os.SCHED_OTHER])
+"""
+
+
+def test_it_reads_nothing_of_an_ordinary_process() -> None:
+    """One that starves in the middle of execve(2) keeps a lock that whoever reads its /proc/PID/stat waits for."""
+    argv = [sys.executable, "-c", _OPENS]
+    done = subprocess.run(
+        argv, cwd=_ROOT, input="look\n", capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    armed, answer, ordinary = done.stdout.splitlines()
+    assert (armed, len(answer.split()), ordinary) == ("armed", 3, "[]"), done.stderr
