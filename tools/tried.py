@@ -54,6 +54,11 @@ BY_HAND: Final = (
         "29 November 2026",
         "the host node's suite; `RUNTIME=crio make test-host`, with `crio`, `pinns`, `conmon`, `skopeo` on PATH",
     ),
+    (
+        "oc-mirror v2 of August 2026, compiled from its sources (a logger of ours for one module), docker-registry 2.8",
+        "29 November 2026",
+        "the image to disk, into a registry, and out again by `oc`, as docs/how-to/disconnected-sites.md has it",
+    ),
 )
 NOWHERE: Final = (
     (
