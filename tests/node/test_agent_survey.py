@@ -183,12 +183,14 @@ def test_a_runtimes_word_about_execs_is_sent_and_nothing_else_of_its_file(tmp_pa
     assert b"PASSWORD" not in base64.b64decode(str(container["affinity"]))
 
 
-def test_the_folder_for_execs_goes_before_the_runtimes_file(tmp_path: Path) -> None:
-    """CRI-O's since 1.34.4."""
+@pytest.mark.parametrize("oci_runtime", ["runc", "crun"])
+def test_the_folder_for_execs_goes_before_the_runtimes_file(tmp_path: Path, oci_runtime: str) -> None:
+    """CRI-O's since 1.34.4; where crun has a folder of its own for the processes, it is in that."""
     node = SurveyedNode(tmp_path)
     node.process(77)
     node.thread(77, 77)
-    node.folder(f"{node.container}/exec", "2")
+    above = f"{node.container}/container" if oci_runtime == "crun" else node.container
+    node.folder(f"{above}/exec", "2")
     (node.at(node.container) / "cpuset.cpus").write_text("2-3\n")
     found = node.container_seen()
     assert (str(found.exec_on), found.exec_by) == ("2", "cgroup exec")

@@ -43,7 +43,9 @@ tell_container() {
     kernel_list "$container/cpuset.cpus.effective" || kernel_list "$container/cpuset.effective_cpus" ||
       kernel_list "$container/cpuset.cpus" || missing="its cgroup folder says no CPUs"
     allowed=$list
-    quoted "$container/exec/cpuset.cpus" # CRI-O's for execs, of 1.34.4 and 1.35
+    # CRI-O's for execs, since 1.34.4: in crun's own folder where there is one (execCgroupManager in its cgmgr).
+    quoted "$container/container/exec/cpuset.cpus"
+    [ "$quoted" != null ] || quoted "$container/exec/cpuset.cpus"
     [ -n "$missing" ] || find_affinity "$2"
   else
     missing="it has no cgroup folder"
