@@ -136,9 +136,9 @@ test-host-together: .venv .release ## of them the others, in four processes
 	@$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 4 --dist loadfile
 
 .PHONY: test-rt
-test-rt: .venv ## live tests on the real-time node (brings it up)
+test-rt: .venv ## live tests on the real-time node (brings it up); RUNTIME=crio: with CRI-O, where it is installed
 	@$(TESTBED) up --node rt
-	@$(BIN)/pytest tests/live -m rt_node
+	@$(BIN)/pytest tests/live -m "rt_node$(if $(filter crio,$(RUNTIME)), or crio)"
 
 .PHONY: test-both
 test-both: .venv ## live tests of one run over both nodes, in one cluster (brings them up)

@@ -21,6 +21,7 @@ from testbed import (
     rt_config,
     rt_disk,
     rt_node,
+    rt_runtime,
     rt_vm,
 )
 from testbed.errors import ClusterError, unexpected
@@ -99,7 +100,7 @@ def _prepare(wanted: tuple[str, ...]) -> None:
 
 
 def _builds(wanted: tuple[str, ...]) -> list[Build]:
-    runtime = "host" in wanted or rt_node.compiles_runtime()
+    runtime = "host" in wanted or rt_runtime.compiled()
     return [binaries.KUBERNETES, *([binaries.RUNTIME] if runtime else [])]
 
 

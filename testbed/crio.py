@@ -1,4 +1,7 @@
-"""CRI-O as the host node's runtime, where it is installed: RUNTIME=crio takes crio and pinns from PATH or CRIO=."""
+"""CRI-O as the host node's runtime, where it is installed: RUNTIME=crio takes crio and pinns from PATH or CRIO=.
+
+What the real-time node has of it is in :mod:`testbed.rt_crio`.
+"""
 
 import json
 import os
@@ -99,7 +102,7 @@ plugin_dirs = ["{_CNI_BIN}"]
 
 def up(*, systemd_cgroups: bool) -> Path:
     """Start CRI-O unless it runs, copy the test images into its storage, and return its socket."""
-    programs = _programs()
+    programs = programs_installed()
     cni.write(_CNI_BIN, _CNI_CONFIG)
     machine.keep_in_memory(_HOME)
     for folder in (_HOME / "hooks", _HOME / "exits", _ATTACH):
@@ -162,7 +165,8 @@ def monitors() -> list[int]:
     return found
 
 
-def _programs() -> dict[str, str]:
+def programs_installed() -> dict[str, str]:
+    """Return what CRI-O takes, by name: the paths on this machine. Raises ClusterError when something is missing."""
     crio = os.environ.get("CRIO") or shutil.which("crio")
     beside = Path(crio).parent / "pinns" if crio else None
     found = {

@@ -1,6 +1,5 @@
 """The real-time node: a virtual machine whose kubelet joins the control plane on this machine's loopback."""
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -8,8 +7,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from testbed import binaries, control_plane, images, nodes, processes, rt_config, rt_disk, rt_payload, rt_vm
-from testbed.errors import ClusterError
+from testbed import (
+    binaries,
+    control_plane,
+    images,
+    nodes,
+    processes,
+    rt_config,
+    rt_crio,
+    rt_disk,
+    rt_payload,
+    rt_runtime,
+    rt_vm,
+)
 from testbed.paths import RT_KUBELET_HEALTH_PORT, RT_NODE
 from testbed.progress import long_step, say
 
@@ -21,8 +31,8 @@ _OTHER: Final = rt_vm.FOLDER / "other-cpu-manager"
 def up() -> None:
     """Bring the node up and wait until it is Ready; a second call finds it running and only checks.
 
-    The control plane has to be up. The environment decides: RT_DISTRO is the node's Debian, RUNTIME=debian leaves it
-    Debian's own containerd and runc. Raises ClusterError that says what was waited for in vain.
+    The control plane has to be up. The environment decides: RT_DISTRO is the node's Debian, RUNTIME its container
+    runtime (see :mod:`testbed.rt_runtime`). Raises ClusterError that says what was waited for in vain.
     """
     public_key = rt_vm.ensure_key()
     kubelet = binaries.KUBERNETES.ensure() / "kubelet"
@@ -46,18 +56,12 @@ def up() -> None:
         _OTHER.unlink(missing_ok=True)
         digest_file.write_text(wanted, encoding="utf-8")
     rt_vm.start(disk, payload)
+    if fresh and rt_runtime.chosen() == rt_runtime.CRIO:
+        rt_crio.begin()
     if _OTHER.exists():
         set_cpu_manager()
     with long_step("real-time node: joining the cluster", 1) if fresh else nullcontext():
         _join()
-
-
-def compiles_runtime() -> bool:
-    """Whether the node gets the runtime that the test bed compiles. Raises ClusterError when RUNTIME is neither."""
-    name = os.environ.get("RUNTIME") or "containerd"
-    if name not in {"containerd", "debian"}:
-        raise ClusterError(f"RUNTIME={name}: for the real-time node there are containerd and debian")
-    return name == "containerd"
 
 
 def down() -> None:
@@ -99,7 +103,7 @@ def set_cpu_manager(**settings: Any) -> None:  # noqa: ANN401 - see rt_payload.k
 
 
 def _runtime() -> list[Path]:
-    if not compiles_runtime():
+    if not rt_runtime.compiled():
         return []
     folder = binaries.RUNTIME.ensure()
     left = {"runc"} - {rt_config.distribution().oci_runtime}

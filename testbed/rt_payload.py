@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from testbed import cni, pki, rt_config, rt_confinement
+from testbed import cni, pki, rt_config, rt_confinement, rt_crio, rt_runtime
 from testbed.paths import API_SERVER_IN_VM, RT_KUBELET_HEALTH_PORT, RT_KUBELET_PORT, RT_NODE
 
 KUBELET_CONFIG: Final = "etc/kubernetes/kubelet.yaml"
@@ -37,7 +37,7 @@ def kubelet_config(
         "authorization": {"mode": "Webhook"},
         "tlsCertFile": f"/{_PKI}/serving.crt",
         "tlsPrivateKeyFile": f"/{_PKI}/serving.key",
-        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "containerRuntimeEndpoint": f"unix://{rt_runtime.socket()}",
         "cgroupDriver": "systemd",
         "cpuCFSQuota": rt_config.distribution().cpu_quotas,
         "cpuManagerPolicy": policy,
@@ -106,6 +106,7 @@ def write(
         },
         **{path: (mode, text.encode()) for path, (mode, text) in cni.files(f"{_CNI}/bin", f"{_CNI}/config").items()},
         **{f"usr/local/bin/{path.name}": (0o755, path.read_bytes()) for path in runtime},
+        **(rt_crio.files(_CNI) if rt_runtime.chosen() == rt_runtime.CRIO else {}),
         **{f"opt/node/images/{path.name}": (0o644, path.read_bytes()) for path in images},
     }
     content = _tar(files)

@@ -135,6 +135,10 @@ CHECK = (
         "`--check`, also on the node",
         ("live/test_host_check.py", "live/test_host_check_on_node.py", "live/test_rt_check.py"),
     ),
+    Claim(
+        "`--check` says where CRI-O keeps execs, and `kubectl exec` is there (by hand, see below)",
+        ("live/test_rt_crio.py", "node/test_agent_survey.py"),
+    ),
     Claim("`deploy/check`: the image of `make dist` as a Job", ("live/test_host_check_job.py",)),
 )
 CLIENT = (

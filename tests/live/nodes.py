@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from testbed import host_node, rt_config
+from testbed import host_node, rt_config, rt_crio, rt_runtime
 from testbed.images import oci_archive
 from testbed.paths import HOST_NODE, RT_NODE
 from tests.live import rt
@@ -29,15 +29,15 @@ class Node:
     inside: Callable[[str], str]
     put: Callable[[bytes, str], object]
     """Writes a program to a path there."""
-    import_image: Callable[[str], object]
-    """Gives the archive at a path there to the runtime."""
+    import_image: Callable[[str, str], object]
+    """Gives the archive at a path there to the runtime, which has the image of that name in it."""
     emulated: bool
     """So slow that a test there had better keep its helper (--keep)."""
 
     def load(self, image: Image) -> None:
         """Give an image to the node's runtime."""
         self.put(oci_archive(image), _ARCHIVE)
-        self.import_image(_ARCHIVE)
+        self.import_image(_ARCHIVE, image.name)
         self.inside(f"rm {_ARCHIVE}")
 
 
@@ -53,7 +53,10 @@ def _put_on_this_machine(content: bytes, path: str) -> None:
     Path(path).chmod(0o755)
 
 
-def _import_in_the_vm(archive: str) -> None:
+def _import_in_the_vm(archive: str, name: str) -> None:
+    if rt_runtime.chosen() == rt_runtime.CRIO:
+        rt_crio.load(archive, name)
+        return
     rt.inside(f"ctr --namespace k8s.io images import {archive}")
 
 
@@ -61,7 +64,7 @@ HOST: Final = Node(
     HOST_NODE,
     _on_this_machine,
     put=_put_on_this_machine,
-    import_image=lambda archive: host_node.runtime().load(Path(archive)),
+    import_image=lambda archive, _name: host_node.runtime().load(Path(archive)),
     emulated=False,
 )
 RT: Final = Node(RT_NODE, rt.inside, put=rt.put, import_image=_import_in_the_vm, emulated=True)

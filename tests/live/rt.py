@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from kubectl_nsexec.model.cpuset import CpuSet
-from testbed import rt_config, rt_node, rt_vm
+from testbed import rt_config, rt_node, rt_runtime, rt_vm
 from testbed.paths import RT_NODE
 from tests.live.pods import container, pod
 
@@ -54,7 +54,7 @@ def cpu_manager(**settings: Any) -> Iterator[None]:  # noqa: ANN401 - see rt_pay
 
 def allow(target: Pod, cpus: str) -> None:
     """Write CPUS into the cgroup folder of a best-effort pod's container, as for others than the kubelet."""
-    name = f"kubepods-besteffort-pod{target.uid.replace('-', '_')}.slice/cri-containerd-{target.container_id}.scope"
+    name = f"kubepods-besteffort-pod{target.uid.replace('-', '_')}.slice/{rt_runtime.scope(target.container_id)}"
     inside(f"echo {cpus} >{_HELPERS}/{name}/cpuset.cpus")
 
 
@@ -188,6 +188,11 @@ def inside(script: str) -> str:
     return rt_vm.ssh(["sh", "-c", script]).stdout.decode()
 
 
+def has_fair_server() -> bool:
+    """Whether ordinary tasks get some of each second beside a real-time loop (since Linux 6.12, sched-deadline.rst)."""
+    return inside("ls /sys/kernel/debug/sched/fair_server 2>/dev/null || :") != ""
+
+
 def put(content: bytes, path: str) -> None:
     """Write a program into the node."""
     rt_vm.ssh(["sh", "-c", f"cat >{path} && chmod 0755 {path}"], stdin=content)
@@ -209,7 +214,7 @@ def masks_after_widening(times: int = 20) -> set[str]:
     That is what the kubelet does whenever its shared pool grows. Shell builtins only: nothing has time to repair it.
     """
     script = f"""
-for folder in {_HELPERS}/*/cri-containerd-*.scope; do
+for folder in {_HELPERS}/*/{rt_runtime.scope("*")}; do
   read -r pid <"$folder/cgroup.procs" || read -r pid <"$folder/container/cgroup.procs" # crun's own folder in it
   count=0
   while [ $count -lt {times} ]; do

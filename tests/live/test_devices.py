@@ -43,7 +43,8 @@ def target(shared_pods: Pods, node: Node) -> Pod:
 def _open_it(node: Node, target: Pod) -> None:
     """Allow the device in the container's own cgroup."""
     lines = node.inside(
-        f"cat $(grep -l {target.container_id} /proc/[0-9]*/cgroup 2>/dev/null | head -n 1)"
+        # CRI-O's conmon is in a folder of the container's name, but not in the container's.
+        f"cat $(grep -l {target.container_id} /proc/[0-9]*/cgroup 2>/dev/null | xargs grep -L conmon | head -n 1)"
     ).splitlines()
     paths = {words[1]: words[2] for words in (line.split(":", 2) for line in lines)}
     if "devices" in paths:

@@ -44,8 +44,8 @@ _API_SERVER: Final = [
 def image(host_node: str) -> Iterator[str]:
     """The image's name on the node, which forgets it afterwards."""
     assert host_node
-    nodes.HOST.import_image(str(packages.built().image))
     name = image_reference(version())
+    nodes.HOST.import_image(str(packages.built().image), name)
     yield name
     testbed_node.runtime().forget(name)
 

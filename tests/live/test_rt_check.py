@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from kubectl_nsexec.model.cpuset import CpuSet
+from testbed import rt_runtime
 from testbed.paths import RT_NODE
 from tests.live import rt
 from tests.live.pods import container, pod
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.rt_node
 
-_SCOPE: Final = "/sys/fs/cgroup/kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-{id}.scope"
-_SPEC: Final = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/config.json"
 _NEVER: Final = 86400
 """Seconds until the kubelet probes: an exec that starves can hang the node, and is ours to bring about."""
 
@@ -54,7 +53,14 @@ def worker_loop(name: str = "worker") -> Json:
 
 def scope(target: Pod) -> str:
     """The cgroup folder of its container."""
-    return _SCOPE.format(uid=target.uid.replace("-", "_"), id=target.container_id)
+    slice_ = f"kubepods-pod{target.uid.replace('-', '_')}.slice"
+    return f"/sys/fs/cgroup/kubepods.slice/{slice_}/{rt_runtime.scope(target.container_id)}"
+
+
+def processes(target: Pod) -> list[int]:
+    """Of its container, the first one first; crun has them in a folder of its own in that."""
+    folder = scope(target)
+    return sorted(map(int, rt.inside(f"cat {folder}/cgroup.procs {folder}/container/cgroup.procs || :").split()))
 
 
 def on_node(nsexec: Program, target: Pod) -> Finished:
@@ -102,9 +108,9 @@ def test_a_loop_is_found_behind_an_ordinary_first_process(pods: Pods, nsexec: Pr
     assert within(rt.PATIENCE_SECONDS, lambda: valve.look().number == 1), "the loop has not begun"
     looked = document(on_node(nsexec, target))
     (seen,) = looked["containers"]
-    first = rt.inside(f"head -n 1 {scope(target)}/cgroup.procs")
-    assert "SCHED_OTHER" in rt.inside(f"chrt -p {first.strip()}")
-    assert {each["policy"] for each in seen["threads"] if each["pid"] == int(first)} == {"SCHED_OTHER"}
+    first, *_ = processes(target)
+    assert "SCHED_OTHER" in rt.inside(f"chrt -p {first}")
+    assert {each["policy"] for each in seen["threads"] if each["pid"] == first} == {"SCHED_OTHER"}
     assert any(each["policy"] == "SCHED_FIFO" for each in seen["threads"])
     assert [each["id"] for each in looked["rows"][0]["findings"]] == ["NSX001"]
     assert valve.calm() == 1
@@ -114,6 +120,8 @@ def test_a_starving_exec_is_seen_or_the_node_cannot_be_looked_at_and_says_so(
     pods: Pods, kubectl: Program, nsexec: Program, valve: rt_valve.Valve
 ) -> None:
     """Where runc starves with a lock of the kernel nothing can fork on the node: then no helper pod starts, either."""
+    if rt.has_fair_server():
+        pytest.skip("an exec answers beside the loop here (fair server, Linux 6.12)")
     target = pods.start(rt.loop())
     assert within(rt.PATIENCE_SECONDS, lambda: valve.look().number == 1), "the loop has not begun"
     starving = kubectl.start("exec", "-n", target.namespace, target.name, "--", "true")
@@ -139,7 +147,7 @@ def exec_kept_on(cpu: int, target: Pod) -> Iterator[None]:
     """The container may use CPU as well, and its config.json keeps execs there, as CRI-O has it with shared CPUs."""
     cpuset = f"{scope(target)}/cpuset.cpus"
     own = rt.inside(f"cat {cpuset}").strip()
-    spec = _SPEC.format(id=target.container_id)
+    spec = f"{rt_runtime.bundle(target.container_id)}/config.json"
     change = (
         "import json,sys; spec=json.load(open(sys.argv[1])); "
         "spec['process']['execCPUAffinity']={'initial':sys.argv[2],'final':sys.argv[2]}; "
@@ -162,7 +170,8 @@ def test_a_fifo_loop_beside_a_shared_cpu_is_safe(pods: Pods, nsexec: Program, va
     own, shared = CpuSet.parse(seen["exclusiveCPUs"]), min(rt.RESERVED)
     with exec_kept_on(shared, target):
         # A wider cpuset resets the affinity of all in it; applications of that kind pin their loops themselves.
-        rt.inside(f"for pid in $(cat {scope(target)}/cgroup.procs); do taskset -a -p -c {own} $pid; done")
+        for pid in processes(target):
+            rt.inside(f"taskset -a -p -c {own} {pid}")
         done = on_node(nsexec, target)
     (row,) = document(done)["rows"]
     assert done.status == 0, done.text

@@ -47,7 +47,7 @@ def test_it_answers_where_kubectl_exec_starves_or_steals(
     of every second beside such a loop, it may answer, and the loop pays for it.
     """
     assert rt.inside("cat /sys/kernel/realtime /proc/sys/kernel/sched_rt_runtime_us").split() == ["1", "-1"]
-    has_fair_server = rt.inside("ls /sys/kernel/debug/sched/fair_server 2>/dev/null || :") != ""
+    has_fair_server = rt.has_fair_server()
     target = pods.start(rt.loop())
     assert within(rt.PATIENCE_SECONDS, lambda: valve.look().number == 1), (
         "the loop has not begun"

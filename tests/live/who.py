@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from testbed import images
+from testbed import images, rt_config
+from testbed.paths import RT_NODE
 from tests.live.pods import container, pod
 from tests.live.terminals import shown
 
@@ -159,11 +160,12 @@ def _without_glibcs_signals(report: str) -> str:
 
 
 def _as_by_its_runtime(report: str, target: Pod) -> str:
-    """Ours, as the target's runtime would have made its streams: as containerd's they are, of CRI-O's two differ.
+    """Ours, as the target's runtime would have made its streams: with CRI-O over runc they differ in two things.
 
-    Without stdin CRI-O's is a pipe that has ended, ours /dev/null; the group of its streams is root's.
+    Without stdin its is a pipe that has ended, ours /dev/null; the group of its streams is root's.
     """
-    if target.runtime != "cri-o":
+    by_crun = target.node == RT_NODE and rt_config.distribution().oci_runtime == "crun"
+    if target.runtime != "cri-o" or by_crun:
         return report
     null, pipe = re.escape("lr-x------ 0 -> /dev/null"), "lr-x------ 0 -> pipe"
     streams = r"stream of \d+:\d+, mode 666\n(stream of .*)(\n(?:.*\n)*)"

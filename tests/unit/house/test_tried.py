@@ -33,6 +33,7 @@ def test_every_file_of_live_tests_shows_a_claim(file: str) -> None:
         ("live/test_hostile_images.py", {tried.HOST, tried.RT}),
         ("live/test_rt_node.py::test_the_command_cannot_leave", {tried.RT, tried.NEWER}),
         ("live/test_rt_node.py::test_where_its_folder_is_refused_nothing_starts", {tried.RT}),
+        ("live/test_rt_crio.py", {tried.CRIO}),
         ("machines/test_other_architectures.py", {"arm64", "ppc64le", "s390x"}),
         ("node/test_transports.py", {tried.ALONE}),
     ],
