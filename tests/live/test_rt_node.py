@@ -27,7 +27,8 @@ pytestmark = pytest.mark.rt_node
 _KUBECTL_PATIENCE_SECONDS: Final = 20.0
 _GONE_WITHIN_SECONDS: Final = 10.0
 _TIDY_WITHIN_SECONDS: Final = 120.0
-_NOTHING_LOST: Final = 0.99
+_NOTHING_LOST: Final = 0.01
+"""Of its time: the emulated kernel's own threads take up to a third of this."""
 
 
 @pytest.fixture
@@ -52,16 +53,16 @@ def test_it_answers_where_kubectl_exec_starves_or_steals(
     assert within(rt.PATIENCE_SECONDS, lambda: valve.look().number == 1), (
         "the loop has not begun"
     )  # its pod is Ready before
-    with _share_of_the_loop(valve) as share:
+    with _share_lost(valve) as lost:
         answered = nsexec(*rt.options(target), "--", *rt.MASK)
     assert answered.status == 0, answered.stderr
     assert CpuSet.parse(answered.text.split()[1]) == rt.RESERVED
-    assert share() > _NOTHING_LOST
+    assert lost() < _NOTHING_LOST
     # In this order: the starving exec holds locks of the kernel, and then nothing on the node can even fork.
-    with _share_of_the_loop(valve) as share_beside_kubectl:
+    with _share_lost(valve) as lost_beside_kubectl:
         answers = _answers(kubectl, "exec", "-n", target.namespace, target.name, "--", *rt.MASK)
     if has_fair_server:
-        assert share_beside_kubectl() < _NOTHING_LOST
+        assert lost_beside_kubectl() > lost()
     else:
         assert not answers
     assert valve.calm() == 1, f"the loop on {rt_node} was no longer at its priority"
@@ -76,10 +77,10 @@ def _answers(kubectl: Program, *arguments: str) -> bool:
 
 
 @contextmanager
-def _share_of_the_loop(valve: rt_valve.Valve) -> Iterator[Callable[[], float]]:
-    """While the block runs; yields what says afterwards how much of its CPU the only loop had, 0 to 1."""
+def _share_lost(valve: rt_valve.Valve) -> Iterator[Callable[[], float]]:
+    """While the block runs; yields what says afterwards how much of its time, 0 to 1, the only loop did not run."""
     looks = [valve.look()]
-    yield lambda: (looks[1].had_ns - looks[0].had_ns) / (looks[1].clock_ns - looks[0].clock_ns)
+    yield lambda: (looks[1].waited_ns - looks[0].waited_ns) / (looks[1].clock_ns - looks[0].clock_ns)
     looks.append(valve.look())
 
 
