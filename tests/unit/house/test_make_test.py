@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from tests.release import test_install
 from tools import installs, test_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 MAKEFILE = """
@@ -193,3 +194,36 @@ def test_the_tests_that_the_installs_run_decide_too() -> None:
     decide = set(once.listed(REPOSITORY, *installs.DECIDE))
     assert {f"tests/unit/{name}.py" for name in test_install.OF_THE_LIBRARIES} <= decide
     assert "tests/unit/cpus/test_owners.py" not in decide
+
+
+def test_all_that_they_import_decides_too() -> None:
+    """The tests that ``make test-install`` runs, and what makes it ready."""
+    decide = set(once.listed(REPOSITORY, *installs.DECIDE))
+    tests = (path for path in (REPOSITORY / "tests/release").glob("*.py") if "mark.registry" in path.read_text())
+    imported = _imported([*tests, *map(REPOSITORY.joinpath, ("tests/release/conftest.py", "testbed/packages.py"))])
+    libraries = {name for name in imported if name.startswith("kubectl_nsexec/")}  # named there by folders
+    assert imported - libraries <= decide
+    assert "testbed/minimal_root.py" in imported
+    assert "testbed/rt_vm.py" not in decide
+
+
+def _imported(files: Iterable[Path]) -> set[str]:
+    """The files of this checkout that FILES import, directly or not, and themselves."""
+    seen: set[Path] = set()
+    waiting = {*files}
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        words = (name.replace(".", "/") for name in _names(path))
+        found = (REPOSITORY / f"{name}{end}" for name in words for end in (".py", "/__init__.py"))
+        waiting |= {each for each in found if each.is_file()} - seen
+    return {str(path.relative_to(REPOSITORY)) for path in seen}
+
+
+def _names(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+            yield from (f"{node.module}.{each.name}" for each in node.names)
