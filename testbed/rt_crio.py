@@ -43,7 +43,7 @@ Type=oneshot
 RemainAfterExit=yes
 """
 
-_UNIT: Final = """[Unit]
+_UNIT: Final = f"""[Unit]
 Description=CRI-O
 Requires=payload.service
 After=payload.service
@@ -55,7 +55,7 @@ KillMode=process
 Delegate=yes
 LimitNOFILE=1048576
 TasksMax=infinity
-"""
+{rt_config.TIMER_SLACK}"""
 
 
 def config(cni_folder: str) -> str:
