@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+NOT_BY_SELINUX = {"seLinuxOptions": {"type": "spc_t"}}
+"""In a container's securityContext: what its kernel allows anybody, SELinux does not forbid it. Elsewhere no matter."""
+
 
 @dataclass(frozen=True)
 class Pod:

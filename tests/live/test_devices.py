@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live import nodes
-from tests.live.pods import container, pod
+from tests.live.pods import NOT_BY_SELINUX, container, pod
 
 if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
@@ -35,8 +35,8 @@ def node(request: pytest.FixtureRequest) -> Node:
 
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, node: Node) -> Pod:
-    """A pod that may make nodes of devices, which not every runtime lets an ordinary one do."""
-    security = {"capabilities": {"add": ["MKNOD"]}}
+    """A pod that may make nodes of devices, which not every runtime lets an ordinary one do, nor SELinux."""
+    security = {"capabilities": {"add": ["MKNOD"]}, **NOT_BY_SELINUX}
     return shared_pods.start(pod(f"devices-{node.name}", container(security=security), node=node.name))
 
 

@@ -82,6 +82,7 @@ def test_the_command_is_who_kubectl_exec_would_have_made_it(
     assert "number 900" in report
 
 
+@pytest.mark.selinux
 @pytest.mark.parametrize("kind", _APART)
 def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
     kubectl: Program, kept: Program, apart: Pod, kind: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live import nodes
-from tests.live.pods import container, pod
+from tests.live.pods import NOT_BY_SELINUX, container, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def node(request: pytest.FixtureRequest) -> Node:
 @pytest.fixture(scope="module")
 def target(shared_pods: Pods, node: Node) -> Pod:
     """One whose container has a process in yet another user namespace beside its first one."""
-    own = container(command=["sh", "-c", NESTED])
+    own = container(command=["sh", "-c", NESTED], security=NOT_BY_SELINUX)
     return shared_pods.start(pod("users", own, node=node.name, hostUsers=False, securityContext={"fsGroup": 3000}))
 
 
@@ -116,7 +116,7 @@ def test_a_process_of_other_users_is_not_entered(run: Run) -> None:
 
 def test_users_that_no_config_names_are_not_entered(program: Program, pods: Pods, node: Node) -> None:
     """A first process that has left the node's users for its own; ``kubectl exec`` would stay in the node's."""
-    own = container(command=["unshare", "-U", "sleep", "100000"])
+    own = container(command=["unshare", "-U", "sleep", "100000"], security=NOT_BY_SELINUX)
     left = pods.start(pod("left", own, node=node.name))
     done = program(left.name, "-n", left.namespace, "--", "id")
     assert (done.status, done.text) == (1, "")
