@@ -230,7 +230,8 @@ class FakeNode:
         }
         command = [*self.within, *SHELLS[shell], "-c", 'eval "$NSEXEC_AGENT"', "nsexec-agent", *words]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        # Unbuffered: a line read ahead is lost to communicate().
+        return subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
 
     def enter(
         self,

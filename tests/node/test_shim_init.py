@@ -70,6 +70,7 @@ class Helper:
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
+            bufsize=0,  # a line read ahead is lost to communicate()
             env={**os.environ, **QUIET_SANITIZERS, **environment},
         )
 

@@ -75,8 +75,8 @@ class Server:
     def _start(self, *words: object) -> subprocess.Popen[bytes]:
         pipe, command = subprocess.PIPE, [str(word) for word in (self._shim, *words)]
         started = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **QUIET_SANITIZERS}
-        )
+            command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **QUIET_SANITIZERS}
+        )  # a line read ahead is lost to communicate()
         self._clients.append(started)
         return started
 
