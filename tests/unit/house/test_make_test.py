@@ -200,7 +200,10 @@ def test_all_that_they_import_decides_too() -> None:
     """The tests that ``make test-install`` runs, and what makes it ready."""
     decide = set(once.listed(REPOSITORY, *installs.DECIDE))
     tests = (path for path in (REPOSITORY / "tests/release").glob("*.py") if "mark.registry" in path.read_text())
-    imported = _imported([*tests, *map(REPOSITORY.joinpath, ("tests/release/conftest.py", "testbed/packages.py"))])
+    of_the_libraries = (f"tests/unit/{name}.py" for name in test_install.OF_THE_LIBRARIES)
+    conftests = ("tests/conftest.py", "tests/release/conftest.py", "tests/unit/conftest.py")
+    named = (*of_the_libraries, *conftests, "testbed/packages.py", "tools/installs.py")
+    imported = _imported([*tests, *map(REPOSITORY.joinpath, named)])
     libraries = {name for name in imported if name.startswith("kubectl_nsexec/")}  # named there by folders
     assert imported - libraries <= decide
     assert "testbed/minimal_root.py" in imported
