@@ -202,7 +202,7 @@ def test_all_that_they_import_decides_too() -> None:
     tests = (path for path in (REPOSITORY / "tests/release").glob("*.py") if "mark.registry" in path.read_text())
     of_the_libraries = (f"tests/unit/{name}.py" for name in test_install.OF_THE_LIBRARIES)
     conftests = ("tests/conftest.py", "tests/release/conftest.py", "tests/unit/conftest.py")
-    named = (*of_the_libraries, *conftests, "testbed/packages.py", "tools/installs.py")
+    named = (*of_the_libraries, *conftests, "release/__main__.py", "testbed/packages.py", "tools/installs.py")
     imported = _imported([*tests, *map(REPOSITORY.joinpath, named)])
     libraries = {name for name in imported if name.startswith("kubectl_nsexec/")}  # named there by folders
     assert imported - libraries <= decide
