@@ -136,19 +136,23 @@ test-host-together: .venv .release ## of them the others, in four processes
 	@$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 4 --dist loadfile
 
 .PHONY: test-rt
-test-rt: .venv ## live tests on the real-time node (brings it up); RUNTIME=crio: with CRI-O, where it is installed
+test-rt: .venv ## live tests on the real-time node (brings it up); RT_DISTRO, RT_LSM, RUNTIME=crio: on another such node
 	@$(TESTBED) up --node rt
-	@$(BIN)/pytest tests/live -m "rt_node$(if $(filter crio,$(RUNTIME)), or crio)"
+	@$(BIN)/pytest tests/live -m "rt_node$(if $(filter selinux,$(RT_LSM)), and not apparmor or selinux)$(if $(filter crio,$(RUNTIME)), or crio)"
+
+.PHONY: test-rt-newer
+test-rt-newer: ## all of them on one as OpenShift's: Linux 6.12, crun, SELinux enforcing
+	@RT_DISTRO=trixie RT_LSM=selinux $(MAKE) test-rt
+
+.PHONY: test-rt-older
+test-rt-older: .venv ## of them what depends on kernel, runtime and LSM, on another one: Linux 6.1, runc, AppArmor
+	@$(TESTBED) up --node rt
+	@$(BIN)/pytest tests/live -m "rt_node and kernel"
 
 .PHONY: test-both
 test-both: .venv ## live tests of one run over both nodes, in one cluster (brings them up)
 	@$(TESTBED) up --node both
 	@$(BIN)/pytest tests/live -m both_nodes
-
-.PHONY: test-rt-newer
-test-rt-newer: .venv ## what depends on kernel, runtime and SELinux, on a real-time node as OpenShift's: Linux 6.12, crun, enforcing
-	@RT_DISTRO=trixie RT_LSM=selinux $(TESTBED) up --node rt
-	@RT_DISTRO=trixie RT_LSM=selinux $(BIN)/pytest tests/live -m "rt_node and kernel or selinux"
 
 .PHONY: bench
 bench: .venv ## ratios against kubectl exec on the host node (brings it up)

@@ -60,8 +60,8 @@ LIVE: Final = Lane(
     (
         Part("test-host-together", "live tests, host node, side by side", 60),
         Part("cluster-down", "ending the host node's cluster", 10),
-        Part("test-rt-newer", "live tests, real-time node with newer kernel and SELinux", 60),
-        Part("test-rt", "live tests, real-time node", 180),
+        Part("test-rt-newer", "live tests, real-time node: Linux 6.12, crun, SELinux", 120),
+        Part("test-rt-older", "live tests, real-time node: Linux 6.1, runc, AppArmor", 60),
         Part("test-both", "live tests, both nodes in one cluster", 60),
     )
 )

@@ -20,7 +20,13 @@ TESTS: Final = Path(__file__).resolve().parents[1] / "tests"
 HOST, RT, NEWER, ALONE = "host node", "real-time, Debian 12", "real-time, Debian 13", "no cluster"
 CRIO: Final = "real-time, CRI-O"
 """Which is no column: it is not installed where the tests run."""
-NODES: Final = {"host_node": {HOST}, "rt_node": {RT}, "both_nodes": {HOST, RT}, "selinux": {NEWER}, "crio": {CRIO}}
+NODES: Final = {
+    "host_node": {HOST},
+    "rt_node": {RT, NEWER},
+    "both_nodes": {HOST, RT},
+    "selinux": {NEWER},
+    "crio": {CRIO},
+}
 """By mark."""
 NEITHER: Final = "no"
 RUNTIME: Final = binaries.RUNTIME.title.replace(" and ", ", ")
@@ -131,13 +137,13 @@ def places(test: str) -> list[set[str]]:
     if folder != "live":
         return [{ALONE}]
     marks = _marks(node for node in module.body if not isinstance(node, ast.FunctionDef | ast.ClassDef))
-    marks |= {"both_nodes"} if "BOTH" in _names(module) else set()
+    marks |= {"host_node", "rt_node"} if "BOTH" in _names(module) else set()
     return [_on_nodes(marks | _marks(each.decorator_list)) for each in found]
 
 
 def _on_nodes(marks: set[str]) -> set[str]:
     nodes = set[str]().union(*(where for mark, where in NODES.items() if mark in marks))
-    return nodes | ({NEWER} if "kernel" in marks else set())
+    return nodes - ({NEWER} if "apparmor" in marks else set())
 
 
 @cache

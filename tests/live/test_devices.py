@@ -56,6 +56,7 @@ def _open_it(node: Node, target: Pod) -> None:
             node.inside(f"python3 - /sys/fs/cgroup{folder} <<'END'\n{EVERY_DEVICE}\nEND")
 
 
+@pytest.mark.kernel
 def test_a_device_opened_after_the_start_is_the_commands_as_well(
     nsexec: Program, kubectl: Program, node: Node, target: Pod
 ) -> None:

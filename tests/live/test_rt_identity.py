@@ -71,7 +71,7 @@ def kept(nsexec: Program) -> Program:
     return dataclasses.replace(nsexec, environment={**nsexec.environment, "NSEXEC_KEEP": "10m"})
 
 
-@pytest.mark.selinux
+@pytest.mark.kernel
 @pytest.mark.parametrize("kind", who.WHO)
 def test_the_command_is_who_kubectl_exec_would_have_made_it(
     kubectl: Program, kept: Program, everybody: Pod, kind: str
@@ -93,6 +93,8 @@ def test_in_a_user_namespace_the_command_is_who_kubectl_exec_would_have_made_it(
     assert "number 900" in report
 
 
+@pytest.mark.kernel
+@pytest.mark.apparmor
 @pytest.mark.parametrize("kind", ["root", _NO_NEW_PRIVILEGES])
 def test_signals_go_both_ways_as_with_kubectl_exec(kubectl: Program, kept: Program, everybody: Pod, kind: str) -> None:
     """To the container's first process, and from another of its processes.

@@ -59,6 +59,7 @@ def _on(program: Program, target: Pod) -> Program:
     return dataclasses.replace(program, argv=(*program.argv, *rt.options(target)))
 
 
+@pytest.mark.kernel
 @pytest.mark.usefixtures("nothing_stays")
 def test_it_answers_beside_the_loop(pods: Pods, by_ssh: Program) -> None:
     """On the reserved CPUs, by a login and sudo, while a loop at SCHED_FIFO has the container's CPU."""
@@ -137,9 +138,10 @@ def test_a_killed_guard_is_no_success_and_leaves_nothing(by_ssh: Program, target
 
 @pytest.mark.usefixtures("nothing_stays")
 def test_a_cut_connection_is_no_success_and_leaves_nothing(by_ssh: Program, target: Pod) -> None:
-    """The server's process for it is killed."""
+    """The server's process for it is killed, which has had a program of its own since OpenSSH 9.8."""
+    of_the_login = rf"sshd\(-session\)\?: {rt_config.SUDOER}.*"
     with Session(_on(by_ssh, target), rt.inside) as session:
-        vias.kill(rt.inside, *vias.processes_with(rt.inside, f"sshd: {rt_config.SUDOER}.*"))
+        vias.kill(rt.inside, *vias.processes_with(rt.inside, of_the_login))
         session.ends_without_a_word(_GONE_WITHIN_SECONDS)
 
 
