@@ -1,4 +1,4 @@
-"""Command line of the test bed: up, down, status, env, clean, packages. Talk on stderr, data on stdout."""
+"""Command line of the test bed: prepare, up, down, status, env, clean, packages. Talk on stderr, data on stdout."""
 
 import argparse
 import signal
@@ -18,6 +18,7 @@ from testbed import (
     machine,
     packages,
     processes,
+    rt_accelerator,
     rt_config,
     rt_disk,
     rt_node,
@@ -38,8 +39,11 @@ def main(argv: list[str]) -> int:
     """Run one command and return its exit status: 0, or 1 with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python3 -m testbed", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="control plane and node(s); what runs already is left alone")
-    up.add_argument("--node", choices=sorted(_NODES), default="rt")
+    for name, what in (
+        ("prepare", "packages, programs and disk that up needs; nothing is started"),
+        ("up", "control plane and node(s); what runs already is left alone"),
+    ):
+        commands.add_parser(name, help=what).add_argument("--node", choices=sorted(_NODES), default="rt")
     commands.add_parser("down", help="end what up started and leave nothing of it on the machine")
     commands.add_parser("status", help="which parts run")
     commands.add_parser("env", help="shell lines that point kubectl and oc-nsexec at the cluster")
@@ -48,6 +52,7 @@ def main(argv: list[str]) -> int:
     install.add_argument("purpose", choices=sorted(packages.BY_PURPOSE), nargs="+")
     arguments = parser.parse_args(argv)
     actions: dict[str, Callable[[], None]] = {
+        "prepare": lambda: _prepare(_NODES[arguments.node]),
         "up": lambda: _up(_NODES[arguments.node]),
         "down": _down,
         "status": _status,
@@ -74,9 +79,8 @@ def _up(wanted: tuple[str, ...]) -> None:
     began = time.monotonic()
     if "host" in wanted:
         host_node.refuse_if_not_allowed()
-    say(f"bringing up the cluster ({' and '.join(wanted)} node): {_expected(wanted)}")
-    packages.ensure("cluster", *wanted)
-    _prepare(wanted)
+    say(f"bringing up the cluster ({_told(wanted)}): {_expected(wanted)}")
+    _make(wanted)
     control_plane.up()
     if "host" in wanted:
         host_node.up()
@@ -89,10 +93,21 @@ def _up(wanted: tuple[str, ...]) -> None:
 
 
 def _prepare(wanted: tuple[str, ...]) -> None:
+    if minutes := _making(wanted):
+        say(f"preparing the cluster ({_told(wanted)}): {minutes}")
+    _make(wanted)
+
+
+def _told(wanted: tuple[str, ...]) -> str:
+    return f"{' and '.join(wanted)} node"
+
+
+def _make(wanted: tuple[str, ...]) -> None:
     """Compile the programs and build the disk, side by side: one waits for CPUs, the other mostly for packages."""
+    packages.ensure("cluster", *wanted)
     steps: list[Callable[[], object]] = [*(build.ensure for build in _builds(wanted)), images.ensure]
     if "rt" in wanted:
-        steps.append(rt_disk.ensure)
+        steps.append(lambda: rt_accelerator.works(rt_disk.ensure()))
     with ThreadPoolExecutor() as pool:
         running = [pool.submit(step) for step in steps]
         for step in running:
@@ -106,14 +121,20 @@ def _builds(wanted: tuple[str, ...]) -> list[Build]:
 
 def _expected(wanted: tuple[str, ...]) -> str:
     seconds = sum(0 if _runs(node) else _NODE_SECONDS[node] for node in wanted)
-    missing = [build for build in _builds(wanted) if not build.cached()]
-    minutes = sum(build.expected_minutes() for build in missing)
-    disk = 0 if "rt" not in wanted or (CACHE / f"rt-{rt_disk.key()}").exists() else _DISK_MINUTES
-    if minutes or disk:
-        steps = [f"compiling {build.title}" for build in missing] + (["building a disk"] if disk else [])
-        first = " and ".join(steps)
-        return f"about {minutes + disk + seconds / 60:.0f} min, most of it {first}, kept for the next time in {CACHE}"
+    if making := _making(wanted, seconds):
+        return making
     return f"about {seconds} s" if seconds else "it runs already, a few seconds"
+
+
+def _making(wanted: tuple[str, ...], more_seconds: float = 0) -> str:
+    """What is not in the cache and how long it takes to make, with ``more_seconds``; "" where all is there."""
+    missing = [build for build in _builds(wanted) if not build.cached()]
+    disk = "rt" in wanted and not (CACHE / f"rt-{rt_disk.key()}").exists()
+    steps = [f"compiling {build.title}" for build in missing] + (["building a disk"] if disk else [])
+    if not steps:
+        return ""
+    minutes = sum(build.expected_minutes() for build in missing) + (_DISK_MINUTES if disk else 0) + more_seconds / 60
+    return f"about {minutes:.0f} min, most of it {' and '.join(steps)}, kept for the next time in {CACHE}"
 
 
 def _runs(node: str) -> bool:

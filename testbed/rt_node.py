@@ -13,6 +13,7 @@ from testbed import (
     images,
     nodes,
     processes,
+    rt_accelerator,
     rt_config,
     rt_crio,
     rt_disk,
@@ -41,7 +42,7 @@ def up() -> None:
     payload, digest = rt_payload.write(
         rt_vm.FOLDER, kubelet, _runtime(), images.ensure().values(), images.PAUSE, public_key
     )
-    wanted = f"{digest} {rt_vm.command(disk, payload, 'tcg')}"
+    wanted = f"{digest} {rt_vm.command(disk, payload, rt_accelerator.SOFTWARE)}"
     known = digest_file.read_text(encoding="utf-8") if digest_file.exists() else ""
     if rt_vm.running() and known != wanted:
         say("real-time node: its disk, its payload or its command line changed, starting it anew")

@@ -1,18 +1,18 @@
 """The real-time node's virtual machine: QEMU with a user network that reaches nothing but our loopback."""
 
 import os
-import platform
 import shlex
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from testbed import processes, rt_config, rt_confinement
+from testbed import processes, rt_accelerator, rt_config, rt_confinement
 from testbed.errors import ClusterError
-from testbed.paths import API_ADDRESS_IN_VM, API_PORT, CACHE, LOG, RT_KUBELET_PORT, RT_SSH_PORT, STATE
+from testbed.paths import API_ADDRESS_IN_VM, API_PORT, LOG, RT_KUBELET_PORT, RT_SSH_PORT, STATE
 from testbed.progress import long_step, say
+from testbed.rt_accelerator import Accelerator
 from testbed.rt_disk import Disk
 
 NAME: Final = "rtnode"
@@ -23,8 +23,6 @@ CONSOLE: Final = LOG / "rtnode-console"
 
 _SOCKET: Final = "ssh.sock"
 _MEMORY: Final = "4G"
-_FIRST_LINE_SECONDS: Final = 15.0
-"""Hardware acceleration may be offered and hang before the kernel's first line; more than this means that it does."""
 _BOOT_SECONDS: Final = (180.0, 180.0, 420.0)
 """An emulated machine has been seen to hang in its boot (no RCU grace period ended), and to panic: it is tried anew."""
 _PANIC: Final = "panic=-1"
@@ -34,27 +32,10 @@ _NICENESS: Final = -4
 _LOOP_NICENESS: Final = 10
 
 
-class _Accelerator(NamedTuple):
-    """What runs the machine's instructions."""
-
-    words: tuple[str, ...]
-    """QEMU's."""
-    kernel_arguments: tuple[str, ...] = ()
-
-
-# What an emulated kernel must be told (kernel-parameters.txt). norandmaps: code at another address is translated again,
-# so each start of a program cost four times as much. tsc=reliable: the counter is this machine's own, one for all CPUs,
-# but the kernel doubts it and reads the HPET instead, for which QEMU leaves the emulated CPU at each look at the clock.
-_ACCELERATORS: Final = {
-    "kvm": _Accelerator(("-accel", "kvm", "-cpu", "host")),
-    "tcg": _Accelerator(("-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"), ("norandmaps", "tsc=reliable")),
-}
-
-
-def command(disk: Disk, payload: Path, accelerator: str) -> list[str]:
-    """Return QEMU's argv; ``accelerator`` is ``kvm`` or ``tcg``."""
-    accelerated, lsm = _ACCELERATORS[accelerator], rt_confinement.confinement()
-    told = (rt_config.KERNEL_ARGUMENTS, _PANIC, *accelerated.kernel_arguments, *lsm.kernel_arguments)
+def command(disk: Disk, payload: Path, accelerator: Accelerator) -> list[str]:
+    """Return QEMU's argv."""
+    lsm = rt_confinement.confinement()
+    told = (rt_config.KERNEL_ARGUMENTS, _PANIC, *accelerator.kernel_arguments, *lsm.kernel_arguments)
     network = ",".join(
         (
             "user,id=n0,restrict=on",
@@ -64,7 +45,7 @@ def command(disk: Disk, payload: Path, accelerator: str) -> list[str]:
         )
     )
     return [
-        "qemu-system-x86_64", "-name", f"{NAME},debug-threads=on", "-machine", "q35", *accelerated.words,
+        "qemu-system-x86_64", "-name", f"{NAME},debug-threads=on", "-machine", "q35", *accelerator.words,
         "-smp", str(rt_config.CPUS), "-m", _MEMORY, "-no-reboot", "-nodefaults", "-display", "none", "-monitor", "none",
         "-serial", f"file:{CONSOLE}", "-kernel", str(disk.kernel), "-initrd", str(disk.initrd),
         "-append", " ".join(told),
@@ -150,35 +131,13 @@ def ensure_key() -> str:
 
 
 def _boot(disk: Disk, payload: Path) -> None:
-    remembered = CACHE / f"accelerator-{platform.release()}"
-    known = remembered.read_text(encoding="utf-8").strip() if remembered.exists() else ""
-    if known not in _ACCELERATORS:
-        usable = os.access("/dev/kvm", os.R_OK | os.W_OK)
-        known = "kvm" if usable and _first_line_comes(command(disk, payload, "kvm")) else "tcg"
-        if usable:  # without /dev/kvm there is nothing to remember: the next user of this cache may have it
-            remembered.parent.mkdir(parents=True, exist_ok=True)
-            remembered.write_text(known + "\n", encoding="utf-8")
-    if not running():
-        say(f"real-time node: {'hardware acceleration' if known == 'kvm' else 'software emulation'}")
-        _launch(command(disk, payload, known))
-
-
-def _first_line_comes(argv: Sequence[str]) -> bool:
-    """Try a boot; it goes on when the kernel speaks in time, and is ended when it does not."""
-    say(f"real-time node: trying hardware acceleration, at most {_FIRST_LINE_SECONDS:.0f} s")
-    _launch(argv)
-    try:
-        processes.wait_until("the kernel's first line", _kernel_spoke, _FIRST_LINE_SECONDS, process=NAME)
-    except ClusterError:
-        processes.stop(NAME, grace_seconds=2)
-        return False
-    return True
-
-
-def _launch(argv: Sequence[str]) -> None:
+    accelerator = rt_accelerator.works(disk)
+    say(
+        f"real-time node: {'hardware acceleration' if accelerator is rt_accelerator.HARDWARE else 'software emulation'}"
+    )
     LOG.mkdir(parents=True, exist_ok=True)
     CONSOLE.unlink(missing_ok=True)
-    processes.start(NAME, argv, env={**os.environ, "TMPDIR": str(FOLDER)}, cwd=FOLDER)
+    processes.start(NAME, command(disk, payload, accelerator), env={**os.environ, "TMPDIR": str(FOLDER)}, cwd=FOLDER)
 
 
 def _favour_reserved() -> None:
@@ -194,10 +153,6 @@ def _favour_reserved() -> None:
     for task in Path(f"/proc/{pid}/task").iterdir():
         if (task / "comm").read_text(encoding="utf-8").startswith(isolated):
             os.setpriority(os.PRIO_PROCESS, int(task.name), _LOOP_NICENESS)
-
-
-def _kernel_spoke() -> bool:
-    return CONSOLE.exists() and b"Linux version" in CONSOLE.read_bytes()
 
 
 def _last_console_line() -> str:
