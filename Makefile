@@ -21,8 +21,13 @@ help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: .venv ## the main job on a real-time node: kubectl exec starves, oc nsexec answers
+demo: ## the main job on a real-time node: kubectl exec starves, oc nsexec answers
+	@$(MAKE) --jobs 2 .venv $(if $(DEMO_KUBECONFIG),,prepare) NODE=rt
 	@$(BIN)/python -m demo
+
+.PHONY: prepare
+prepare: ## what make cluster compiles and builds, without starting anything
+	@$(TESTBED) prepare --node $(NODE)
 
 .PHONY: test
 test: ## everything: checks, hermetic tests, live tests on both nodes
@@ -63,12 +68,12 @@ test-program: .venv ## hermetic tests of the whole client as a user starts it, a
 	@$(PYTEST) tests/program
 
 .PHONY: test-node
-test-node: .venv ## hermetic tests of what runs on the node, and of every transport, three minutes, no cluster
+test-node: .venv shims ## hermetic tests of what runs on the node, and of every transport, three minutes, no cluster
 	@$(TESTBED) packages hermetic
 	@$(PYTEST) tests/node
 
 .PHONY: coverage
-coverage: .venv ## all three, measured: which branches they take, and whether the floor of that holds
+coverage: .venv shims ## all three, measured: which branches they take, and whether the floor of that holds
 	@$(TESTBED) packages hermetic
 	@$(BIN)/coverage erase
 	@$(PYTEST) tests/unit tests/program tests/node --cov --cov-report= --cov-fail-under=0
@@ -80,7 +85,7 @@ fuzz: .venv ## odd inputs for every parser between client and node: SECONDS=15 o
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 .PHONY: test-machines
-test-machines: .venv ## the shim on small emulated machines: other architectures, SELinux, AppArmor
+test-machines: .venv shims ## the shim on small emulated machines: other architectures, SELinux, AppArmor
 	@$(TESTBED) packages small-vm
 	@$(BIN)/pytest tests/machines
 
@@ -193,6 +198,10 @@ format: .venv ## lets ruff and clang-format put the sources in order
 	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1' # it knows dependency groups
 	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check --group docs
 	@touch .docs-venv
+
+.PHONY: shims
+shims: .venv ## the program that enters the container, for nodes of every architecture; .venv has this machine's
+	@$(BIN)/python hatch_build.py >/dev/null
 
 .PHONY: lock
 lock: .release ## the newest versions of the tools and of what is bundled, into both requirements.txt

@@ -3,8 +3,10 @@
 The hook makes the man pages as well (tools/man_page.py). The numbers of the system calls
 (kubectl_nsexec/identity/seccomp/syscalls.json) come from the kernel's headers that the compiler brings.
 
-``python hatch_build.py [ARCHITECTURE…]`` builds it in place, for work on a checkout. Where NSEXEC_BUILD_CACHE names a
-folder, what was compiled once from the same inputs is taken from there.
+A wheel has it for every architecture. An editable install, which is for work on a checkout, has it for this machine and
+the most usual node: a compiler that has never worked here makes a C library for each first, in half a minute.
+``python hatch_build.py [ARCHITECTURE…]`` builds the others in place. Where NSEXEC_BUILD_CACHE names a folder, what was
+compiled once from the same inputs is taken from there.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +39,9 @@ TARGETS = {
     "s390x": "s390x-linux-musl",
 }
 """The node's architecture, in Kubernetes' word, → zig's target."""
+MOST_NODES = "amd64"
+MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
+"""The kernel's word for an architecture (uname(2)) → Kubernetes', where that is another one."""
 SYSCALLS = Path("kubectl_nsexec/identity/seccomp/syscalls.json")
 NOTICES = Path("kubectl_nsexec/node/NOTICES")
 LINKED = {"musl, the C library": "lib/libc/musl/COPYRIGHT", "Zig's compiler-rt": "LICENSE"}
@@ -65,20 +72,29 @@ _FORTIFY_SOURCE would do nothing: musl has no checked variants of its functions.
 def build_shim(root: Path, architectures: Iterable[str] = tuple(TARGETS)) -> list[Path]:
     """Compile what is missing or older than its sources; the programs, relative to ``root``, the checkout.
 
-    ziglang carries compiler and libc, so the bytes depend on its version and the sources only.
+    Side by side, for each compiler uses one CPU. ziglang carries compiler and libc, so the bytes depend on its version
+    and the sources only.
     Raises KeyError for an architecture that TARGETS lacks, subprocess.CalledProcessError when it does not compile (the
     compiler has said why on stderr).
     """
     folder = root / SOURCES
     inputs = [*folder.glob("*.[ch]"), Path(__file__)]
     newest = max(path.stat().st_mtime for path in inputs)
-    programs = []
-    for architecture in architectures:
+
+    def made(architecture: str) -> Path:
         program = root / NODE_FOLDER / "bin" / f"shim-{architecture}"
         if not program.exists() or program.stat().st_mtime < newest:
             _make(folder, TARGETS[architecture], program)
-        programs.append(program.relative_to(root))
-    return programs
+        return program.relative_to(root)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(made, architectures))
+
+
+def for_work_here() -> set[str]:
+    """The architectures of an editable install."""
+    here = MACHINES.get(platform.machine(), platform.machine())
+    return {MOST_NODES, here} & TARGETS.keys()
 
 
 def _make(folder: Path, target: str, program: Path) -> None:
@@ -170,11 +186,11 @@ class ShimHook(BuildHookInterface):  # type: ignore[misc] # hatchling carries no
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the wheel's files are collected (``version`` is "standard" or "editable")."""
-        del version
         if self.target_name != "wheel":
             return
         root = Path(self.root)
-        made = [*build_shim(root), write_syscalls(root), write_notices(root)]
+        architectures = for_work_here() if version == "editable" else TARGETS
+        made = [*build_shim(root, architectures), write_syscalls(root), write_notices(root)]
         build_data["artifacts"] += [f"/{path.as_posix()}" for path in made]
         build_data["shared_data"] |= write_man_pages(root)
 
