@@ -152,7 +152,10 @@ def _nothing_exclusive(
             f"the kubelet of node {name} gives no CPU away (its CPU manager policy is none), but {whose}: "
             "those are left alone"
         )
-    return CpuPolicy(free, source, BY_KUBELET, nothing_exclusive=True, for_system=reserved, notes=(note,))
+    forced = undecided.source is not None
+    return CpuPolicy(
+        free, source, BY_KUBELET, nothing_exclusive=True, for_system=reserved, forced=forced, notes=(note,)
+    )
 
 
 def _from_kubelet(undecided: Undecided, kubelet: KubeletCpus, found: NodeCpus, look: NodeLook) -> CpuPolicy:

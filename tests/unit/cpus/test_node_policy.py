@@ -240,6 +240,23 @@ def test_a_source_that_is_forced_is_the_only_one() -> None:
     assert "may include the CPUs of OVS" in doubt(question(ProfilesFound(()), source=BY_KUBELET), found)
 
 
+@pytest.mark.parametrize(
+    ("source", "state", "found", "words"),
+    [
+        (BY_NODE, STATIC, NodeCpus((INFRA,), SHARED._replace(cpus=CpuSet.of(1))), "lets containers use 1"),
+        (BY_KUBELET, STATIC, NodeCpus((INFRA,), None, kubelet("0-3")), f"{INFRA.source} says 0-1"),
+        (BY_KUBELET, NONE, NodeCpus((INFRA,), None, kubelet(None, "none")), f"{INFRA.source} says 0-1"),
+    ],
+)
+def test_whoever_forced_a_source_is_warned_of_the_others(
+    source: str, state: bytes, found: NodeCpus, words: str
+) -> None:
+    """Whichever rule gave the CPUs: an error could only advise what was done already."""
+    policy = decide(question(source=source), look(state=state), found)
+    (warning,) = compare(policy, found, "n1").warnings
+    assert words in warning
+
+
 def test_a_profile_that_the_node_confirms() -> None:
     """Every source that was compared is part of the proof."""
     found = NodeCpus((INFRA, MANAGED), SHARED, kubelet("0-3"))
