@@ -134,7 +134,12 @@ def load(archive: Path) -> None:
     with tarfile.open(archive) as tar:
         (entry,) = json.load(cast("IO[bytes]", tar.extractfile("index.json")))["manifests"]
     name = entry["annotations"]["io.containerd.image.name"]
-    _run(["skopeo", "copy", "--quiet", "--insecure-policy", f"oci-archive:{archive}", _stored(name)])
+    _run(copying(str(archive), _stored(name)))
+
+
+def copying(archive: str, stored: str) -> list[str]:
+    """Return skopeo's words for importing an archive as the image STORED (containers-transports(5))."""
+    return ["skopeo", "copy", "--quiet", "--insecure-policy", f"oci-archive:{archive}", stored]
 
 
 def forget(image: str) -> None:

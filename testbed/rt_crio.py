@@ -145,8 +145,8 @@ def load(archive: str, name: str) -> None:
 
 
 def _copy(archive: str, name: str) -> list[str]:
-    source, target = f"oci-archive:{archive}", f"containers-storage:{_STORAGE}{name}"
-    return ["/usr/local/bin/skopeo", "copy", "--quiet", "--insecure-policy", source, target]
+    _, *words = crio.copying(archive, f"containers-storage:{_STORAGE}{name}")
+    return ["/usr/local/bin/skopeo", *words]
 
 
 def _folder(name: str) -> str:

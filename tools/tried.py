@@ -64,8 +64,8 @@ BY_HAND: Final = (
     ),
     (
         "CRI-O 1.37 with crun, cgroup v2, Linux 6.12, set up as OpenShift's (`infra_ctr_cpuset`, `exec_cpu_affinity`)",
-        "29 November 2026",
-        "parts of `RUNTIME=crio RT_DISTRO=trixie make test-rt`; limits.md says which, and what differed",
+        "30 November 2026",
+        "the real-time node's suite; `RUNTIME=crio RT_DISTRO=trixie make test-rt`, with the same on PATH",
     ),
     (
         "oc-mirror v2 of August 2026, compiled from its sources (a logger of ours for one module), docker-registry 2.8",

@@ -9,7 +9,7 @@ import pytest
 
 from kubectl_nsexec.cpus.profiles import CLAIMS_ANNOTATION
 from kubectl_nsexec.model.cpuset import CpuSet
-from testbed import rt_config
+from testbed import rt_config, rt_runtime
 from tests.live import rt, rt_ways
 from tests.live.pods import guaranteed, pod
 
@@ -25,6 +25,7 @@ ISOLATED = CpuSet.parse(rt_config.ISOLATED)
 SYSFS = f"the kernel isolates {rt_config.ISOLATED} (/sys/devices/system/cpu/isolated)"
 KUBELET = ("--cpu-source", "kubelet")
 """As in a cluster without PerformanceProfiles."""
+_LAST_DROP_IN = "/etc/crio/crio.conf.d/99-none.conf"
 
 
 @pytest.fixture(scope="class")
@@ -33,6 +34,17 @@ def policy_none(rt_node: str) -> Iterator[None]:
     assert rt_node
     with rt.cpu_manager(policy="none", reserved=""):
         yield
+
+
+@pytest.fixture
+def nobody_reserves() -> Iterator[None]:
+    """The kubelet does not, see above; nor does CRI-O, where the node has it, for the time of a test."""
+    if rt_runtime.chosen() != rt_runtime.CRIO:
+        yield
+        return
+    rt.put(b'[crio.runtime]\ninfra_ctr_cpuset = ""\n', _LAST_DROP_IN)
+    yield
+    rt.inside(f"rm {_LAST_DROP_IN}")
 
 
 @pytest.fixture
@@ -75,6 +87,7 @@ class TestPolicyNone:
         assert looked["cpu_manager_state, policy none"] == ""
         assert looked["cpusets of containers"] == ""
 
+    @pytest.mark.usefixtures("nobody_reserves")
     def test_a_target_with_the_other_cpus_for_itself(self, nsexec: Program, free: Pod) -> None:
         """Nothing is left but isolated CPUs: the run stops, and says what it found, and what to do."""
         rt.allow(free, rt_config.RESERVED)

@@ -58,9 +58,9 @@ def run(program: Program, target: Pod) -> Run:
 
 
 def first_process(node: Node, target: Pod) -> str:
-    """Its number on the node: the lowest of those whose cgroup is the container's."""
-    found = node.inside(f"grep -l {target.container_id} /proc/[0-9]*/cgroup 2>/dev/null || :").split()
-    return min((path.split("/")[2] for path in found), key=int)
+    """Its number on the node: the lowest of those whose cgroup is the container's, and not its conmon's (CRI-O)."""
+    found = node.inside(f"grep {target.container_id} /proc/[0-9]*/cgroup 2>/dev/null || :").splitlines()
+    return min((line.split("/")[2] for line in found if "conmon" not in line), key=int)
 
 
 def test_it_is_checked_as_any_other(run: Run) -> None:
