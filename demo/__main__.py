@@ -23,10 +23,10 @@ def play() -> int:
     say(f"a Guaranteed pod on {place.node}: oslat, a busy loop at SCHED_FIFO 1 on an isolated CPU, alone at first")
     with acts.loop(place) as begun:
         say(f"oc nsexec {POD} --verify -- {' '.join(acts.MASK)}")
-        ours = acts.nsexec(place, begun)
+        ours, looked = acts.nsexec(place, begun)
         patience = acts.patience_seconds(ours.took_seconds)
         say(f"kubectl exec {POD} -- {' '.join(acts.MASK)}   (given up after {patience} s)")
-        plain = acts.kubectl_exec(place, begun, patience)
+        plain = acts.kubectl_exec(place, begun, looked, patience)
         print("\n" + table(plain, ours), end="\n\n", flush=True)
     if reason := not_shown(ours):
         say(f"demo: {reason}; see above")

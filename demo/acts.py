@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from demo.cluster import Stage
 
 _PATIENCE_SECONDS = 20
-_TIMES_OURS = 3
+_TIMES_OURS = 2
 MASK = ("grep", "Cpus_allowed_list", "/proc/self/status")
 _READY_SECONDS = 130
 _POLL_SECONDS = 0.5
@@ -45,7 +45,8 @@ class Begun(NamedTuple):
 def patience_seconds(ours_seconds: float) -> int:
     """How long kubectl exec gets before it is given up: beside a loop at real-time priority it would never return.
 
-    On a slow machine it would not be back in that time without the loop either: so several times what ours took.
+    On a slow machine it would not be back in that time without the loop either: so twice what ours took, which starts
+    a pod first.
     """
     return max(_PATIENCE_SECONDS, math.ceil(_TIMES_OURS * ours_seconds))
 
@@ -95,7 +96,8 @@ def _begun(stage: Stage) -> Begun:
         state = seen.pod_state(stage.json("get", "pod", POD, "-o", "json"))
         # The log has what the idle run saw when that is over.
         if state.kind == "ready" and not isinstance(idle := seen.longest_us(stage.run("logs", POD)), Unseen):
-            first = _look(stage)
+            (output,) = _inside(stage, _LOOK_SECONDS, pod.look_script())
+            first = seen.look(output)
             if isinstance(first, Unseen):
                 raise DemoError(f"the loop in pod {POD} cannot be seen: {first.reason}")
             return Begun(first, idle)
@@ -125,31 +127,34 @@ def _failure(step: Callable[[], object]) -> str:
 
 def _end(stage: Stage) -> None:
     if stage.run("get", "pod", POD, "--ignore-not-found", "-o", "name"):
-        _inside(stage, pod.kill_script(), _LAST_LOOK_SECONDS)
+        _inside(stage, _LAST_LOOK_SECONDS, pod.kill_script())
         stage.run("delete", "pod", POD, "--ignore-not-found", "--timeout=110s")
 
 
-def nsexec(stage: Stage, begun: Begun) -> Act:
-    """``oc nsexec``, with its proof on our stderr."""
+def nsexec(stage: Stage, begun: Begun) -> tuple[Act, Look | Unseen]:
+    """``oc nsexec``, with its proof on our stderr; and the loop as it is afterwards, before the next act."""
     began = time.monotonic()
     done = stage.program(stage.nsexec_argv(POD, MASK, "--verify"), _NSEXEC_SECONDS, show_stderr=True)
     took = time.monotonic() - began
     seconds = f"{took:.1f} s" if done else f"given up after {_NSEXEC_SECONDS} s"
-    words = seen.loop_words(begun.look, _look(stage))
-    return Act(
+    after, oslat, again = _inside(stage, _LOOK_SECONDS, pod.look_script(), pod.end_script("nsexec"), pod.look_script())
+    act = Act(
         seen.mask(done.stdout) if done else seen.NONE,
         seconds,
         str(done.status) if done else seen.NONE,
-        words,
-        _longest(stage, "nsexec", begun, _LOOK_SECONDS),
+        seen.loop_words(begun.look, seen.look(after)),
+        _longest(oslat, begun),
         _helpers(stage),
         took,
     )
+    return act, seen.look(again)
 
 
-def kubectl_exec(stage: Stage, begun: Begun, patience: int) -> Act:
-    """``kubectl exec``, given up after so many seconds. Comes last: it may hang the node as a whole."""
-    before = _look(stage)
+def kubectl_exec(stage: Stage, begun: Begun, before: Look | Unseen, patience: int) -> Act:
+    """``kubectl exec``, given up after so many seconds. Comes last: it may hang the node as a whole.
+
+    ``before``: the loop as it is now.
+    """
     began = time.monotonic()
     done = stage.program(stage.exec_argv(POD, MASK), patience)
     took = time.monotonic() - began
@@ -157,18 +162,15 @@ def kubectl_exec(stage: Stage, begun: Begun, patience: int) -> Act:
         shown = (seen.mask(done.stdout), f"{took:.1f} s", str(done.status))
     else:
         shown = ("never seen", f"given up after {patience} s", seen.NONE)
-    after = _look(stage, _LAST_LOOK_SECONDS)
-    hung = seen.hung(_LAST_LOOK_SECONDS)
-    left = hung if after == hung else _inside(stage, pod.STRAYS, _LAST_LOOK_SECONDS)
+    # The end of the loop's run last of all: with it what starves goes on.
+    scripts = (pod.look_script(), pod.STRAYS, pod.end_script("kubectl"))
+    after, left, oslat = _inside(stage, _LAST_LOOK_SECONDS, *scripts)
     stray = left.cell() if isinstance(left, Unseen) else seen.strays(left)
-    # Last of all: with the loop's end what starves goes on.
-    longest = hung.cell() if left == hung else _longest(stage, "kubectl", begun, _LAST_LOOK_SECONDS)
-    return Act(*shown, seen.loop_words(before, after), longest, stray, took)
+    return Act(*shown, seen.loop_words(before, seen.look(after)), _longest(oslat, begun), stray, took)
 
 
-def _longest(stage: Stage, run: str, begun: Begun, seconds: int) -> str:
-    """The longest that the loop was kept from the clock in a run of oslat, which ends with this."""
-    output = _inside(stage, pod.end_script(run), seconds)
+def _longest(output: str | Unseen, begun: Begun) -> str:
+    """The longest that the loop was kept from the clock in a run of oslat, by what that wrote."""
     found = output if isinstance(output, Unseen) else seen.longest_us(output)
     return found.cell() if isinstance(found, Unseen) else seen.longest_words(found, begun.idle_us)
 
@@ -181,15 +183,11 @@ def _helpers(stage: Stage) -> str:
         return Unseen(str(error)).cell()
 
 
-def _look(stage: Stage, seconds: int = _LOOK_SECONDS) -> Look | Unseen:
-    output = _inside(stage, pod.look_script(), seconds)
-    return output if isinstance(output, Unseen) else seen.look(output)
-
-
-def _inside(stage: Stage, script: str, seconds: int) -> str | Unseen:
-    """Stdout of a script in the pod, by the only way in that does not disturb the loop."""
-    argv = stage.nsexec_argv(POD, ("sh", "-c", script), "-q", "--timeout", f"{seconds}s")
+def _inside(stage: Stage, seconds: int, *scripts: str) -> list[str | Unseen]:
+    """Stdout of each script in the pod, all by one run of the only way in that does not disturb the loop."""
+    argv = stage.nsexec_argv(POD, ("sh", "-c", pod.in_turn(*scripts)), "-q", "--timeout", f"{seconds}s")
     done = stage.program(argv, seconds + _GRACE_SECONDS)
-    if done is None:
-        return seen.hung(seconds)
-    return done.stdout if done.status == 0 else seen.why_unseen(done.status, done.stderr, seconds)
+    if done is not None and done.status == 0:
+        return seen.answers(done.stdout, len(scripts))
+    unseen = seen.hung(seconds) if done is None else seen.why_unseen(done.status, done.stderr, seconds)
+    return [unseen] * len(scripts)

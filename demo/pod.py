@@ -43,6 +43,12 @@ STRAYS: Final = f"""
     done 2>/dev/null
     echo .
 """
+TELL_STATUS: Final = f"printf '{seen.STATUS % '%s'}' $?"
+
+
+def in_turn(*scripts: str) -> str:
+    """All as one, each whatever became of those before it; ``seen.answers`` reads what it prints."""
+    return "".join(f"{{\n{script}\n}}\n{TELL_STATUS}\n" for script in scripts)
 
 
 def loop_script(folder: str = "") -> str:
@@ -114,20 +120,23 @@ def look_script(
             done
             return 1
         }}
-        tries=0
-        until measures; do
-            [ "$tries" -lt {_WAITS} ] || exit {seen.NO_LOOP_STATUS}
-            tries=$((tries + 1))
-            sleep {pause_seconds}
-        done 2>/dev/null
-        before='' after=x tries=0
-        until [ "$before" = "$after" ] || [ "$tries" -ge {_LOOKS} ]; do
-            read -r before _ </proc/uptime
-            read -r had _ <"$thread/schedstat"
-            read -r after _ </proc/uptime
-            tries=$((tries + 1))
-        done
-        echo "${{thread##*/}} $had $before $after"
+        look() {{
+            tries=0
+            until measures; do
+                [ "$tries" -lt {_WAITS} ] || return {seen.NO_LOOP_STATUS}
+                tries=$((tries + 1))
+                sleep {pause_seconds}
+            done 2>/dev/null
+            before='' after=x tries=0
+            until [ "$before" = "$after" ] || [ "$tries" -ge {_LOOKS} ]; do
+                read -r before _ </proc/uptime
+                read -r had _ <"$thread/schedstat"
+                read -r after _ </proc/uptime
+                tries=$((tries + 1))
+            done
+            echo "${{thread##*/}} $had $before $after"
+        }}
+        look
     """
 
 

@@ -11,9 +11,12 @@ Json = dict[str, Any]
 
 NONE = "none"
 NO_LOOP_STATUS = 3
-"""Exit status of the look's script when it has waited for the loop in vain."""
+"""Of the look's script when it has waited for the loop in vain."""
+STATUS = r"\n== %s\n"
+"""What follows on the output of each of several scripts, as printf(1) has it: how that one ended."""
 
 _LOOK = re.compile(r"(\d+) (\d+) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)\n?")
+_STATUS = re.compile(STATUS % r"(\d+)")
 _MASK = re.compile(r"^Cpus_allowed_list:\s*([0-9][0-9,-]*)\s*$", re.MULTILINE)
 _APART_SECONDS = 0.25
 """What may lie between the two readings of the clock; a busy emulated node takes a third of a second for a file."""
@@ -51,8 +54,10 @@ class PodState(NamedTuple):
     """The node's own."""
 
 
-def look(output: str) -> Look | Unseen:
+def look(output: str | Unseen) -> Look | Unseen:
     """``PID NANOSECONDS CLOCK CLOCK``, the clock before and after the nanoseconds were read."""
+    if isinstance(output, Unseen):
+        return output
     words = _LOOK.fullmatch(output)
     if not words:
         return Unseen("the loop's numbers could not be read")
@@ -108,10 +113,21 @@ def hung(seconds: int) -> Unseen:
     return Unseen(f"the node started nothing within {seconds} s")
 
 
-def why_unseen(status: int, stderr: str, seconds: int) -> Unseen:
-    """Of a look that ended so; it had as many ``seconds``."""
+def answers(output: str, count: int) -> list[str | Unseen]:
+    """What each of ``count`` scripts printed that ran one after the other."""
+    *told, _ = _STATUS.split(output)
+    found = [_answer(text, int(status)) for text, status in zip(told[::2], told[1::2], strict=True)]
+    return [*found, *[Unseen("the look ended on its way")] * (count - len(found))]
+
+
+def _answer(output: str, status: int) -> str | Unseen:
     if status == NO_LOOP_STATUS:
         return Unseen("there is no loop at SCHED_FIFO")
+    return Unseen(f"the look ended with status {status}") if status else output
+
+
+def why_unseen(status: int, stderr: str, seconds: int) -> Unseen:
+    """Of looks that ended so as a whole; they had as many ``seconds``."""
     if _HUNG.search(stderr):
         return hung(seconds)
     return Unseen(_first_line(stderr) or f"the look ended with status {status}")

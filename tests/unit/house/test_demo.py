@@ -145,7 +145,6 @@ def test_a_list_of_processes_is_whole_or_not_measured(output: str, cell: str) ->
 @pytest.mark.parametrize(
     ("status", "stderr", "reason"),
     [
-        (3, "command terminated with exit code 3\n", "there is no loop at SCHED_FIFO"),
         (125, 'error: the helper pod "x" did not run within 30s; last event: none\n', seen.hung(30).reason),
         (125, "error: the node did not start the command within 30s; nothing was started\n", seen.hung(30).reason),
         (1, "error: the API server x did not open the stream in time: the node's kubelet", seen.hung(30).reason),
@@ -159,6 +158,16 @@ def test_a_look_that_failed_says_why(status: int, stderr: str, reason: str) -> N
     unseen = seen.why_unseen(status, stderr, 30)
     assert unseen == Unseen(reason)
     assert len(unseen.cell()) <= 80
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["busybox", "ash"], ["bash"]], ids=" ".join)
+def test_scripts_run_in_turn_whatever_became_of_those_before(shell: list[str]) -> None:
+    """And each says how it ended, whether its output ends with a line's end or not."""
+    scripts = ("echo one; cat /nowhere", "printf two", f"f() {{ return {seen.NO_LOOP_STATUS}; }}; f", "true", "exit")
+    done = programs.run([*shell, "-c", pod_of.in_turn(*scripts)], _SECONDS)
+    assert done is not None
+    failed, none = Unseen("the look ended with status 1"), Unseen("there is no loop at SCHED_FIFO")
+    assert seen.answers(done.stdout, len(scripts)) == [failed, "two", none, "", Unseen("the look ended on its way")]
 
 
 def pod(phase: str, **status: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -206,17 +215,30 @@ class Script:
     ) -> Ended | None:
         assert seconds > 0
         del stdin, show_stderr
-        what = self._what(list(argv))
+        if pod_of.TELL_STATUS in argv[-1]:
+            return self._inside(argv[-1].split(pod_of.TELL_STATUS)[:-1])
+        return self._answer(self._what(list(argv)))
+
+    def _answer(self, what: str) -> Ended | None:
         self.ran.append(what)
         left = self.answers[what]
         return left.pop(0) if len(left) > 1 else left[0]
 
+    def _inside(self, scripts: list[str]) -> Ended | None:
+        """What scripts in the pod print, one after the other."""
+        words = {"uptime": "look", "comm": "strays", "kill -9": "kill", "kill -TERM": "longest"}
+        printed = ""
+        for script in scripts:
+            ended = self._answer(next(name for word, name in words.items() if word in script))
+            if ended is None:
+                return None
+            printed += f"{ended.stdout}\n== {ended.status}\n"
+        return ok(printed)
+
     @staticmethod
     def _what(argv: list[str]) -> str:
         if "kubectl_nsexec" in argv:
-            script = argv[-1]
-            inside = {"uptime": "look", "comm": "strays", "kill -9": "kill", "kill -TERM": "longest"}
-            return next((name for word, name in inside.items() if word in script), "nsexec")
+            return "nsexec"
         words = argv[3:]
         if words[0] == "get":
             return "get_pods" if words[1] == "pods" else "state" if "json" in words else "exists"
@@ -327,7 +349,7 @@ def test_a_demo_that_goes_well(play: Callable[[Script], int], capsys: pytest.Cap
         ({"look": looks("17 1 1.0 1.0\n", "version 1.0\n")}, "the loop", "not measured: the loop's numbers could not"),
         ({"get_pods": [Ended(1, "", "Forbidden")]}, "left behind", "not measured: kubectl get pods -n failed: Forb"),
         ({"get_pods": [None]}, "left behind", "not measured: kubectl get pods -n did not end within 120 s"),
-        ({"longest": [None]}, "its longest gap (oslat)", "not measured: the node started nothing within 120 s"),
+        ({"longest": [Ended(1, "", "")]}, "its longest gap (oslat)", "not measured: the look ended with status 1"),
         ({"longest": [ok("{")]}, "its longest gap (oslat)", "not measured: what oslat saw could not be read"),
         ({"nsexec": [None]}, "time", "given up after 150 s"),
         ({"nsexec": [Ended(125, "", "")]}, "exit code", "125"),
@@ -397,7 +419,7 @@ def test_a_demo_that_fails_ends_in_a_sentence(
     assert words in last
 
 
-@pytest.mark.parametrize(("ours", "patience"), [(0.7, 20), (6.6, 20), (7.8, 24), (31.3, 94)])
+@pytest.mark.parametrize(("ours", "patience"), [(0.7, 20), (9.9, 20), (10.3, 21), (31.3, 63)])
 def test_kubectl_exec_has_several_times_what_ours_took(ours: float, patience: int) -> None:
     """On a slow machine twenty seconds would show nothing."""
     assert acts.patience_seconds(ours) == patience
