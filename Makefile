@@ -15,6 +15,8 @@ DOCS_BIN := .docs-venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/pytest --numprocesses auto
 TESTBED := $(PYTHON) -m testbed
+# $(call made,FOLDER,COMMANDS): a folder that is half made, by a failure or Ctrl-C, is out of date, so it is made again.
+made = trap 'touch --date=@0 $(1)' EXIT; $(2); trap - EXIT; touch $(1)
 
 .PHONY: help
 help: ## what can be done here
@@ -191,13 +193,14 @@ format: .venv ## lets ruff and clang-format put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 	@$(BIN)/clang-format -i $$(git ls-files '*.[ch]')
 
+# pip knows dependency groups since 25.1.
 .docs-venv: pyproject.toml
 	@$(TESTBED) packages base
 	@echo "installing what makes the documentation into .docs-venv (about half a minute)"
-	@$(PYTHON) -m venv --clear .docs-venv
-	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1' # it knows dependency groups
-	@$(DOCS_BIN)/pip install --quiet --disable-pip-version-check --group docs
-	@touch .docs-venv
+	@$(call made,.docs-venv, \
+	$(PYTHON) -m venv --clear .docs-venv; \
+	$(DOCS_BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'; \
+	$(DOCS_BIN)/pip install --quiet --disable-pip-version-check --group docs)
 
 .PHONY: shims
 shims: .venv ## the program that enters the container, for nodes of every architecture; .venv has this machine's
@@ -214,7 +217,7 @@ lock: .release ## the newest versions of the tools and of what is bundled, into 
 .venv: pyproject.toml tools/requirements.txt hatch_build.py $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages base
 	@echo "installing the project and its tools into .venv (about a minute)"
-	@$(PYTHON) -m venv .venv
-	@$(PIP) --require-hashes -r tools/requirements.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
-	@touch .venv
+	@$(call made,.venv, \
+	$(PYTHON) -m venv .venv; \
+	$(PIP) --require-hashes -r tools/requirements.txt; \
+	$(PIP) --no-deps --no-build-isolation --editable .)
