@@ -107,7 +107,7 @@ def _make(wanted: tuple[str, ...]) -> None:
     packages.ensure("cluster", *wanted)
     steps: list[Callable[[], object]] = [*(build.ensure for build in _builds(wanted)), images.ensure]
     if "rt" in wanted:
-        steps.append(lambda: rt_accelerator.works(rt_disk.ensure()))
+        steps.append(lambda: rt_accelerator.chosen(rt_disk.ensure()))
     with ThreadPoolExecutor() as pool:
         running = [pool.submit(step) for step in steps]
         for step in running:

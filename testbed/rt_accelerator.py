@@ -34,7 +34,7 @@ SOFTWARE: Final = Accelerator(
 _BY_NAME: Final = {"kvm": HARDWARE, "tcg": SOFTWARE}
 
 
-def works(disk: Disk) -> Accelerator:
+def chosen(disk: Disk) -> Accelerator:
     """The one that works here: tried once with the kernel of ``disk``, and remembered for this machine's kernel."""
     remembered = CACHE / f"accelerator-{platform.release()}"
     with alone("accelerator"):

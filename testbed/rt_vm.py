@@ -131,7 +131,7 @@ def ensure_key() -> str:
 
 
 def _boot(disk: Disk, payload: Path) -> None:
-    accelerator = rt_accelerator.works(disk)
+    accelerator = rt_accelerator.chosen(disk)
     say(
         f"real-time node: {'hardware acceleration' if accelerator is rt_accelerator.HARDWARE else 'software emulation'}"
     )
