@@ -105,7 +105,12 @@ def _told(wanted: tuple[str, ...]) -> str:
 def _make(wanted: tuple[str, ...]) -> None:
     """Compile the programs and build the disk, side by side: one waits for CPUs, the other mostly for packages."""
     packages.ensure("cluster", *wanted)
-    steps: list[Callable[[], object]] = [*(build.ensure for build in _builds(wanted)), images.ensure]
+
+    def compile_all() -> None:
+        for build in _builds(wanted):  # a Ctrl-C ends the one at work, and none begins after it
+            build.ensure()
+
+    steps: list[Callable[[], object]] = [compile_all, images.ensure]
     if "rt" in wanted:
         steps.append(lambda: rt_accelerator.chosen(rt_disk.ensure()))
     with ThreadPoolExecutor() as pool:

@@ -130,8 +130,8 @@ class Build:
                 raise
             finally:
                 reader.join()
-        if status != 0:
-            raise ClusterError("go build failed:\n" + "\n".join(lines[-15:]))
+            if status != 0:
+                raise ClusterError("go build failed:\n" + "\n".join(lines[-15:]))
         missing = [program for program in self.programs if not (target / program).is_file()]
         if missing:
             raise ClusterError(
