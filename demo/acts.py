@@ -107,6 +107,11 @@ def _begun(stage: Stage) -> Begun:
             stage.run("delete", "pod", POD, "--timeout=60s")
             stage.run("create", "-f", "-", stdin=json.dumps(pod.manifest(stage)))
         time.sleep(_POLL_SECONDS)
+    if state.kind == "ready":
+        raise DemoError(
+            f"the pod {POD} runs on node {stage.node}, but its loop has not told in {_READY_SECONDS} s what it saw "
+            "alone; have the kernel's timers (ktimers) a priority below 2?"
+        )
     raise DemoError(f"the pod {POD} does not run on node {stage.node}: {state.words}")
 
 

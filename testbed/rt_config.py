@@ -101,10 +101,23 @@ ExecStart=/bin/sh -c 'for tar in /opt/node/images/*.tar; do ctr --namespace=k8s.
 # start inherits it (prctl(2), PR_SET_TIMERSLACK), and the kernel gives none to real-time threads.
 TIMER_SLACK = "TimerSlackNSec=5ms\n"
 
+# As OpenShift's operator has TuneD do (scheduler: group.ktimers, group.ksoftirqd; rcutree.kthread_prio is group.rcuc).
+# With less priority than that, a timer that expires on the CPU of a loop at SCHED_FIFO 1 never fires: so oslat, which
+# has the kernel tell it when its time is over, ran for ever now and then.
+_KERNEL_THREADS = """[Unit]
+Description=Let the kernel's timers and softirqs run beside real-time loops
+Before=kubelet.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'for pid in $(pgrep "^(ksoftirqd|ktimers)/"); do chrt --fifo --pid 11 "$pid" || exit 1; done'
+"""
+
 _KUBELET = f"""[Unit]
 Description=kubelet
-Requires=payload.service images.service
-After=payload.service images.service
+Requires=payload.service images.service kernel-threads.service
+After=payload.service images.service kernel-threads.service
 
 [Service]
 ExecStart=/opt/node/kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.kubeconfig \
@@ -152,6 +165,7 @@ FILES = {
     "etc/systemd/system/init.scope.d/reserved.conf": f"[Scope]\n{_RESERVED_ONLY}",
     "etc/systemd/system/payload.service": _PAYLOAD,
     "etc/systemd/system/images.service": _IMAGES,
+    "etc/systemd/system/kernel-threads.service": _KERNEL_THREADS,
     "etc/systemd/system/kubelet.service": _KUBELET,
 }
 

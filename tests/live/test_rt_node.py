@@ -39,6 +39,16 @@ def strict() -> Iterator[None]:
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize("threads", ["ktimers", "ksoftirqd", "rcuc"])
+def test_the_kernels_threads_have_the_priority_that_openshift_gives_them(rt_node: str, threads: str) -> None:
+    """Below it, what a timer on a loop's own CPU is for never happens: no alarm ends the loop."""
+    assert rt_node
+    told = rt.inside(f"for pid in $(pgrep '^{threads}/'); do chrt --pid $pid; done").splitlines()
+    assert {line.rpartition(": ")[2] for line in told} == {"SCHED_FIFO", "11"}
+    assert len(told) == 2 * rt_config.CPUS
+
+
+@pytest.mark.kernel
 def test_it_answers_where_kubectl_exec_starves_or_steals(
     pods: Pods, kubectl: Program, nsexec: Program, rt_node: str, valve: rt_valve.Valve
 ) -> None:

@@ -419,6 +419,15 @@ def test_a_demo_that_fails_ends_in_a_sentence(
     assert words in last
 
 
+def test_a_loop_that_tells_nothing_is_named(
+    play: Callable[[Script], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its pod is ready, and its log has no end of the idle run."""
+    monkeypatch.setattr(acts, "_READY_SECONDS", 0.1)
+    assert play(script(logs=[ok(oslats(1)[:20])])) == 1
+    assert "the pod nsexec-demo runs on node n, but its loop has not told in 0.1 s" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("ours", "patience"), [(0.7, 20), (9.9, 20), (10.3, 21), (31.3, 63)])
 def test_kubectl_exec_has_several_times_what_ours_took(ours: float, patience: int) -> None:
     """On a slow machine twenty seconds would show nothing."""
