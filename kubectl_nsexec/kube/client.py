@@ -198,7 +198,8 @@ def was_cut(error: Exception) -> bool:
 
     What client-go repeats a GET for (apimachinery, util/net: IsConnectionReset, IsProbableEOF).
     """
-    return isinstance(reason(error), (ConnectionResetError, ssl.SSLEOFError))
+    # An end in the handshake is the last one with Python 3.11.2, Debian 12's, and the one before with 3.11.7.
+    return isinstance(reason(error), (ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError))
 
 
 def _chain(error: Exception) -> list[Exception]:
