@@ -24,7 +24,7 @@ help: ## what can be done here
 
 .PHONY: demo
 demo: ## the main job on a real-time node: kubectl exec starves, oc nsexec answers
-	@$(MAKE) --jobs 2 .venv $(if $(DEMO_KUBECONFIG),,prepare) NODE=rt
+	@$(MAKE) --silent --jobs 2 .venv $(if $(DEMO_KUBECONFIG),,prepare) NODE=rt
 	@$(BIN)/python -m demo
 
 .PHONY: prepare

@@ -93,8 +93,8 @@ def _up(wanted: tuple[str, ...]) -> None:
 
 
 def _prepare(wanted: tuple[str, ...]) -> None:
-    if minutes := _making(wanted):
-        say(f"preparing the cluster ({_told(wanted)}): {minutes}")
+    if making := _making(wanted):
+        say(f"preparing the cluster ({_told(wanted)}): {making}")
     _make(wanted)
 
 

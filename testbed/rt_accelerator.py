@@ -20,6 +20,8 @@ _FIRST_LINE_SECONDS: Final = 15.0
 class Accelerator(NamedTuple):
     """One of QEMU's."""
 
+    title: str
+    """For the person who waits."""
     words: tuple[str, ...]
     kernel_arguments: tuple[str, ...] = ()
 
@@ -27,9 +29,11 @@ class Accelerator(NamedTuple):
 # What an emulated kernel must be told (kernel-parameters.txt). norandmaps: code at another address is translated again,
 # so each start of a program cost four times as much. tsc=reliable: the counter is this machine's own, one for all CPUs,
 # but the kernel doubts it and reads the HPET instead, for which QEMU leaves the emulated CPU at each look at the clock.
-HARDWARE: Final = Accelerator(("-accel", "kvm", "-cpu", "host"))
+HARDWARE: Final = Accelerator("hardware acceleration", ("-accel", "kvm", "-cpu", "host"))
 SOFTWARE: Final = Accelerator(
-    ("-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"), ("norandmaps", "tsc=reliable")
+    "software emulation",
+    ("-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"),
+    ("norandmaps", "tsc=reliable"),
 )
 _BY_NAME: Final = {"kvm": HARDWARE, "tcg": SOFTWARE}
 

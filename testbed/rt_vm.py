@@ -132,9 +132,7 @@ def ensure_key() -> str:
 
 def _boot(disk: Disk, payload: Path) -> None:
     accelerator = rt_accelerator.chosen(disk)
-    say(
-        f"real-time node: {'hardware acceleration' if accelerator is rt_accelerator.HARDWARE else 'software emulation'}"
-    )
+    say(f"real-time node: {accelerator.title}")
     LOG.mkdir(parents=True, exist_ok=True)
     CONSOLE.unlink(missing_ok=True)
     processes.start(NAME, command(disk, payload, accelerator), env={**os.environ, "TMPDIR": str(FOLDER)}, cwd=FOLDER)

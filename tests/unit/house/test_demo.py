@@ -349,6 +349,7 @@ def test_a_demo_that_goes_well(play: Callable[[Script], int], capsys: pytest.Cap
         ({"look": looks("17 1 1.0 1.0\n", "version 1.0\n")}, "the loop", "not measured: the loop's numbers could not"),
         ({"get_pods": [Ended(1, "", "Forbidden")]}, "left behind", "not measured: kubectl get pods -n failed: Forb"),
         ({"get_pods": [None]}, "left behind", "not measured: kubectl get pods -n did not end within 120 s"),
+        ({"longest": [None]}, "the loop", "not measured: the node started nothing within 120 s"),
         ({"longest": [Ended(1, "", "")]}, "its longest gap (oslat)", "not measured: the look ended with status 1"),
         ({"longest": [ok("{")]}, "its longest gap (oslat)", "not measured: what oslat saw could not be read"),
         ({"nsexec": [None]}, "time", "given up after 150 s"),
