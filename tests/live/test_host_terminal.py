@@ -61,7 +61,8 @@ def test_keys_are_the_commands(on_terminal: Callable[..., Session]) -> None:
     """Ctrl-C, Ctrl-backslash and Ctrl-Z reach the job in the container; fg continues it; we live on."""
     shell = at_prompt(on_terminal("-it", "--", "sh"))
     for key, status in (("c", "130"), ("\\", "131")):
-        shell.sendline("echo r''eady; sleep 1000")
+        # The job says it, not the shell: a key that comes before the job has the terminal would go to the shell.
+        shell.sendline("sh -c 'echo r''eady; exec sleep 1000'")
         shell.expect_exact("ready\r\n")
         shell.sendcontrol(key)
         shell.expect_exact(PROMPT)
