@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-
-_PIECE_BYTES = 64 * 1024
-"""More is never taken at once by a pipe, and TLS takes 16 KiB of it."""
 
 
 class SendBuffer:
@@ -17,31 +15,39 @@ class SendBuffer:
 
     def __init__(self, link: socket.socket | ssl.SSLSocket, first: bytes = b"") -> None:
         self._link = link
-        self._bytes = bytearray(first)
+        # Not one buffer, cut at its front: what is left would be moved each time that the socket takes a piece.
+        self._waiting = deque([memoryview(first)] if first else [])
+        self._bytes = len(first)
         # The other side takes no more, e.g. as the command ended without reading its stdin: its last words are to come.
         self._deaf = False
 
     def __len__(self) -> int:
         """How many bytes wait."""
-        return len(self._bytes)
+        return self._bytes
 
     def put(self, *parts: bytes | bytearray) -> None:
         """Queues these, and writes what the socket takes now."""
-        if not self._deaf:
-            for part in parts:
-                self._bytes += part
+        whole = b"".join(parts)
+        if whole and not self._deaf:
+            self._waiting.append(memoryview(whole))
+            self._bytes += len(whole)
             self.flush()
 
     def flush(self) -> None:
         """Writes what the socket takes now. That it takes nothing any more shows where it is read from."""
-        while self._bytes:
+        while self._waiting:
+            first = self._waiting[0]
             try:
-                with memoryview(self._bytes) as whole, whole[:_PIECE_BYTES] as piece:
-                    sent = self._link.send(piece)
+                sent = self._link.send(first)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError:
                 self._deaf = True
-                self._bytes.clear()
+                self._waiting.clear()
+                self._bytes = 0
                 return
-            del self._bytes[:sent]
+            self._bytes -= sent
+            if sent < len(first):
+                self._waiting[0] = first[sent:]
+            else:
+                self._waiting.popleft()

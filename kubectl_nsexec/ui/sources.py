@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 READ_BYTES = 64 * 1024
 LONGEST_WAIT_SECONDS = 0.25 if sys.platform == "win32" else math.inf
@@ -36,6 +36,16 @@ class Source(NamedTuple):
 def selector() -> selectors.BaseSelector:
     """What waits for such descriptors; poll, unlike epoll, takes regular files as stdin."""
     return selectors.PollSelector() if sys.platform == "linux" else selectors.SelectSelector()
+
+
+def in_a_row(source: Source, most: int) -> Iterator[bytes | None]:
+    """What ``source``, which is ready, gives without a wait, piece by piece: ``most`` of them, or until its end."""
+    with selector() as more:
+        more.register(source.fd, selectors.EVENT_READ)
+        for _ in range(most):
+            yield (data := source.read())
+            if data is None or not more.select(0):
+                return
 
 
 def of_descriptor(fd: int) -> Source:
