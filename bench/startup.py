@@ -15,7 +15,7 @@ from typing import Final
 from bench.commands import environment, kubectl, run, timed
 from bench.errors import BenchError
 from bench.results import Result, ratio_of_pairs, seconds, verdict
-from testbed import binaries, pki
+from testbed import binaries, pki, tarball
 from testbed.paths import API_SERVER
 from testbed.progress import say
 
@@ -113,5 +113,5 @@ def _newest_archive() -> Path | None:
 def _from_archive(archive: Path, folder: Path) -> Path:
     """Return the program in ARCHIVE, unpacked."""
     with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
+        tarball.unpack(opened, folder)
     return folder / "kubectl-nsexec/kubectl-nsexec"

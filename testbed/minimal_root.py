@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from testbed import debian
+from testbed import debian, tarball
 from testbed.errors import ClusterError
 from testbed.paths import CACHE
 from testbed.progress import long_step
@@ -38,7 +38,7 @@ def unpack(into: Path, suite: str = "bookworm", packages: Sequence[str] = ()) ->
         more = [f"--include={','.join(packages)}"] if packages else []
         make(kept, suite, ["--variant=essential", *more])
     with tarfile.open(kept) as tree:
-        tree.extractall(into, [member for member in tree if not member.isdev()], filter="fully_trusted")  # noqa: S202
+        tarball.unpack(tree, into)
 
 
 def make(target: Path, suite: str, how: Sequence[str], minutes: float = 1) -> None:

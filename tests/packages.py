@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from release import env
-from testbed import once
+from testbed import once, tarball
 from testbed.paths import CACHE, REPOSITORY
 
 _CODE = ("kubectl_nsexec", "release", "tools", "hatch_build.py", "pyproject.toml", "testbed/oci.py")
@@ -38,7 +38,7 @@ class Packages(NamedTuple):
     def unpack(self, into: Path) -> Path:
         """Unpack the archive into the folder INTO and return its folder."""
         with tarfile.open(self.archive) as content:
-            content.extractall(into, filter="data")
+            tarball.unpack(content, into)
         return into / "kubectl-nsexec"
 
 

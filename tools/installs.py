@@ -39,6 +39,7 @@ DECIDE: Final = (
     "testbed/packages.py",
     "testbed/paths.py",
     "testbed/progress.py",
+    "testbed/tarball.py",
     ":(glob)tests/*.py",
     ":(glob)tests/unit/*.py",
     "tests/release",

@@ -18,6 +18,7 @@ import pytest
 from release import image, oci_layout
 from release.errors import ReleaseError
 from release.names import PROGRAM, Platform, this_platform, version
+from testbed import tarball
 from tests.conformance.authorities import Authorities
 from tests.conformance.recorder import Recorder
 
@@ -94,7 +95,7 @@ def root(layout: Layout, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("root")
     folder.chmod(0o755)  # a runtime's
     with tarfile.open(fileobj=io.BytesIO(layout.layers[0])) as tar:
-        tar.extractall(folder, filter="tar")
+        tarball.unpack(tar, folder)
     for name in ("proc", "dev"):
         (folder / name).mkdir()
     (folder / "dev/null").touch()
