@@ -17,20 +17,18 @@ class SendBuffer:
         self._link = link
         # Not one buffer, cut at its front: what is left would be moved each time that the socket takes a piece.
         self._waiting = deque([memoryview(first)] if first else [])
-        self._bytes = len(first)
         # The other side takes no more, e.g. as the command ended without reading its stdin: its last words are to come.
         self._deaf = False
 
     def __len__(self) -> int:
         """How many bytes wait."""
-        return self._bytes
+        return sum(map(len, self._waiting))
 
     def put(self, *parts: bytes | bytearray) -> None:
         """Queues these, and writes what the socket takes now."""
         whole = b"".join(parts)
         if whole and not self._deaf:
             self._waiting.append(memoryview(whole))
-            self._bytes += len(whole)
             self.flush()
 
     def flush(self) -> None:
@@ -44,9 +42,7 @@ class SendBuffer:
             except OSError:
                 self._deaf = True
                 self._waiting.clear()
-                self._bytes = 0
                 return
-            self._bytes -= sent
             if sent < len(first):
                 self._waiting[0] = first[sent:]
             else:

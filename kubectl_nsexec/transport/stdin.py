@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _UNSENT_LIMIT_BYTES = 64 * 1024
 """Stdin is not read further while this much waits for the link: more makes nothing faster, the kernel has its own."""
 _PIECES = 8
-"""So many of a source are taken in a row if the link takes them. Then the relay looks for other work: between any two
-it took a tenth of the client's time."""
+"""So many of a source are taken in a row if the link takes them. Then the relay looks for other work, which between any
+two would be most of the loop's own time."""
 
 
 class Stdin:
