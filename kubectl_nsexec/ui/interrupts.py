@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _SIGNALS = tuple(getattr(signal, name) for name in early_signals.NAMES if hasattr(signal, name))
 _MAIN_THREAD = _thread.get_ident()
 _AGAIN_AFTER_SECONDS = 0.005
-"""How long what swallowed a signal has to come to its end."""
+"""How long what a signal cannot be raised in has to come to its end."""
+_IMPORTING = "<frozen importlib."
+"""How the names begin that Python gives its import system's own source."""
 
 
 class SignalReceived(BaseException):
@@ -39,7 +41,8 @@ class Interrupts:
     take is bounded by its own time-outs.
 
     What a handler raises within a weak reference's callback, a destructor or a hook of os.fork cannot leave it: Python
-    tells sys.unraisablehook and goes on. Such a signal is sent again.
+    tells sys.unraisablehook and goes on. Within an import, and where a ``with`` takes or gives back what it is for, it
+    may leave a lock behind that is held for ever, and another thread waits for it. Such a signal is sent again.
     """
 
     def __init__(self) -> None:
@@ -48,14 +51,17 @@ class Interrupts:
         self._raised = False
         self._first: Callable[[], object] | None = None
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._first is not None:
             first, self._first = self._first, None
             first()
             return
         if self._received is None:
             self._received = number
-        self._raise_pending()
+        if not self._raised and _may_hold_a_lock(frame):
+            self._send_again(self._received)
+        else:
+            self._raise_pending()
 
     def _raise_pending(self) -> None:
         if self._received is not None and not self._deferred and not self._raised:
@@ -97,14 +103,16 @@ class Interrupts:
 
     def _unraisable(self, others: Callable[[UnraisableHookArgs], object], unraisable: UnraisableHookArgs) -> None:
         if isinstance(unraisable.exc_value, SignalReceived):
-            # threading's locks may be held where we were called
-            _thread.start_new_thread(self._again, (unraisable.exc_value.number,))
+            self._raised = False
+            self._send_again(unraisable.exc_value.number)
         else:
             others(unraisable)
 
+    def _send_again(self, number: int) -> None:
+        _thread.start_new_thread(self._again, (number,))  # threading's locks may be held where we were called
+
     def _again(self, number: int) -> None:
         time.sleep(_AGAIN_AFTER_SECONDS)
-        self._raised = False
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(_MAIN_THREAD, number)  # also ends what it waits for
         else:
@@ -119,3 +127,17 @@ class Interrupts:
         finally:
             self._deferred -= 1
         self._raise_pending()
+
+
+def _may_hold_a_lock(frame: FrameType | None) -> bool:
+    """Whether it is a step of Python code that has taken a lock and does not give it back should an exception come.
+
+    Such code has ``acquire()`` before its ``try``, or in an ``__enter__``, as threading's conditions have it.
+    """
+    if frame and frame.f_code.co_name in ("__enter__", "__exit__"):
+        return True
+    while frame:
+        if frame.f_code.co_filename.startswith(_IMPORTING):
+            return True
+        frame = frame.f_back
+    return False

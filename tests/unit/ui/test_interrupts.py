@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import weakref
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -42,6 +43,32 @@ def _in_plain_code() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
+class _Importing:
+    """A finder that interrupts what it is asked for."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "colorsys":
+            signal.raise_signal(signal.SIGTERM)
+
+
+class _Lock:
+    """Held from the middle of ``__enter__`` to the middle of ``__exit__``."""
+
+    def __init__(self, arrives: str) -> None:
+        self.arrives = arrives
+        self.held = False
+
+    def __enter__(self) -> None:
+        self.held = True
+        if self.arrives == "__enter__":
+            signal.raise_signal(signal.SIGTERM)
+
+    def __exit__(self, *_: object) -> None:
+        if self.arrives == "__exit__":
+            signal.raise_signal(signal.SIGTERM)
+        self.held = False
+
+
 def _received(run: Callable[[Interrupts], None]) -> int:
     """The signal that RUN was ended by."""
     interrupts = Interrupts()
@@ -62,6 +89,35 @@ def test_a_signal_is_raised_wherever_it_arrives(
 
     assert _received(run) == signal.SIGTERM
     assert capsys.readouterr().err == ""
+
+
+def test_a_signal_waits_for_the_end_of_an_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's import system has locks that another thread would wait for, for ever."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_Importing(), *sys.meta_path])
+    imported = []
+
+    def run(_: Interrupts) -> None:
+        imported.append(import_module("colorsys"))
+        signal.sigtimedwait([signal.SIGUSR1], _PATIENCE_SECONDS)
+
+    assert _received(run) == signal.SIGTERM
+    assert imported
+
+
+@pytest.mark.parametrize("arrives", ["__enter__", "__exit__"])
+def test_a_signal_does_not_come_between_a_lock_and_its_with(arrives: str) -> None:
+    """It is raised within the block, or after it: the lock is given back."""
+    lock = _Lock(arrives)
+
+    def run(_: Interrupts) -> None:
+        with lock:
+            if arrives == "__enter__":
+                signal.sigtimedwait([signal.SIGUSR1], _PATIENCE_SECONDS)
+        signal.sigtimedwait([signal.SIGUSR1], _PATIENCE_SECONDS)
+
+    assert _received(run) == signal.SIGTERM
+    assert not lock.held
 
 
 def test_the_first_signal_counts_and_waits_for_the_end_of_a_deferred_block() -> None:
