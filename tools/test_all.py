@@ -201,7 +201,7 @@ def _without(running: Running, part: Part) -> Outcome | None:
     if running.ended_by:
         return Outcome(part, "not begun")
     if part.target == "test-install" and installs.passed():
-        _say(f"== {part.title}: passed here before, and nothing that decides it has changed since (tools/installs.py)")
+        _say(f"== {part.title}: passed here before, and the packaging has not changed since (tools/installs.py)")
         return Outcome(part, "passed before")
     why_not = _why_not(part)
     return Outcome(part, "could not run", failure=why_not) if why_not else None

@@ -14,7 +14,6 @@ import pytest
 
 from testbed import once
 from testbed.paths import REPOSITORY
-from tests.release import test_install
 from tools import installs, test_all
 
 if TYPE_CHECKING:
@@ -164,16 +163,16 @@ def test_where_the_host_node_may_not_run_that_is_a_failure(
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """One with a file that decides whether packages install, and one that does not."""
+    """One with a file of the packaging, and one that is only in the packages."""
     root = tmp_path / "checkout"
-    for name in ("kubectl_nsexec/kube/client.py", "kubectl_nsexec/target/pods.py"):
+    for name in ("release/archive.py", "kubectl_nsexec/target/pods.py"):
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text("1\n")
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     return root
 
 
-def test_the_packages_are_installed_when_what_decides_it_has_changed(checkout: Path, tmp_path: Path) -> None:
+def test_the_packages_are_installed_when_the_packaging_has_changed(checkout: Path, tmp_path: Path) -> None:
     """Committed or not; another file's change is none, and what has changed back has passed already."""
     cache = tmp_path / "cache"
     assert not installs.passed(checkout, cache)
@@ -181,32 +180,25 @@ def test_the_packages_are_installed_when_what_decides_it_has_changed(checkout: P
     assert installs.passed(checkout, cache)
     (checkout / "kubectl_nsexec/target/pods.py").write_text("2\n")
     assert installs.passed(checkout, cache)
-    (checkout / "kubectl_nsexec/kube/client.py").write_text("2\n")
+    (checkout / "release/archive.py").write_text("2\n")
     assert not installs.passed(checkout, cache)
-    (checkout / "kubectl_nsexec/kube/client.py").write_text("1\n")
+    (checkout / "release/archive.py").write_text("1\n")
     assert installs.passed(checkout, cache)
-    (checkout / "kubectl_nsexec/kube/new.py").touch()
+    (checkout / "release/new.py").touch()
     assert not installs.passed(checkout, cache)
 
 
-def test_the_tests_that_the_installs_run_decide_too() -> None:
-    """And no other hermetic test, for which nothing would have to be installed again."""
-    decide = set(once.listed(REPOSITORY, *installs.DECIDE))
-    assert {f"tests/unit/{name}.py" for name in test_install.OF_THE_LIBRARIES} <= decide
-    assert "tests/unit/cpus/test_owners.py" not in decide
-
-
-def test_all_that_they_import_decides_too() -> None:
-    """The tests that ``make test-install`` runs, and what makes it ready."""
+def test_what_makes_and_installs_the_packages_decides() -> None:
+    """With all that it imports, and no more: every other part of ``make test`` runs the code in the packages."""
     decide = set(once.listed(REPOSITORY, *installs.DECIDE))
     tests = (path for path in (REPOSITORY / "tests/release").glob("*.py") if "mark.registry" in path.read_text())
-    of_the_libraries = (f"tests/unit/{name}.py" for name in test_install.OF_THE_LIBRARIES)
-    conftests = ("tests/conftest.py", "tests/release/conftest.py", "tests/unit/conftest.py")
-    named = (*of_the_libraries, *conftests, "release/__main__.py", "testbed/packages.py", "tools/installs.py")
+    conftests = ("tests/conftest.py", "tests/release/conftest.py")
+    named = (*conftests, "release/__main__.py", "testbed/packages.py", "tools/installs.py")
     imported = _imported([*tests, *map(REPOSITORY.joinpath, named)])
-    libraries = {name for name in imported if name.startswith("kubectl_nsexec/")}  # named there by folders
-    assert imported - libraries <= decide
+    ours = {name for name in imported if name.startswith("kubectl_nsexec/")}
+    assert imported - ours <= decide
     assert "testbed/minimal_root.py" in imported
+    assert not {name for name in decide if name.startswith(("kubectl_nsexec/", "tests/unit/"))}
     assert "testbed/rt_vm.py" not in decide
 
 
