@@ -97,7 +97,8 @@ test-dist: .venv .release ## packages: manifest, archive, krew, wheel; no cluste
 	@$(BIN)/pytest tests/release -m "not registry"
 
 .PHONY: test-install
-test-install: .venv .release ## packages installed by pipx, uv, other Pythons, with oldest dependencies
+test-install: .venv .release ## packages installed by pipx, uv, other Pythons, with oldest dependencies; built twice, and on an older Debian
+	@$(TESTBED) packages packaging
 	@$(BIN)/pytest tests/release -m registry
 	@$(BIN)/python -m tools.installs
 
@@ -138,9 +139,9 @@ test-host-alone: .venv .release ## of them those that run one by one: they own i
 	@$(BIN)/pytest tests/live -m "host_node and alone"
 
 .PHONY: test-host-together
-test-host-together: .venv .release ## of them the others, in four processes
+test-host-together: .venv .release ## of them the others, in five processes
 	@$(TESTBED) up --node host
-	@$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 4 --dist loadfile
+	@$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-rt
 test-rt: .venv ## live tests on the real-time node (brings it up); RT_DISTRO, RT_LSM, RUNTIME=crio: on another such node

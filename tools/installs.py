@@ -28,6 +28,7 @@ DECIDE: Final = (
     "testbed/krew",
     "testbed/minimal_root.py",
     "testbed/oci.py",
+    "testbed/old_system.py",
     "testbed/once.py",
     "testbed/packages.py",
     "testbed/paths.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import secrets
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from testbed import binaries, once, rt_valve
 from testbed.paths import HOST_NODE, KUBECONFIG, RT_NODE
 from testbed.sshd import Sshd
 from tests.live import rt_ways, who
+from tests.live.api import Api, pods_of
 from tests.live.harness import Pods, Program, kubectl_program, nsexec_program
 from tests.live.sessions import Session
 
@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 
     from tests.live.pods import Pod
 
+_NAMESPACES = "/api/v1/namespaces"
+_PATIENCE_SECONDS = 300.0
 _BRINGS_UP = {HOST_NODE: "I_MAY_SPOIL_THIS_MACHINE=1 make cluster NODE=host", RT_NODE: "make cluster"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with a test that waits for long come first, then larger ones: else one process has them at the end."""
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    items.sort(key=lambda item: _rank(modules[item.path]))
+
+
+def _rank(module: list[pytest.Item]) -> tuple[bool, int]:
+    return not any(item.get_closest_marker("patient") for item in module), -len(module)
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +60,22 @@ def kubectl(kubeconfig: Path) -> Program:
 
 
 @pytest.fixture(scope="session")
-def host_node(kubectl: Program) -> str:
-    """The name of the host node, which is Ready."""
-    return _ready(kubectl, HOST_NODE)
+def api(kubeconfig: Path, kubectl: Program) -> Api:
+    """The API server, which answers, without kubectl."""
+    assert kubectl
+    return Api(kubeconfig)
 
 
 @pytest.fixture(scope="session")
-def rt_node(kubectl: Program) -> str:
+def host_node(api: Api) -> str:
+    """The name of the host node, which is Ready."""
+    return _ready(api, HOST_NODE)
+
+
+@pytest.fixture(scope="session")
+def rt_node(api: Api) -> str:
     """The name of the real-time node, which is Ready."""
-    return _ready(kubectl, RT_NODE)
+    return _ready(api, RT_NODE)
 
 
 @pytest.fixture(autouse=True)
@@ -74,45 +95,47 @@ def nsexec(kubeconfig: Path, helpers: str) -> Program:
 
 
 @pytest.fixture(scope="session")
-def leaving(kubectl: Program) -> Iterator[list[str]]:
+def leaving(api: Api) -> Iterator[list[str]]:
     """Namespaces that are being deleted: it takes the API server seconds each, and is waited for only at the end."""
     names: list[str] = []
     yield names
     for name in names:
-        kubectl.ok("wait", "--for=delete", f"namespace/{name}", "--timeout=300s")
+        left = api.wait(_NAMESPACES, name, lambda found: found is None, _PATIENCE_SECONDS)
+        assert left is None, f"namespace {name} is not gone: {left['status']}"
 
 
 @pytest.fixture(scope="session")
-def namespace(kubectl: Program, leaving: list[str]) -> Iterator[str]:
+def namespace(api: Api, leaving: list[str]) -> Iterator[str]:
     """A namespace for the tests' pods; in it the default service account is there already."""
     name = f"live-{secrets.token_hex(3)}"
-    kubectl.ok("create", "namespace", name)
+    api.create(_NAMESPACES, {"metadata": {"name": name}})
     try:
-        kubectl.ok("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=300s")
+        accounts = f"{_NAMESPACES}/{name}/serviceaccounts"
+        assert api.wait(accounts, "default", lambda found: found is not None, _PATIENCE_SECONDS)
         yield name
     finally:
-        _leave(kubectl, name, leaving)
+        _leave(api, name, leaving)
 
 
 @pytest.fixture(scope="module")
-def helpers(kubectl: Program, leaving: list[str]) -> Iterator[str]:
+def helpers(api: Api, leaving: list[str]) -> Iterator[str]:
     """A helper namespace of the module's own, so that whatever is in it comes from its tests."""
     name = f"helpers-{secrets.token_hex(3)}"
     yield name
-    _leave(kubectl, name, leaving)
+    _leave(api, name, leaving)
 
 
 @pytest.fixture
-def nothing_left(kubectl: Program, helpers: str) -> Iterator[None]:
+def nothing_left(api: Api, helpers: str) -> Iterator[None]:
     """After the test no helper pod is left in the module's namespace, not even in the API server's records."""
     yield
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
 
 
 @pytest.fixture
-def pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
+def pods(api: Api, namespace: str) -> Iterator[Pods]:
     """Makes pods that are gone when the test is over."""
-    yield from _until_over(Pods(kubectl, namespace))
+    yield from _until_over(Pods(api, namespace))
 
 
 @pytest.fixture
@@ -124,9 +147,9 @@ def session(nsexec: Program, target: Pod, helpers: str) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def shared_pods(kubectl: Program, namespace: str) -> Iterator[Pods]:
+def shared_pods(api: Api, namespace: str) -> Iterator[Pods]:
     """Makes pods that several tests of a module look at and none changes."""
-    yield from _until_over(Pods(kubectl, namespace))
+    yield from _until_over(Pods(api, namespace))
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +189,8 @@ def only_sessions() -> Iterator[None]:
         yield
 
 
-def _leave(kubectl: Program, name: str, leaving: list[str]) -> None:
-    kubectl.ok("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+def _leave(api: Api, name: str, leaving: list[str]) -> None:
+    api.delete(f"{_NAMESPACES}/{name}")
     leaving.append(name)
 
 
@@ -178,11 +201,11 @@ def _until_over(made: Pods) -> Iterator[Pods]:
         made.delete_all()
 
 
-def _ready(kubectl: Program, node: str) -> str:
-    found = kubectl("get", "node", node, "-o", "json")
-    conditions = json.loads(found.stdout)["status"]["conditions"] if found.status == 0 else []
+def _ready(api: Api, node: str) -> str:
+    found = api.get(f"/api/v1/nodes/{node}")
+    conditions = found["status"]["conditions"] if found else []
     if not any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions):
-        why = found.stderr.strip() or "it is not Ready"
+        why = "it is not Ready" if found else "it is not in the cluster"
         pytest.fail(f"node {node} cannot be tested on ({why}): {_BRINGS_UP[node]}", pytrace=False)
     return node
 

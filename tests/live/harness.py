@@ -1,8 +1,7 @@
-"""How the live tests talk to the cluster: kubectl, ``oc nsexec``, and pods that are gone afterwards."""
+"""What the live tests run: kubectl, ``oc nsexec``, and pods that are gone afterwards."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from testbed.paths import HOST_NODE, KUBECONFIG
+from tests.live.api import pods_of
 from tests.live.pods import Pod, takes_a_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tests.live.api import Api
 
 Json = dict[str, Any]
 
@@ -107,8 +109,9 @@ def nsexec_program() -> Program:
 class Pods:
     """Makes pods in one namespace and removes them, each by its uid, so that no other pod of that name is hit."""
 
-    def __init__(self, kubectl: Program, namespace: str) -> None:
-        self._kubectl = kubectl
+    def __init__(self, api: Api, namespace: str) -> None:
+        self._api = api
+        self._path = pods_of(namespace)
         self._made: list[Pod] = []
         self.namespace = namespace
 
@@ -119,57 +122,63 @@ class Pods:
             assert "PYTEST_XDIST_WORKER" not in os.environ, "the host node has one CPU to give: mark the test alone"
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            self._create(manifest)
-            status = self._wait(name, condition, deadline)
-            if status.get("reason") != _NO_CPU_YET:
-                return self._pod(self.get(name))
-            self._delete(self._made.pop())
+            self._made.append(self._pod(self._api.create(self._path, manifest)))
+            made = self._wait(name, condition, deadline)
+            if made["status"].get("reason") != _NO_CPU_YET:
+                return self._pod(made)
+            self._delete(self._made[-1])
+            self._wait_until_gone(self._made.pop())
+            time.sleep(_POLL_SECONDS)
 
     def get(self, name: str) -> Json:
         """Return the pod NAME as the API server has it now."""
-        found: Json = json.loads(self._kubectl.ok("get", "pod", "-n", self.namespace, name, "-o", "json"))
+        found = self._api.get(f"{self._path}/{name}")
+        assert found, f"there is no pod {name} in namespace {self.namespace}"
         return found
 
     def delete_all(self) -> None:
         """Delete every pod that was made here and wait until each is gone."""
         for made in self._made:
-            self._delete(made, wait=False)
-        for made in self._made:
             self._delete(made)
+        for made in self._made:
+            self._wait_until_gone(made)
         self._made.clear()
 
-    def _create(self, manifest: Json) -> None:
-        content = json.dumps(manifest).encode()
-        created = self._kubectl.ok("create", "-n", self.namespace, "-o", "json", "-f", "-", stdin=content)
-        self._made.append(self._pod(json.loads(created)))
+    def _delete(self, made: Pod) -> None:
+        self._api.delete(f"{self._path}/{made.name}", preconditions={"uid": made.uid}, gracePeriodSeconds=1)
 
-    def _delete(self, made: Pod, *, wait: bool = True) -> None:
-        options = {"preconditions": {"uid": made.uid}, "gracePeriodSeconds": 1}
-        path = f"/api/v1/namespaces/{made.namespace}/pods/{made.name}"
-        # Status 1 when a test has deleted it already; the wait is what counts.
-        self._kubectl("delete", "--raw", path, "-f", "-", stdin=json.dumps(options).encode())
-        if wait:
-            self._kubectl.ok("wait", "-n", made.namespace, "--for=delete", f"pod/{made.name}", "--timeout=300s")
+    def _wait_until_gone(self, made: Pod) -> None:
+        left = self._api.wait(self._path, made.name, lambda pod: pod is None, _PATIENCE_SECONDS)
+        assert left is None, f"pod {made.name} is not gone: {left['status']}"
 
     def _wait(self, name: str, condition: str, deadline: float) -> Json:
-        """Return the pod's status once CONDITION (``TYPE`` or ``TYPE=STATUS``) holds or its node lacks a free CPU.
+        """Return the pod once CONDITION (``TYPE`` or ``TYPE=STATUS``) holds or its node lacks a free CPU.
 
         A pod that has failed for any other reason fails the test at once.
         """
         kind, _, wanted = condition.partition("=")
-        while True:
-            status: Json = self.get(name).get("status", {})
+
+        def holds(status: Json) -> bool:
             found = {row["type"]: row["status"] for row in status.get("conditions") or []}
-            no_cpu_yet = status.get("reason") == _NO_CPU_YET and time.monotonic() < deadline
-            if no_cpu_yet or found.get(kind) == (wanted or "True"):
-                return status
-            if status.get("phase") == "Failed" or time.monotonic() > deadline:
-                described = self._kubectl("describe", "pod", "-n", self.namespace, name).text
-                raise AssertionError(f"pod {name} did not become {condition}:\n{described}")
-            time.sleep(_POLL_SECONDS)
+            return status.get("reason") == _NO_CPU_YET or found.get(kind) == (wanted or "True")
+
+        def over(pod: Json | None) -> bool:
+            return pod is None or holds(pod["status"]) or pod["status"].get("phase") == "Failed"
+
+        found = self._api.wait(self._path, name, over, deadline - time.monotonic())
+        assert found, f"pod {name} is not there any more"
+        if not holds(found["status"]):
+            events = self._api.get(f"/api/v1/namespaces/{self.namespace}/events") or {"items": []}
+            told = [f"{each['reason']}: {each['message']}" for each in events["items"] if _is_about(each, name)]
+            raise AssertionError("\n".join([f"pod {name} did not become {condition}: {found['status']}", *told]))
+        return found
 
     def _pod(self, got: Json) -> Pod:
         statuses = got.get("status", {}).get("containerStatuses") or [{}]
         runtime, _, identity = str(statuses[0].get("containerID") or "").rpartition("://")
         meta, node = got["metadata"], got["spec"].get("nodeName", "")
         return Pod(meta["namespace"], meta["name"], meta["uid"], node, identity, runtime)
+
+
+def _is_about(event: Json, name: str) -> bool:
+    return bool(event["involvedObject"].get("name") == name)

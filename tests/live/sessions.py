@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.live.processes import running, unique_seconds, within
 if TYPE_CHECKING:
     import subprocess
 
+    from tests.live.api import Api
     from tests.live.harness import Program
     from tests.live.pods import Pod
 
@@ -58,19 +58,13 @@ class Session:
         self.client.communicate()
 
 
-def live_helpers(kubectl: Program, helpers: str) -> str:
-    """The helper pods of the namespace that are not over."""
-    ended = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
-    return kubectl.ok("get", "pods", "-n", helpers, ended, "-o", "name")
-
-
-def folders(kubectl: Program, *namespaces: str) -> list[str]:
+def folders(api: Api, *namespaces: str) -> list[str]:
     """Our cgroup folders on the host node in all pods but those of other namespaces, which are other tests'.
 
     A folder in a pod that the API server does not know any more is somebody's who has left it.
     """
     walks = (os.walk(top) for top in machine.kubepods())  # what vanishes on the way does not stop it
     found = [f"{at}/{name}" for walk in walks for at, names, _ in walk for name in names if name.startswith("nsexec-")]
-    pods = json.loads(kubectl.ok("get", "pods", "--all-namespaces", "-o", "json"))["items"]
-    others = {pod["metadata"]["uid"] for pod in pods if pod["metadata"]["namespace"] not in namespaces}
+    pods = api.get("/api/v1/pods") or {"items": []}
+    others = {pod["metadata"]["uid"] for pod in pods["items"] if pod["metadata"]["namespace"] not in namespaces}
     return sorted(path for path in found if not others & set(_UID.findall(path)))

@@ -16,8 +16,9 @@ from testbed.paths import API_PORT, KUBECONFIG
 from tests.conformance import run
 from tests.conformance.behaviours import TABLE, Stimulus, Transport
 from tests.live import vias
+from tests.live.api import pods_of
 from tests.live.relays import line
-from tests.live.sessions import folders, live_helpers
+from tests.live.sessions import folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
     from testbed.sshd import Sshd
-    from tests.live.harness import Program
+    from tests.live.api import Api
     from tests.live.pods import Pod
     from tests.live.relays import Line
 
+_PATIENCE_SECONDS: Final = 60.0
 _ROOT: Final = Path(__file__).parents[2]
 _FLAGS: Final = {
     Transport.POD: (),
@@ -49,13 +51,13 @@ class LiveStand:
     """See ``run.Stand``. A target, and helper pods in a namespace that nobody else uses."""
 
     def __init__(
-        self, transport: Transport, kubectl: Program, target: Pod, helpers: str, sshd: Sshd, api: Line, ssh: Line
+        self, transport: Transport, api: Api, target: Pod, helpers: str, sshd: Sshd, server: Line, ssh: Line
     ) -> None:
         self.transport = transport
-        self._kubectl, self._target, self._helpers, self._api, self._ssh = kubectl, target, helpers, api, ssh
+        self._api, self._target, self._helpers, self._server, self._ssh = api, target, helpers, server, ssh
         self._before = {*self._on_the_node(), *self._pods(records=True)}
-        config = sshd.folder / f"kubeconfig-{api.port}"
-        config.write_text(KUBECONFIG.read_text().replace(f"127.0.0.1:{API_PORT}", f"127.0.0.1:{api.port}"))
+        config = sshd.folder / f"kubeconfig-{server.port}"
+        config.write_text(KUBECONFIG.read_text().replace(f"127.0.0.1:{API_PORT}", f"127.0.0.1:{server.port}"))
         sshd.configure(Port=ssh.port, StrictHostKeyChecking="no", UserKnownHostsFile="/dev/null")
         self._environment = {
             **os.environ,
@@ -74,25 +76,24 @@ class LiveStand:
         if self.transport is Transport.LOCAL:
             vias.kill(_inside, vias.guards(_inside)[-1])
         else:
-            (self._ssh if self.transport is Transport.SSH else self._api).cut()
+            (self._ssh if self.transport is Transport.SSH else self._server).cut()
 
     def end_server(self) -> None:
         processes.stop(control_plane.API)
 
     def cut_idle(self, after_seconds: float) -> None:
-        for proxy in (self._api, self._ssh):
+        for proxy in (self._server, self._ssh):
             proxy.idle_seconds = after_seconds
 
     def left(self, *, records: bool) -> list[str]:
         return sorted({*self._pods(records=records), *self._on_the_node()} - self._before)
 
     def _pods(self, *, records: bool) -> list[str]:
-        pods = ("get", "pods", "-n", self._helpers, "-o", "name")
-        found = self._kubectl.ok(*pods) if records else live_helpers(self._kubectl, self._helpers)
-        return [name for name in found.split() if "-keep-" not in name]
+        found = self._api.names(pods_of(self._helpers)) if records else self._api.alive(self._helpers)
+        return [name for name in found if "-keep-" not in name]
 
     def _on_the_node(self) -> set[str]:
-        found = folders(self._kubectl, self._helpers, self._target.namespace)
+        found = folders(self._api, self._helpers, self._target.namespace)
         made = {path for path in found if Path(path).name not in _OF_A_KEPT_HELPER}
         return made | vias.traces(_inside)
 
@@ -102,8 +103,12 @@ def _inside(script: str) -> str:
 
 
 @contextmanager
-def live_stand(transport: Transport, kubectl: Program, target: Pod, helpers: str, sshd: Sshd) -> Iterator[LiveStand]:
+def live_stand(transport: Transport, api: Api, target: Pod, helpers: str, sshd: Sshd) -> Iterator[LiveStand]:
     """One for the time of a test; what it left in the API server's records is gone then."""
-    with line(API_PORT) as api, line(sshd.port) as ssh:
-        yield LiveStand(transport, kubectl, target, helpers, sshd, api, ssh)
-    kubectl("delete", "pods", "-n", helpers, "--field-selector=status.phase!=Running", "--wait=true")
+    with line(API_PORT) as server, line(sshd.port) as ssh:
+        yield LiveStand(transport, api, target, helpers, sshd, server, ssh)
+    alive = api.alive(helpers)
+    for name in api.names(pods_of(helpers)):
+        if name not in alive:
+            api.delete(f"{pods_of(helpers)}/{name}")
+            api.wait(pods_of(helpers), name, lambda pod: pod is None, _PATIENCE_SECONDS)

@@ -10,6 +10,7 @@ import pytest
 from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import host_kubelet, rt_config
 from tests.live import rt, vias
+from tests.live.api import pods_of
 from tests.live.many_pods import labelled
 from tests.live.processes import running, unique_seconds, within
 from tests.live.sessions import folders
@@ -17,6 +18,7 @@ from tests.live.sessions import folders
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.live.api import Api
     from tests.live.harness import Program
 
     Json = dict[str, Any]
@@ -46,7 +48,7 @@ def _running_on_rt(seconds: str) -> list[int]:
 
 
 def test_each_is_on_its_own_nodes_reserved_cpus(
-    nsexec: Program, kubectl: Program, namespace: str, label: str, helpers: str
+    nsexec: Program, api: Api, namespace: str, label: str, helpers: str
 ) -> None:
     """One helper pod a node, both gone at the end."""
     words = ("-n", namespace, "-l", label, "--per-node", "4", "-o", "json", *_START)
@@ -58,11 +60,11 @@ def test_each_is_on_its_own_nodes_reserved_cpus(
         reserved = _RESERVED[each["pod"].partition("-")[0]]
         assert CpuSet.parse(each["stdout"].split()[1]) <= reserved, each
         assert CpuSet.parse(each["cpus"]) == reserved, each
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
 
 
 def test_a_killed_client_leaves_nothing_on_either(
-    nsexec: Program, kubectl: Program, namespace: str, label: str, helpers: str
+    nsexec: Program, api: Api, namespace: str, label: str, helpers: str
 ) -> None:
     """``kill -9`` with thirty commands running: processes, cgroup folders and helper pods of both nodes."""
     seconds, before = unique_seconds(), vias.traces(rt.inside)
@@ -72,15 +74,15 @@ def test_a_killed_client_leaves_nothing_on_either(
         # What the emulated node runs is in a virtual machine, unseen from here.
         assert within(_SHOWN_WITHIN_SECONDS, lambda: len(running("sleep", seconds)) == _EACH), client.poll()
         assert within(_SHOWN_WITHIN_SECONDS, lambda: len(_running_on_rt(seconds)) == _EACH), client.poll()
-        assert len(kubectl.ok("get", "pods", "-n", helpers, "-o", "name").split()) == 2
+        assert len(api.names(pods_of(helpers))) == 2
     finally:
         client.kill()
         client.communicate()
     for gone in (
         lambda: not running("sleep", seconds),
         lambda: not _running_on_rt(seconds),
-        lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"),
-        lambda: not folders(kubectl, helpers, namespace),
+        lambda: not api.names(pods_of(helpers)),
+        lambda: not folders(api, helpers, namespace),
         lambda: vias.traces(rt.inside) <= before,
     ):
         assert within(_GONE_WITHIN_SECONDS, gone)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.live.api import pods_of
 from tests.live.pods import container, guaranteed, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.live.api import Api
     from tests.live.harness import Finished, Pods, Program
 
     Json = dict[str, Any]
@@ -74,7 +76,7 @@ def test_before_it_is_deployed_it_is_as_dangerous(
     assert check("du-0").status == 3
 
 
-def test_nothing_is_created(kubectl: Program, check: Callable[..., Finished], helpers: str) -> None:
+def test_nothing_is_created(api: Api, check: Callable[..., Finished], helpers: str) -> None:
     """Neither a helper pod nor an Event that somebody ran something."""
     check()
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubectl_nsexec.model.cpuset import CpuSet
+from tests.live.api import pods_of
 from tests.live.pods import container, guaranteed, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.live.api import Api
     from tests.live.harness import Finished, Pods, Program
 
     Json = dict[str, Any]
@@ -72,11 +74,11 @@ def test_every_thread_is_listed_with_what_the_kernel_says_of_it(check: Callable[
 
 
 def test_the_helper_pod_is_gone_and_no_event_says_that_something_ran(
-    kubectl: Program, check: Callable[..., Finished], namespace: str, helpers: str
+    api: Api, kubectl: Program, check: Callable[..., Finished], namespace: str, helpers: str
 ) -> None:
     """It entered nothing."""
     check("du-0")
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
     events = kubectl.ok(
         "get", "events", "-n", namespace, "--field-selector=reason=NsexecStarted,involvedObject.name=du-0", "-o", "name"
     )

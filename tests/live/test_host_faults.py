@@ -17,12 +17,13 @@ from tests.live.harness import without_code
 from tests.live.pods import container, pod
 from tests.live.processes import within
 from tests.live.relays import connect_proxy
-from tests.live.sessions import Session, folders, live_helpers
+from tests.live.sessions import Session, folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.live.api import Api
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
@@ -51,24 +52,24 @@ def told(session: Session) -> str:
     return without_code(errors.decode())
 
 
-def nothing_runs(session: Session, kubectl: Program, helpers: str) -> None:
+def nothing_runs(session: Session, api: Api, helpers: str) -> None:
     """The command is gone, and so are the helper pod and its folders."""
     assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
-    assert within(_GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers))
-    assert within(_GONE_WITHIN_SECONDS, lambda: not folders(kubectl, *session.namespaces))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not api.alive(helpers))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not folders(api, *session.namespaces))
 
 
 @pytest.mark.alone
-def test_a_runtime_that_restarts(session: Session, kubectl: Program, helpers: str) -> None:
+def test_a_runtime_that_restarts(session: Session, api: Api, helpers: str) -> None:
     """Every stream ends in it; the containers outlive it, the command does not."""
     processes.stop(host_node.runtime().NAME)
     host_node.up()
     assert told(session).count("\n") == 1
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
 
 
 @pytest.mark.alone
-def test_a_kubelet_that_ends(session: Session, kubectl: Program, helpers: str) -> None:
+def test_a_kubelet_that_ends(session: Session, api: Api, helpers: str) -> None:
     """Every stream runs through it; the command does not wait for it to come back."""
     processes.stop(host_kubelet.NAME)
     try:
@@ -76,7 +77,7 @@ def test_a_kubelet_that_ends(session: Session, kubectl: Program, helpers: str) -
         assert within(_GONE_WITHIN_SECONDS, lambda: not session.pids())
     finally:
         host_node.up()
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def frozen_kubelet() -> Iterator[None]:
 
 @pytest.mark.alone
 def test_a_kubelet_that_hangs_for_a_while(
-    nsexec: Program, session: Session, kubectl: Program, target: Pod, helpers: str
+    nsexec: Program, session: Session, api: Api, target: Pod, helpers: str
 ) -> None:
     """The command goes on, and its end is told late but right; who gives up, or comes meanwhile, leaves nothing."""
     with closing(Session(nsexec, target, helpers, then="echo woken; exit 7")) as patient:
@@ -110,13 +111,11 @@ def test_a_kubelet_that_hangs_for_a_while(
             assert patient.client.poll() is None
         output, errors = patient.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
         assert (patient.client.returncode, output) == (7, b"woken\n"), errors
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
 
 
 @pytest.mark.alone
-def test_a_node_that_is_not_ready(
-    nsexec: Program, session: Session, kubectl: Program, target: Pod, helpers: str
-) -> None:
+def test_a_node_that_is_not_ready(nsexec: Program, session: Session, api: Api, target: Pod, helpers: str) -> None:
     """Its silence is told after a minute; nothing new starts there, but what needs no kubelet; it ends what it ran."""
     run = dataclasses.replace(nsexec, argv=(*nsexec.argv, target.name, "-n", target.namespace))
     with frozen_kubelet():
@@ -130,12 +129,11 @@ def test_a_node_that_is_not_ready(
         assert f"node {target.node} is not ready (NodeStatusUnknown: Kubelet stopped posting node status" in new.stderr
         assert new.words.endswith("; no helper pod can be started there\n")
         assert run("--via", "local", "--", "echo", "started").stdout == b"started\n"
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
 
 
-def test_a_proxy_that_stops_forwarding(
-    nsexec: Program, kubectl: Program, target: Pod, helpers: str, tmp_path: Path
-) -> None:
+@pytest.mark.patient
+def test_a_proxy_that_stops_forwarding(nsexec: Program, api: Api, target: Pod, helpers: str, tmp_path: Path) -> None:
     """A network that has gone silent is told after a minute; the node ends the command once its link is cut."""
     config = tmp_path / "kubeconfig"  # a name that only the proxy can resolve, so that nothing goes round it
     config.write_text(KUBECONFIG.read_text().replace(f"127.0.0.1:{API_PORT}", f"kubernetes:{API_PORT}"))
@@ -147,29 +145,29 @@ def test_a_proxy_that_stops_forwarding(
         assert (session.client.returncode, session.pids() != []) == (_OWN_FAILURE, True)
         assert b"has been silent for 60s; whether the command ended, and how, is not known" in errors
         assert b"it ends by itself now that we are gone" in errors
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
 
 
-def test_an_evicted_helper(session: Session, kubectl: Program, helpers: str) -> None:
+def test_an_evicted_helper(api: Api, session: Session, kubectl: Program, helpers: str) -> None:
     """The user is told that it was the helper pod that ended."""
-    name = live_helpers(kubectl, helpers).strip().removeprefix("pod/")
+    name = api.alive(helpers)[0]
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": helpers}}
     path = f"/api/v1/namespaces/{helpers}/pods/{name}/eviction"
     kubectl.ok("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction).encode())
     assert "the helper pod ended before the command did" in told(session)
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
 
 
-def test_a_namespace_that_is_deleted_under_us(session: Session, kubectl: Program, helpers: str) -> None:
+def test_a_namespace_that_is_deleted_under_us(session: Session, kubectl: Program, api: Api, helpers: str) -> None:
     """So is a helper pod that goes with its namespace."""
     kubectl.ok("delete", "namespace", helpers, "--wait=false")
     assert "the helper pod ended before the command did" in told(session)
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)
     kubectl.ok("wait", "--for=delete", f"namespace/{helpers}", "--timeout=300s")
 
 
 def test_a_target_that_runs_out_of_memory(
-    nsexec: Program, kubectl: Program, pods: Pods, helpers: str, host_node: str
+    nsexec: Program, kubectl: Program, api: Api, pods: Pods, helpers: str, host_node: str
 ) -> None:
     """The command goes with the container's first process, and is not taken for a success."""
     script = "until [ -e /tmp/go ]; do sleep 0.1; done; exec tail /dev/zero"
@@ -182,4 +180,4 @@ def test_a_target_that_runs_out_of_memory(
     _, errors = session.client.communicate(timeout=_TOLD_WITHIN_SECONDS)
     assert session.client.returncode != 0
     assert without_code(errors.decode()).count("\n") == 1, errors
-    nothing_runs(session, kubectl, helpers)
+    nothing_runs(session, api, helpers)

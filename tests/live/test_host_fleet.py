@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.live.api import pods_of
 from tests.live.many_pods import labelled
 from tests.live.pods import container, pod
 from tests.live.processes import reapers, running, unique_seconds, within
@@ -17,6 +18,7 @@ from tests.live.sessions import folders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.live.api import Api
     from tests.live.harness import Finished, Program
 
     Json = dict[str, Any]
@@ -44,9 +46,9 @@ def run(nsexec: Program, namespace: str, label: str) -> Run:
 
 
 @pytest.fixture
-def many(nsexec: Program, namespace: str, label: str, helpers: str, kubectl: Program) -> Iterator[Many]:
+def many(nsexec: Program, namespace: str, label: str, helpers: str, api: Api) -> Iterator[Many]:
     """Thirty commands at once, which run until somebody ends them."""
-    made = Many(nsexec, kubectl, helpers, namespace, ("-l", label, "--per-node", "30"))
+    made = Many(nsexec, api, helpers, namespace, ("-l", label, "--per-node", "30"))
     yield made
     made.close()
 
@@ -54,22 +56,22 @@ def many(nsexec: Program, namespace: str, label: str, helpers: str, kubectl: Pro
 class Many:
     """A running client, of whose commands as many run as it starts at once."""
 
-    def __init__(self, nsexec: Program, kubectl: Program, helpers: str, namespace: str, words: tuple[str, ...]) -> None:
+    def __init__(self, nsexec: Program, api: Api, helpers: str, namespace: str, words: tuple[str, ...]) -> None:
         self.seconds = unique_seconds()
         self.client = nsexec.start("-n", namespace, *words, "--", "sleep", self.seconds)
-        self._kubectl, self._helpers, self._namespace = kubectl, helpers, namespace
+        self._api, self._helpers, self._namespace = api, helpers, namespace
         assert within(_SHOWN_WITHIN_SECONDS, lambda: len(running("sleep", self.seconds)) == 30), self.client.poll()
 
     def helper_pods(self) -> list[str]:
-        """``pod/NAME`` of each."""
-        return self._kubectl.ok("get", "pods", "-n", self._helpers, "-o", "name").split()
+        """Their names."""
+        return self._api.names(pods_of(self._helpers))
 
     def left(self) -> dict[str, object]:
         """What is still there after a while: processes and folders on the node, helper pods, and who would clear up."""
         looks: dict[str, Callable[[], Any]] = {
             "processes": lambda: running("sleep", self.seconds),
             "helper pods": self.helper_pods,
-            "folders": lambda: folders(self._kubectl, self._helpers, self._namespace),
+            "folders": lambda: folders(self._api, self._helpers, self._namespace),
             "reapers": lambda: reapers(self._helpers),
         }
         return {what: look() for what, look in looks.items() if not within(_GONE_WITHIN_SECONDS, _none(look))}
@@ -86,7 +88,7 @@ def _none(look: Callable[[], Any]) -> Callable[[], bool]:
     return lambda: not look()
 
 
-def test_each_answers_on_the_reserved_cpus_and_nothing_is_left(run: Run, kubectl: Program, helpers: str) -> None:
+def test_each_answers_on_the_reserved_cpus_and_nothing_is_left(run: Run, api: Api, helpers: str) -> None:
     """A line each, with the pod's name before it, and a word at the end."""
     done = run("--per-node", "8", "--", *MASK)
     assert done.status == 0, done.stderr
@@ -94,7 +96,7 @@ def test_each_answers_on_the_reserved_cpus_and_nothing_is_left(run: Run, kubectl
     assert {name.partition("/")[2] for name in lines} == {f"many-{number}" for number in range(_TARGETS)}
     assert set(lines.values()) == {"Cpus_allowed_list:\t0"}
     assert f"{_TARGETS} of {_TARGETS} ok." in done.stderr
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
 
 
 def test_equal_answers_are_one_block_and_statuses_are_told(run: Run) -> None:
@@ -115,7 +117,7 @@ def test_a_killed_client_leaves_nothing(many: Many) -> None:
 def test_a_helper_pod_that_is_killed_is_told_and_leaves_nothing(many: Many, kubectl: Program, helpers: str) -> None:
     """Of those that ran the end is unknown, the others are not started: 125."""
     (helper,) = many.helper_pods()
-    kubectl.ok("delete", "-n", helpers, helper, "--grace-period=0", "--force")
+    kubectl.ok("delete", "pod", "-n", helpers, helper, "--grace-period=0", "--force")
     _, errors = many.client.communicate(timeout=_SHOWN_WITHIN_SECONDS)
     assert many.client.returncode == 125, errors.decode()
     assert f"0 of {_TARGETS} ok" in errors.decode()
@@ -177,7 +179,7 @@ def lost(kubectl: Program, namespace: str, host_node: str) -> Iterator[str]:
 
 
 def test_a_node_that_is_not_ready_stops_all_unless_the_rest_is_to_go_on(
-    nsexec: Program, kubectl: Program, namespace: str, lost: str, helpers: str
+    nsexec: Program, api: Api, namespace: str, lost: str, helpers: str
 ) -> None:
     """Nothing is created; with --skip-unsafe its pods are reported."""
     words = ("-n", namespace, "-l", lost)
@@ -185,7 +187,7 @@ def test_a_node_that_is_not_ready_stops_all_unless_the_rest_is_to_go_on(
     assert (refused.status, refused.text) == (125, ""), refused.stderr
     assert f"error: {namespace}/lost: node lost-" in refused.stderr
     assert "is not ready" in refused.stderr
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
     done = nsexec(*words, "--skip-unsafe", "--", "echo", "here")
     assert (done.status, done.text) == (125, f"{namespace}/found: here\n"), done.stderr
     assert "1 of 2 ok, 1 not started" in done.stderr

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.live.api import pods_of
 from tests.live.pods import pod
 from tests.live.processes import reapers, running, unique_seconds, within
 from tests.live.sessions import folders
 
 if TYPE_CHECKING:
+    from tests.live.api import Api
     from tests.live.harness import Pods, Program
 
 pytestmark = pytest.mark.host_node
@@ -27,8 +29,9 @@ _ENDED_WITHIN_SECONDS: Final = 60.0
 _GONE_WITHIN_SECONDS: Final = 30.0
 
 
+@pytest.mark.patient
 def test_a_hundred_clients_killed_at_any_moment_leave_nothing(
-    nsexec: Program, kubectl: Program, shared_pods: Pods, helpers: str, host_node: str
+    nsexec: Program, api: Api, shared_pods: Pods, helpers: str, host_node: str
 ) -> None:
     """Before, while and after the command starts: no process here or there, no helper pod, not even its record."""
     target = shared_pods.start(pod("hundred", node=host_node))
@@ -48,6 +51,6 @@ def test_a_hundred_clients_killed_at_any_moment_leave_nothing(
     with ThreadPoolExecutor(_AT_ONCE) as runs:
         list(runs.map(run, ends))
     assert within(_GONE_WITHIN_SECONDS, lambda: not running("sleep", seconds))
-    assert within(_GONE_WITHIN_SECONDS, lambda: not kubectl.ok("get", "pods", "-n", helpers, "-o", "name"))
-    assert within(_GONE_WITHIN_SECONDS, lambda: not folders(kubectl, helpers, target.namespace))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not api.names(pods_of(helpers)))
+    assert within(_GONE_WITHIN_SECONDS, lambda: not folders(api, helpers, target.namespace))
     assert within(_GONE_WITHIN_SECONDS, lambda: not reapers(helpers))

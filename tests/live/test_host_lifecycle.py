@@ -11,9 +11,10 @@ import pytest
 from testbed import host_kubelet
 from tests.live.pods import container, guaranteed, pod
 from tests.live.processes import within
-from tests.live.sessions import Session, folders, live_helpers
+from tests.live.sessions import Session, folders
 
 if TYPE_CHECKING:
+    from tests.live.api import Api
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
@@ -31,15 +32,13 @@ def target(pods: Pods, host_node: str) -> Pod:
 
 
 def test_the_end_of_the_container_is_told_and_leaves_nothing(
-    kubectl: Program, session: Session, target: Pod, helpers: str
+    api: Api, kubectl: Program, session: Session, target: Pod, helpers: str
 ) -> None:
     """The kernel kills the command with its PID namespace; we tell it as any other that was killed, and clear up."""
     kubectl.ok("delete", "pod", "-n", target.namespace, target.name, "--grace-period=1", "--timeout=300s")
     _, errors = session.client.communicate(timeout=30)
     assert (session.client.returncode, errors.decode()) == (137, "command terminated with exit code 137\n")
-    assert within(
-        _GONE_WITHIN_SECONDS, lambda: not live_helpers(kubectl, helpers) and not folders(kubectl, *session.namespaces)
-    )
+    assert within(_GONE_WITHIN_SECONDS, lambda: not api.alive(helpers) and not folders(api, *session.namespaces))
 
 
 def test_kubelet_restart_ends_the_command_in_its_place(session: Session) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from testbed import pki
 from testbed.paths import API_SERVER
+from tests.live.api import pods_of
 from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.live.api import Api
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
@@ -61,13 +63,13 @@ def test_bad_option_is_refused(
     assert words in done.stderr
 
 
-def test_cpus_of_the_target_are_refused(nsexec: Program, kubectl: Program, target: Pod, helpers: str) -> None:
+def test_cpus_of_the_target_are_refused(api: Api, nsexec: Program, kubectl: Program, target: Pod, helpers: str) -> None:
     """--cpus that the target may run on is found out on the node: an error that names both, and no pod is left."""
     where = ("-n", target.namespace, "--helper-namespace", helpers)
     done = nsexec(target.name, *where, "--cpus", "0", "--", "true")
     assert (done.status, done.stdout) == (_OWN_FAILURE, b"")
     assert "--cpus 0 overlaps the CPUs of the target" in done.stderr
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
     kubectl.ok("delete", "namespace", helpers, "--timeout=300s")
 
 

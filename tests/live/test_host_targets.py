@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.live.api import pods_of
 from tests.live.pods import container, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.live.api import Api
     from tests.live.harness import Program
 
 pytestmark = pytest.mark.host_node
@@ -157,7 +159,7 @@ def paper_node(kubectl: Program, namespace: str) -> Iterator[str]:
 
 
 def test_sandboxes_and_windows_are_refused(
-    nsexec: Program, kubectl: Program, paper_node: str, namespace: str, helpers: str
+    api: Api, nsexec: Program, kubectl: Program, paper_node: str, namespace: str, helpers: str
 ) -> None:
     """A class whose name says nothing is known by its handler, a Windows node by what its kubelet says of it."""
     manifest = pod("paper", node=paper_node, runtimeClassName=paper_node)
@@ -172,7 +174,7 @@ def test_sandboxes_and_windows_are_refused(
     windows = nsexec("paper", "-n", namespace, "--cpus", "0", "--", "true")
     assert (windows.status, windows.stdout) == (1, b"")
     assert f"error: node {paper_node} runs Windows" in windows.stderr
-    assert kubectl.ok("get", "pods", "-n", helpers, "-o", "name") == ""
+    assert api.names(pods_of(helpers)) == []
 
 
 def _status(kubectl: Program, what: str, namespace: str, status: Json) -> None:

@@ -18,7 +18,8 @@ from tests.live.stands import cells, live_stand
 
 if TYPE_CHECKING:
     from testbed.sshd import Sshd
-    from tests.live.harness import Pods, Program
+    from tests.live.api import Api
+    from tests.live.harness import Pods
     from tests.live.pods import Pod
 
 pytestmark = pytest.mark.host_node
@@ -34,23 +35,23 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
 
 @pytest.mark.parametrize(("row", "transport"), cells(Transport.POD, Transport.KEPT))
 def test_a_behaviour_is_the_same_by_a_helper_pod(
-    kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
+    api: Api, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
 ) -> None:
     """Status, words, bytes, and what is left behind."""
-    with live_stand(transport, kubectl, target, helpers, sshd) as stand, Cell(row, stand) as started:
+    with live_stand(transport, api, target, helpers, sshd) as stand, Cell(row, stand) as started:
         started.shows()
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize("row", TOGETHER, ids=[row.name for row in TOGETHER])
 def test_the_end_of_the_api_server_is_the_same_for_all(
-    kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour
+    api: Api, target: Pod, helpers: str, sshd: Sshd, row: Behaviour
 ) -> None:
     """It ends once, with a command by every transport."""
     with ExitStack() as stack:
         cells = []
         for transport in Transport:
-            stand = stack.enter_context(live_stand(transport, kubectl, target, helpers, sshd))
+            stand = stack.enter_context(live_stand(transport, api, target, helpers, sshd))
             cells.append(stack.enter_context(Cell(row, stand)))
         try:
             for cell in cells:

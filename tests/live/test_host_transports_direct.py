@@ -13,7 +13,8 @@ from tests.live.stands import cells, live_stand
 
 if TYPE_CHECKING:
     from testbed.sshd import Sshd
-    from tests.live.harness import Pods, Program
+    from tests.live.api import Api
+    from tests.live.harness import Pods
     from tests.live.pods import Pod
 
 pytestmark = [pytest.mark.host_node, pytest.mark.usefixtures("only_sessions")]
@@ -27,8 +28,8 @@ def target(shared_pods: Pods, host_node: str) -> Pod:
 
 @pytest.mark.parametrize(("row", "transport"), cells(Transport.SSH, Transport.LOCAL))
 def test_a_behaviour_is_the_same_without_a_helper_pod(
-    kubectl: Program, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
+    api: Api, target: Pod, helpers: str, sshd: Sshd, row: Behaviour, transport: Transport
 ) -> None:
     """Status, words, bytes, and what is left behind."""
-    with live_stand(transport, kubectl, target, helpers, sshd) as stand, Cell(row, stand) as started:
+    with live_stand(transport, api, target, helpers, sshd) as stand, Cell(row, stand) as started:
         started.shows()

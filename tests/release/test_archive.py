@@ -17,8 +17,7 @@ import pytest
 
 from release import archive, entry, env
 from release.names import version
-from testbed import minimal_root, old_system
-from tests import packages as made
+from testbed import minimal_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,22 +136,11 @@ def test_the_systems_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch, t
 def test_on_the_smallest_debian(suite: str, unpacked: Path, tmp_path: Path) -> None:
     """No Python, no locale, not even /proc; help, completion and an error all come. On a newer glibc as well."""
     minimal_root.unpack(tmp_path, suite)
-    _works(unpacked, tmp_path)
+    works(unpacked, tmp_path)
 
 
-@pytest.mark.timeout(2700)  # the first time a Python is compiled
-def test_on_an_older_glibc(tmp_path: Path) -> None:
-    """Of ``make dist-older``: it runs where the other one says which glibc it lacks, and on this machine."""
-    older = made.built(older=True).unpack(tmp_path / "archive")
-    own = archive.needs_glibc(older)
-    assert own <= (2, 31)
-    minimal_root.unpack(tmp_path / "root", old_system.SUITE)
-    _works(older, tmp_path / "root")
-    here = subprocess.run([str(older / "kubectl-nsexec"), "--version"], capture_output=True, text=True, check=True)
-    assert here.stdout.startswith(f"kubectl nsexec {version()}\n")
-
-
-def _works(folder: Path, root: Path) -> None:
+def works(folder: Path, root: Path) -> None:
+    """The archive's FOLDER in the tree ROOT, which has no Python."""
     shutil.copytree(folder, root / "opt/kubectl-nsexec")
     (root / "usr/bin/kubectl_complete-nsexec").symlink_to("/opt/kubectl-nsexec/kubectl-nsexec")
     (root / "dev/null").touch()

@@ -13,8 +13,7 @@ import pytest
 from release import archive, env, fips
 from release.errors import ReleaseError
 from release.names import PROGRAM
-from testbed import minimal_root, old_system
-from tests import packages as made
+from testbed import minimal_root
 from tests.unit.fake_session import GREETING, Handler, fake_session
 
 if TYPE_CHECKING:
@@ -122,31 +121,6 @@ def test_the_packer_leaves_libraries_with_an_hmac_as_they_are(tmp_path: Path) ->
     assert {path.name for path in folder.rglob(".*.hmac")} == {fips.beside(source).name for source in sources}
     loaded = subprocess.run([str(folder / PROGRAM)], capture_output=True, text=True, check=True).stdout.split()
     assert loaded == [str(folder / "_internal" / source.name) for source in sorted(sources)]
-
-
-@pytest.mark.timeout(2700)  # the first time a Python is compiled
-def test_an_archive_of_the_older_system_starts_in_fips_mode(tmp_path: Path) -> None:
-    """``make dist-older``. Debian's OpenSSL has no FIPS module and no HMAC: nothing was lost, and nothing is looked at.
-
-    On AlmaLinux 8, where the release workflow builds, the same check of ``release dist`` runs the module's self-test.
-    """
-    older = made.built(older=True).unpack(tmp_path / "archive")
-    system = old_system.ensure()
-    there = {path.name for path in (system / "usr/lib").rglob(".lib*.hmac")}
-    assert {path.name for path in older.rglob(".*.hmac")} == there == set()
-    fips.check(older, [])
-    root = tmp_path / "root"
-    minimal_root.unpack(root, old_system.SUITE)
-    shutil.copytree(older, root / "opt/kubectl-nsexec")
-    (root / "dev/null").touch()
-    done = subprocess.run(
-        ["chroot", str(root), f"/opt/kubectl-nsexec/{PROGRAM}", "-s", "https://127.0.0.1:9", "some-pod", "--", "id"],
-        env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C", "OPENSSL_FORCE_FIPS_MODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, "could not be reached" in done.stderr) == (1, True), done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,7 @@ def test_every_platform_is_built_once() -> None:
     assert [job.get("needs") for job in jobs.values()] == [None, *names[:-1]]
 
 
+@pytest.mark.registry
 def test_the_first_job_passes(runner: workflow.Runner) -> None:
     """``make release-check`` of the tag: two builds of everything, the archive too, have the same checksums."""
     assert f"{VERSION} can be released: " in runner.run("check")
