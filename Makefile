@@ -18,6 +18,12 @@ TESTBED := $(PYTHON) -m testbed
 # $(call made,FOLDER,COMMANDS): a folder that is half made, by a failure or Ctrl-C, is out of date, so it is made again.
 made = trap 'touch --date=@0 $(1)' EXIT; $(2); trap - EXIT; touch $(1)
 
+# $(call rt,MARKS): the live tests on the real-time node that have them, in two processes those that may.
+rt = failed=0; \
+	$(BIN)/pytest tests/live -m "($(1)) and not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder || failed=1; \
+	$(BIN)/pytest tests/live -m "($(1)) and alone" || failed=1; \
+	exit $$failed
+
 .PHONY: help
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +84,7 @@ test-node: .venv shims ## hermetic tests of what runs on the node, and of every 
 coverage: .venv shims ## all three, measured: which branches they take, and whether the floor of that holds
 	@$(TESTBED) packages hermetic
 	@$(BIN)/coverage erase
-	@$(PYTEST) tests/unit tests/program tests/node --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest tests/unit tests/program tests/node --numprocesses 4 --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m tools.floor
 
 .PHONY: fuzz
@@ -146,7 +152,7 @@ test-host-together: .venv .release ## of them the others, in five processes
 .PHONY: test-rt
 test-rt: .venv ## live tests on the real-time node (brings it up); RT_DISTRO, RT_LSM, RUNTIME=crio: on another such node
 	@$(TESTBED) up --node rt
-	@$(BIN)/pytest tests/live -m "rt_node$(if $(filter selinux,$(RT_LSM)), and not apparmor or selinux)$(if $(filter crio,$(RUNTIME)), or crio)"
+	@$(call rt,rt_node$(if $(filter selinux,$(RT_LSM)), and not apparmor or selinux)$(if $(filter crio,$(RUNTIME)), or crio))
 
 .PHONY: test-rt-newer
 test-rt-newer: ## all of them on one as OpenShift's: Linux 6.12, crun, SELinux enforcing
@@ -155,7 +161,7 @@ test-rt-newer: ## all of them on one as OpenShift's: Linux 6.12, crun, SELinux e
 .PHONY: test-rt-older
 test-rt-older: .venv ## of them what depends on kernel, runtime and LSM, on another one: Linux 6.1, runc, AppArmor
 	@$(TESTBED) up --node rt
-	@$(BIN)/pytest tests/live -m "rt_node and kernel"
+	@$(call rt,rt_node and kernel)
 
 .PHONY: test-both
 test-both: .venv ## live tests of one run over both nodes, in one cluster (brings them up)

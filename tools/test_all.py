@@ -55,7 +55,7 @@ HERMETIC: Final = Lane(
     NO_CLUSTER_NICENESS,
 )
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
-"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside four processes of live tests."""
+"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside five processes of live tests."""
 LIVE: Final = Lane(
     (
         Part("test-host-together", "live tests, host node, side by side", 60),
@@ -152,7 +152,7 @@ class Running:
 def main(root: Path = _ROOT, stages: Sequence[Sequence[Lane]] = STAGES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run; 128+n after a signal."""
     began = time.monotonic()
-    _say("make test: about three quarters of an hour; where nothing is compiled or built yet, 10 minutes more")
+    _say("make test: about half an hour; where nothing is compiled or built yet, 10 minutes more")
     running = Running()
     with running.heeding():
         outcomes = [_run(running, root, TOOLS)]

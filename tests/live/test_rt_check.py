@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-pytestmark = pytest.mark.rt_node
+pytestmark = [pytest.mark.rt_node, pytest.mark.alone]
 
 _NEVER: Final = 86400
 """Seconds until the kubelet probes: an exec that starves can hang the node, and is ours to bring about."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-pytestmark = pytest.mark.crio
+pytestmark = [pytest.mark.crio, pytest.mark.alone]
 
 _SHARED: Final = 1
 _LAST: Final = rt_config.ISOLATED_CPUS[-1]

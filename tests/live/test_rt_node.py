@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.live.harness import Pods, Program
 
-pytestmark = pytest.mark.rt_node
+pytestmark = [pytest.mark.rt_node, pytest.mark.alone]
 
 _KUBECTL_PATIENCE_SECONDS: Final = 20.0
 _GONE_WITHIN_SECONDS: Final = 10.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.live.harness import Finished, Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = [pytest.mark.rt_node, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.rt_node, pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
 
 ISOLATED = CpuSet.parse(rt_config.ISOLATED)
 SYSFS = f"the kernel isolates {rt_config.ISOLATED} (/sys/devices/system/cpu/isolated)"

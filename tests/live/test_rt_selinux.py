@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = [pytest.mark.selinux, pytest.mark.usefixtures("nothing_left", "enforcing")]
+pytestmark = [pytest.mark.selinux, pytest.mark.alone, pytest.mark.usefixtures("nothing_left", "enforcing")]
 
 _LABEL: Final = ("cat", "/proc/self/attr/current")
 _PAIR: Final = re.compile(r"system_u:system_r:container_t:s0:c\d+,c\d+")

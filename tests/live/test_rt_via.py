@@ -59,6 +59,7 @@ def _on(program: Program, target: Pod) -> Program:
     return dataclasses.replace(program, argv=(*program.argv, *rt.options(target)))
 
 
+@pytest.mark.alone
 @pytest.mark.kernel
 @pytest.mark.usefixtures("nothing_stays")
 def test_it_answers_beside_the_loop(pods: Pods, by_ssh: Program) -> None:

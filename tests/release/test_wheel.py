@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
 import zipfile
 from email import message_from_bytes
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hatch_build import NODE_FOLDER, TARGETS
+from kubectl_nsexec.node import shim
 from release import env
 from release.names import HOMEPAGE
 from testbed.paths import REPOSITORY
@@ -68,3 +76,17 @@ def test_the_metadata_is_for_users(packages: Packages) -> None:
     assert links.keys() >= {"Homepage", "Issues", "Changelog", "Security"}
     assert all(link.startswith(HOMEPAGE) for link in links.values())
     assert metadata.get_all("Provides-Extra") is None
+
+
+@pytest.mark.registry
+def test_the_shim_is_the_same_wherever_it_is_compiled(tmp_path: Path) -> None:
+    """Another checkout gives the same bytes."""
+    node = tmp_path / "elsewhere/kubectl_nsexec/node"
+    (node.parent / "identity/seccomp").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "kubectl_nsexec/node/shim", node / "shim")
+    shutil.copy(REPOSITORY / "hatch_build.py", tmp_path / "elsewhere")
+    again = [sys.executable, str(tmp_path / "elsewhere/hatch_build.py"), "amd64"]
+    compiled = {name: value for name, value in os.environ.items() if name != "NSEXEC_BUILD_CACHE"}
+    subprocess.run(again, check=True, stdout=subprocess.DEVNULL, env=compiled)
+    built = (node / "bin/shim-amd64").read_bytes()
+    assert hashlib.sha256(built).hexdigest() == hashlib.sha256(shim("amd64")).hexdigest()
