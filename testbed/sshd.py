@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from testbed.paths import CACHE
 from testbed.processes import wait_until
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 BANNER: Final = "Authorized use only, says the banner."
 _SEPARATION: Final = Path("/run/sshd")
-"""Debian's sshd wants this folder, which its service makes."""
+"""Debian's sshd wants this folder, which its service makes, and for each connection anew."""
 _PATIENCE_SECONDS: Final = 20.0
 
 
@@ -80,22 +82,42 @@ class Sshd:
     @contextmanager
     def running(self) -> Iterator[Sshd]:
         """It listens while the block runs. Raises ClusterError when it does not begin to."""
-        made = not _SEPARATION.exists()
-        _SEPARATION.mkdir(exist_ok=True)
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                ["/usr/sbin/sshd", "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log
-            )
+        with used_by_all(_SEPARATION, CACHE / "sshd.lock"):
+            with (self.folder / "log").open("wb") as log:
+                self.process = subprocess.Popen(
+                    ["/usr/sbin/sshd", "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log
+                )
+            try:
+                wait_until("sshd on loopback", lambda: _listens(self.port), _PATIENCE_SECONDS)
+                yield self
+            finally:
+                for pid in [*self.sessions(), self.process.pid]:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, 15)
+                self.process.wait(_PATIENCE_SECONDS)
+
+
+@contextmanager
+def used_by_all(folder: Path, lock_file: Path) -> Iterator[None]:
+    """The folder is there while the block runs; the last of its users, in any process, removes it if one has made it.
+
+    Each holds a lock that all may share (flock(2)). The lock file's content says that the folder was made.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("a+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with suppress(FileExistsError):
+            folder.mkdir()
+            lock.write(b"made")
+            lock.flush()
         try:
-            wait_until("sshd on loopback", lambda: _listens(self.port), _PATIENCE_SECONDS)
-            yield self
+            yield
         finally:
-            for pid in [*self.sessions(), self.process.pid]:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, 15)
-            self.process.wait(_PATIENCE_SECONDS)
-            if made:
-                _SEPARATION.rmdir()
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock.fileno()).st_size:
+                    lock.truncate(0)
+                    folder.rmdir()
 
 
 def _name(pid: int) -> str:
