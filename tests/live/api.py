@@ -1,23 +1,24 @@
 """The administrator's requests from the tests' own process, for all that no test is about.
 
-Each start of kubectl takes a processor as long as a quarter of a run of ours, and a suite made three thousand of them.
+Each kubectl is a process that reads its configuration and asks what the server knows, and a suite started thousands.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kubernetes.config import new_client_from_config
+
+from kubectl_nsexec.model.http import CONFLICT, NOT_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Json = dict[str, Any]
+    from kubectl_nsexec.model.http import Json
 
-_NOT_FOUND: Final = 404
 _OK: Final = range(200, 300)
 _ANSWER_SECONDS: Final = 60.0
 _WATCHED_SECONDS: Final = 5
@@ -42,10 +43,14 @@ class Api:
         """The object or list of that path; None: there is none."""
         return self._answer("GET", path)
 
+    def items(self, collection: str) -> list[Json]:
+        """All objects in it."""
+        found: list[Json] = (self.get(collection) or {"items": []})["items"]
+        return found
+
     def names(self, collection: str) -> list[str]:
         """Of all objects in it."""
-        found = self.get(collection) or {"items": []}
-        return [item["metadata"]["name"] for item in found["items"]]
+        return [item["metadata"]["name"] for item in self.items(collection)]
 
     def alive(self, namespace: str) -> list[str]:
         """Of its pods those that are not over."""
@@ -60,7 +65,7 @@ class Api:
 
     def delete(self, path: str, **options: object) -> None:
         """``options`` as DeleteOptions has them. That the object is not there, or another one, is fine."""
-        self._answer("DELETE", path, options or None, fine=(_NOT_FOUND, 409))
+        self._answer("DELETE", path, options or None, fine=(NOT_FOUND, CONFLICT))
 
     def wait(self, collection: str, name: str, over: Callable[[Json | None], bool], seconds: float) -> Json | None:
         """The object as soon as it is ``over``, None when it is not there; or as it is when the time is."""
@@ -71,6 +76,11 @@ class Api:
             else:
                 self._change(collection, found)
         return found
+
+    def wait_until_gone(self, collection: str, name: str, seconds: float) -> None:
+        """Raises AssertionError with the object's status when it is still there after that time."""
+        left = self.wait(collection, name, lambda found: found is None, seconds)
+        assert left is None, f"{collection}/{name} is not gone: {left['status']}"
 
     def _change(self, collection: str, known: Json) -> None:
         """Waits for an object that is not any more what is known of it."""
@@ -84,7 +94,7 @@ class Api:
             answer.close()
 
     def _answer(
-        self, method: str, path: str, body: Json | None = None, fine: tuple[int, ...] = (_NOT_FOUND,)
+        self, method: str, path: str, body: Json | None = None, fine: tuple[int, ...] = (NOT_FOUND,)
     ) -> Json | None:
         headers = _CONTENT if body is not None else _NO_CONTENT
         target = f"{self._client.configuration.host}{path}"

@@ -100,8 +100,7 @@ def leaving(api: Api) -> Iterator[list[str]]:
     names: list[str] = []
     yield names
     for name in names:
-        left = api.wait(_NAMESPACES, name, lambda found: found is None, _PATIENCE_SECONDS)
-        assert left is None, f"namespace {name} is not gone: {left['status']}"
+        api.wait_until_gone(_NAMESPACES, name, _PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ class Pods:
             if made["status"].get("reason") != _NO_CPU_YET:
                 return self._pod(made)
             self._delete(self._made[-1])
-            self._wait_until_gone(self._made.pop())
+            self._api.wait_until_gone(self._path, self._made.pop().name, _PATIENCE_SECONDS)
             time.sleep(_POLL_SECONDS)
 
     def get(self, name: str) -> Json:
@@ -141,15 +141,11 @@ class Pods:
         for made in self._made:
             self._delete(made)
         for made in self._made:
-            self._wait_until_gone(made)
+            self._api.wait_until_gone(self._path, made.name, _PATIENCE_SECONDS)
         self._made.clear()
 
     def _delete(self, made: Pod) -> None:
         self._api.delete(f"{self._path}/{made.name}", preconditions={"uid": made.uid}, gracePeriodSeconds=1)
-
-    def _wait_until_gone(self, made: Pod) -> None:
-        left = self._api.wait(self._path, made.name, lambda pod: pod is None, _PATIENCE_SECONDS)
-        assert left is None, f"pod {made.name} is not gone: {left['status']}"
 
     def _wait(self, name: str, condition: str, deadline: float) -> Json:
         """Return the pod once CONDITION (``TYPE`` or ``TYPE=STATUS``) holds or its node lacks a free CPU.
@@ -160,7 +156,8 @@ class Pods:
 
         def holds(status: Json) -> bool:
             found = {row["type"]: row["status"] for row in status.get("conditions") or []}
-            return status.get("reason") == _NO_CPU_YET or found.get(kind) == (wanted or "True")
+            no_cpu_yet = status.get("reason") == _NO_CPU_YET and time.monotonic() < deadline
+            return no_cpu_yet or found.get(kind) == (wanted or "True")
 
         def over(pod: Json | None) -> bool:
             return pod is None or holds(pod["status"]) or pod["status"].get("phase") == "Failed"
@@ -168,8 +165,8 @@ class Pods:
         found = self._api.wait(self._path, name, over, deadline - time.monotonic())
         assert found, f"pod {name} is not there any more"
         if not holds(found["status"]):
-            events = self._api.get(f"/api/v1/namespaces/{self.namespace}/events") or {"items": []}
-            told = [f"{each['reason']}: {each['message']}" for each in events["items"] if _is_about(each, name)]
+            events = self._api.items(f"/api/v1/namespaces/{self.namespace}/events")
+            told = [f"{each['reason']}: {each['message']}" for each in events if _is_about(each, name)]
             raise AssertionError("\n".join([f"pod {name} did not become {condition}: {found['status']}", *told]))
         return found
 

@@ -65,6 +65,6 @@ def folders(api: Api, *namespaces: str) -> list[str]:
     """
     walks = (os.walk(top) for top in machine.kubepods())  # what vanishes on the way does not stop it
     found = [f"{at}/{name}" for walk in walks for at, names, _ in walk for name in names if name.startswith("nsexec-")]
-    pods = api.get("/api/v1/pods") or {"items": []}
-    others = {pod["metadata"]["uid"] for pod in pods["items"] if pod["metadata"]["namespace"] not in namespaces}
+    pods = api.items("/api/v1/pods")
+    others = {pod["metadata"]["uid"] for pod in pods if pod["metadata"]["namespace"] not in namespaces}
     return sorted(path for path in found if not others & set(_UID.findall(path)))

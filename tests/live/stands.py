@@ -107,8 +107,6 @@ def live_stand(transport: Transport, api: Api, target: Pod, helpers: str, sshd: 
     """One for the time of a test; what it left in the API server's records is gone then."""
     with line(API_PORT) as server, line(sshd.port) as ssh:
         yield LiveStand(transport, api, target, helpers, sshd, server, ssh)
-    alive = api.alive(helpers)
-    for name in api.names(pods_of(helpers)):
-        if name not in alive:
-            api.delete(f"{pods_of(helpers)}/{name}")
-            api.wait(pods_of(helpers), name, lambda pod: pod is None, _PATIENCE_SECONDS)
+    for name in api.names(f"{pods_of(helpers)}?fieldSelector=status.phase!%3DRunning"):
+        api.delete(f"{pods_of(helpers)}/{name}")
+        api.wait_until_gone(pods_of(helpers), name, _PATIENCE_SECONDS)

@@ -49,10 +49,7 @@ def keeping(nsexec: Program, target: Pod) -> Iterator[Program]:
 
 def helpers_in(api: Api, helpers: str) -> list[Json]:
     """The helper pods."""
-    found = api.get(pods_of(helpers))
-    assert found
-    items: list[Json] = found["items"]
-    return items
+    return api.items(pods_of(helpers))
 
 
 @pytest.fixture
