@@ -40,7 +40,6 @@ DECIDE: Final = (
     "tools/installs.py",
     "tools/requirements.txt",
     "tools/signals.py",
-    "tools/test_all.py",
 )
 """See testbed.once.listed."""
 

@@ -81,12 +81,6 @@ def test_nothing_of_make_test_is_left_out() -> None:
     assert parts - PARTS <= IN_CI | AT_NIGHT
 
 
-@pytest.mark.registry
-def test_the_checks_pass(origin: Checkout, tmp_path: Path) -> None:
-    """The job ``check`` in full, from an empty home on: tools of the lock, and all that they look at."""
-    assert "clean" in workflow.Runner(origin, "main", tmp_path / "runner", workflow.CI).run("check")
-
-
 @pytest.mark.parametrize("file", workflow.FILES, ids=lambda file: file.stem)
 def test_no_workflow_may_more_than_it_needs(file: Path) -> None:
     """A token that reads, one run at a time, jobs that end, no action but GitHub's, no secret."""
