@@ -139,7 +139,7 @@ def _boot(disk: Disk, payload: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """QEMU's, with its temporary files in the folder, and huge pages for what it allocates (mallopt(3), hugetlb).
+    """QEMU's, with its temporary files in the folder, and huge pages for what it allocates (glibc.malloc.hugetlb).
 
     Emulating, it looks for nearly every jump in a table of 32 MB: in small pages that costs a tenth of all its time.
     """

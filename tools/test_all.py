@@ -46,11 +46,12 @@ class Lane(NamedTuple):
     """See nice(1): what can wait leaves the CPUs to the nodes, whose pods have to start in time."""
 
 
-NO_CLUSTER_NICENESS: Final = 5
+NO_CLUSTER_NICENESS: Final = 10
 HERMETIC: Final = Lane(
     (
         Part("check", "checks", 10),
         Part("coverage", "hermetic tests and their coverage", 40),
+        Part("fuzz", "fuzz targets", 20),
     ),
     NO_CLUSTER_NICENESS,
 )
@@ -69,7 +70,6 @@ LIVE: Final = Lane(
 last adds the host node to the real-time node's cluster."""
 NO_CLUSTER: Final = Lane(
     (
-        Part("fuzz", "fuzz targets", 20),
         Part("test-install", "packages, installed in every way", 60),
         Part("test-docs", "documentation", 30),
         Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),

@@ -67,3 +67,12 @@ def target(tmp_path: Path) -> Iterator[Target]:
         pytest.fail("these tests enter namespaces as the node's root does: run them as root")
     with Target(tmp_path / "root") as target:
         yield target
+
+
+@pytest.fixture(autouse=True)
+def no_cover(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``make coverage`` measures neither these tests, for pytest-cov knows this name, nor the client that some start.
+
+    They are of shell and C; the client takes no branch in them that it does not take in tests/program.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

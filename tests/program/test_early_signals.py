@@ -46,7 +46,7 @@ _PROGRAMS: Final = {
 
 
 @pytest.fixture(autouse=True)
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_cover(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python 3.11 enters no function in a thread that is traced while a signal waits for the main thread.
 
     Where that one waits for the thread's import, as it may here, neither goes on.
