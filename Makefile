@@ -81,7 +81,7 @@ test-node: .venv shims ## hermetic tests of what runs on the node, and of every 
 	@$(PYTEST) tests/node
 
 .PHONY: coverage
-coverage: .venv shims ## all three, measured: which branches they take, and whether the floor of that holds
+coverage: .venv shims ## all three: which branches the first two take, and whether the floor of that holds
 	@$(TESTBED) packages hermetic
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest tests/unit tests/program tests/node --numprocesses 4 --cov --cov-report= --cov-fail-under=0

@@ -56,10 +56,17 @@ def profile_with_claims(kubectl: Program) -> Iterator[None]:
     kubectl.ok(*annotate, f"{CLAIMS_ANNOTATION}-")
 
 
+@pytest.fixture(scope="class")
+def free(shared_pods: Pods, policy_none: None, rt_node: str) -> Pod:
+    """A pod that was given no CPU, and is given none."""
+    assert policy_none is None
+    return shared_pods.start(pod("free", node=rt_node))
+
+
 @pytest.fixture
-def free(pods: Pods, rt_node: str) -> Pod:
-    """A pod that was given no CPU."""
-    return pods.start(pod("free", node=rt_node))
+def own(pods: Pods, rt_node: str) -> Pod:
+    """A pod of the test's own, that was given no CPU yet."""
+    return pods.start(pod("own", node=rt_node))
 
 
 def mask(done: Finished) -> CpuSet:
@@ -88,19 +95,20 @@ class TestPolicyNone:
         assert looked["cpusets of containers"] == ""
 
     @pytest.mark.usefixtures("nobody_reserves")
-    def test_a_target_with_the_other_cpus_for_itself(self, nsexec: Program, free: Pod) -> None:
+    def test_a_target_with_the_other_cpus_for_itself(self, nsexec: Program, own: Pod) -> None:
         """Nothing is left but isolated CPUs: the run stops, and says what it found, and what to do."""
-        rt.allow(free, rt_config.RESERVED)
-        refused = nsexec(*rt.options(free), *KUBELET, "--", "echo", "started")
+        rt.allow(own, rt_config.RESERVED)
+        refused = nsexec(*rt.options(own), *KUBELET, "--", "echo", "started")
         assert (refused.status, refused.stdout) == (125, b"")
         assert SYSFS in refused.stderr
         assert "--cpus LIST" in refused.stderr
 
     @pytest.mark.parametrize("whose", ["the target's", "another's"])
-    def test_a_claim_is_kept_clear_of(self, nsexec: Program, pods: Pods, free: Pod, rt_node: str, whose: str) -> None:
+    def test_a_claim_is_kept_clear_of(self, nsexec: Program, own: Pod, free: Pod, whose: str) -> None:
         """A driver gave CPU 0 to a container: the command is on the only one that is nobody's."""
-        rt.allow(free if whose == "the target's" else pods.start(pod("claim", node=rt_node)), "0")
-        assert mask(nsexec(*rt.options(free), *KUBELET, "--", *rt.MASK)) == CpuSet.of(1)
+        rt.allow(own, "0")
+        target = own if whose == "the target's" else free
+        assert mask(nsexec(*rt.options(target), *KUBELET, "--", *rt.MASK)) == CpuSet.of(1)
 
     def test_a_loop_that_the_kubelet_knows_nothing_of(self, nsexec: Program, pods: Pods) -> None:
         """SCHED_FIFO on an isolated CPU, by its own sched_setaffinity: it answers beside it, on the others."""
@@ -124,10 +132,10 @@ class TestPolicyNone:
         assert run(*rt.options(free), "--cpus", "2", "--", "true").status == 125
 
     @pytest.mark.usefixtures("profile_with_claims")
-    def test_a_profile_with_claims_goes_with_it(self, nsexec: Program, pods: Pods, free: Pod, rt_node: str) -> None:
+    def test_a_profile_with_claims_goes_with_it(self, nsexec: Program, own: Pod, free: Pod) -> None:
         """The Node Tuning Operator writes the policy none for it; a claim of its reserved CPUs is a contradiction."""
         assert mask(nsexec(*rt.options(free), "--", *rt.MASK)) == rt.RESERVED
-        rt.allow(pods.start(pod("claim", node=rt_node)), "0")
+        rt.allow(own, "0")
         refused = nsexec(*rt.options(free), "--", "echo", "started")
         assert (refused.status, refused.stdout) == (125, b"")
         assert "both claim 0; nothing was started" in refused.stderr
@@ -173,13 +181,11 @@ class TestStrictReservation:
     """The shared pool has no reserved CPU."""
 
     @pytest.mark.parametrize("source", [(), KUBELET])
-    def test_a_target_on_the_reserved_cpus_is_entered(
-        self, nsexec: Program, free: Pod, source: tuple[str, ...]
-    ) -> None:
+    def test_a_target_on_the_reserved_cpus_is_entered(self, nsexec: Program, own: Pod, source: tuple[str, ...]) -> None:
         """As etcd and operators are with workload partitioning: it owns none of them."""
-        rt.allow(free, rt_config.RESERVED)
-        assert mask(nsexec(*rt.options(free), *source, "--", *rt.MASK)) == rt.RESERVED
-        proof = json.loads(nsexec.ok(*rt.options(free), *source, "--verify", "-q", "-o", "json"))
+        rt.allow(own, rt_config.RESERVED)
+        assert mask(nsexec(*rt.options(own), *source, "--", *rt.MASK)) == rt.RESERVED
+        proof = json.loads(nsexec.ok(*rt.options(own), *source, "--verify", "-q", "-o", "json"))
         assert proof["target"]["cpus"] == rt_config.RESERVED
         assert proof["verdict"] == {
             "reason": "SharedPool",
