@@ -26,3 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
         if folder in _LIMIT_SECONDS and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_LIMIT_SECONDS[folder]))
+
+
+@pytest.fixture
+def no_cover(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``make coverage`` measures neither the test, for pytest-cov knows this name, nor the programs that it starts."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

@@ -1,7 +1,7 @@
 """Whether branch coverage is where it has to be: not below its floor, and the floor neither far below it nor lowered.
 
 ``make coverage`` runs it after the hermetic tests. What is measured is coverage.py's total: lines and branches that
-were taken, in per cent of all, by the tests' own process and by the tool's where they start it. The floor is
+were taken, in per cent of all, by tests/unit and tests/program and by the tool where they start it. The floor is
 ``fail_under`` of pyproject.toml, which coverage.py itself would hold too; but it does not say when a floor can rise.
 """
 

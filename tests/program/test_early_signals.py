@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from tests.unit.fake_session import FakeSession
 
+# Python 3.11 enters no function in a thread that is traced while a signal waits for the main thread. Where that one
+# waits for the thread's import, as it may here, neither goes on.
+pytestmark = pytest.mark.usefixtures("no_cover")
+
 _COUNTED: Final = """
 import importlib, os, sys
 at, number, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -43,15 +47,6 @@ _PROGRAMS: Final = {
     "refusal": ("kubectl_nsexec.__main__", "--no-such-flag"),
     "completion": ("kubectl_nsexec.cli.completion.main", "du"),
 }
-
-
-@pytest.fixture(autouse=True)
-def no_cover(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python 3.11 enters no function in a thread that is traced while a signal waits for the main thread.
-
-    Where that one waits for the thread's import, as it may here, neither goes on.
-    """
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture

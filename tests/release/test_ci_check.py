@@ -1,4 +1,4 @@
-"""The job of every change that does not only make targets which run here anyway: it installs its own tools."""
+"""The job ``check`` of every change, run here in full: it begins with an empty home and installs its own tools."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 @pytest.mark.registry
 def test_the_checks_pass(tmp_path: Path) -> None:
-    """In full, from an empty home on: tools of the lock, and all that they look at."""
+    """The tools are those of the lock; they look at all of the checkout."""
     origin = Checkout.of_this_one(tmp_path / "origin")
     assert "clean" in workflow.Runner(origin, "main", tmp_path / "runner", workflow.CI).run("check")
