@@ -61,7 +61,7 @@ def check_on_node(policy: CpuPolicy, facts: TargetFacts, own: Owners) -> Verdict
             f"{policy.source} gives the CPUs {asked}, but {own.whose(claimed)}: both claim {claimed}; "
             "nothing was started"
         )
-    warnings = list(_place_warnings(policy, facts))
+    warnings = list(_place_warnings(policy, facts, own))
     ours, theirs = own.neighbours(facts.mask)
     siblings = (ours, theirs) if ours else None
     if siblings:
@@ -111,13 +111,13 @@ def _check_own_place(policy: CpuPolicy, facts: TargetFacts) -> None:
         raise PlacementError("the CPUs of the target could not be read; nothing was started")
 
 
-def _place_warnings(policy: CpuPolicy, facts: TargetFacts) -> list[str]:
+def _place_warnings(policy: CpuPolicy, facts: TargetFacts, own: Owners) -> list[str]:
     warnings = []
     if not policy.nothing_exclusive and facts.mask != policy.reserved:
         warnings.append(f"only {facts.mask} of the CPUs {policy.reserved} can be used: the others are not online")
-    if not facts.entry_mask <= policy.reserved:
-        outside = facts.entry_mask - policy.reserved
-        warnings.append(f"the agent began on the CPUs {facts.entry_mask} before it moved: {outside} are not reserved")
+    # Not of what is nobody's: there the helper pod begins always, and the kubelet puts it back every now and then.
+    if disturbed := facts.entry_mask & own.all:
+        warnings.append(f"the agent began on the CPUs {facts.entry_mask} before it moved: {own.whose(disturbed)}")
     return warnings
 
 
