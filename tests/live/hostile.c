@@ -1,7 +1,8 @@
 /*
  * A container's own process, as an attacker would write it. Static, one word says what to try:
  *
- *   stalk      stops whatever is born in the container before it can do much, and says what can be had from it
+ *   stalk [NAME]
+ *              stops whatever is born in the container before it can do much, and says what can be had from it
  *   fork       as many processes as there can be, that wait
  *   freeze     stops every process it can see, again and again
  *   freeze orphaned
@@ -230,7 +231,7 @@ int main(int count, char **words)
     const char *what = count > 1 ? words[1] : "";
 
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    if (!strcmp(what, "stalk"))
+    if (!strcmp(what, "stalk")) /* the name is for who looks for it */
         stalk();
     if (!strcmp(what, "fork"))
         fork_all();
