@@ -16,7 +16,7 @@ from kubectl_nsexec.cli import app
 from kubectl_nsexec.errors import UsageError
 from kubectl_nsexec.ui import waiting
 from tests.unit.fake_session import GREETING, HELPERS, POD, FakeSession, Handler, Json
-from tests.unit.fake_terminal import shown
+from tests.unit.fake_terminal import opened_for_ctrl_c, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ class Client:
     """``oc nsexec du-0 -- true`` on a terminal of its own, with Ctrl-C."""
 
     def __init__(self, session: FakeSession, *flags: str) -> None:
-        self._ours, theirs = os.openpty()
+        self._ours, theirs = opened_for_ctrl_c()
         words = ["--server", session.url, "-n", "ran", "du-0", "--cpus", "0-1", *flags, "--", "true"]
         argv = ["setsid", "--ctty", sys.executable, "-m", "kubectl_nsexec", *words]
         environment = {**os.environ, "TERM": "xterm", "KUBECONFIG": os.devnull}

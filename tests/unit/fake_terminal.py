@@ -21,6 +21,19 @@ def shown(written: bytes) -> list[str]:
     return lines
 
 
+def opened_for_ctrl_c() -> tuple[int, int]:
+    """(our end, the program's end) of a pseudo-terminal on which a Ctrl-C takes nothing away.
+
+    The kernel sends SIGINT and then empties both queues (termios(3), NOFLSH): what the program has answered in between
+    would be lost, on a busy machine.
+    """
+    ours, theirs = os.openpty()
+    attributes = termios.tcgetattr(theirs)
+    attributes[3] |= termios.NOFLSH
+    termios.tcsetattr(theirs, termios.TCSANOW, attributes)
+    return ours, theirs
+
+
 class Terminal:
     """A pseudo-terminal of a width, and what was written to it, as bytes and as a user sees it."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.program.fleet.fake_fleet import ROOT
 from tests.program.fleet.test_ends import _DU, _WAIT_SECONDS, Waiting
-from tests.unit.fake_terminal import shown
+from tests.unit.fake_terminal import opened_for_ctrl_c, shown
 
 if TYPE_CHECKING:
     from tests.program.fleet.fake_fleet import Fleet
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_what_a_terminal_shows_of_ctrl_c_is_no_part_of_what_is_said(fleet: Fleet) -> None:
     """Behind its ``^C`` the head of the table would stand two columns off."""
     waiting = Waiting(fleet, 2)
-    ours, theirs = os.openpty()
+    ours, theirs = opened_for_ctrl_c()
     argv = ["setsid", "--ctty", *fleet.argv(*_DU, "--", "sleep", "inf")]
     environment = {**os.environ, **fleet.environment, "TERM": "dumb"}
     with subprocess.Popen(argv, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as running:
