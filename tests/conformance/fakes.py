@@ -45,7 +45,6 @@ class FakeStand:
         self.environment = {
             **os.environ,
             "KUBECONFIG": str(_kubeconfig(folder, self._api.port)),
-            "NSEXEC_TEST_PING_SECONDS": str(run.PING_SECONDS),
             "NSEXEC_TEST_NODE": json.dumps(ssh if transport is Transport.SSH else login),
         }
 
@@ -54,10 +53,11 @@ class FakeStand:
         program = (sys.executable, "-m", "tests.conformance.client")
         return [*program, "--cpus", "0-1", *_FLAGS[self.transport], *words]
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, ping_seconds: float | None = None) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         argv = self.argv("du-0", *words)
-        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=self.environment)
+        environment = run.with_pings(self.environment, ping_seconds)
+        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=environment)
 
     def cut(self) -> None:
         if self.transport is Transport.LOCAL:

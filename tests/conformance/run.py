@@ -19,12 +19,14 @@ from tests.live.processes import running, within
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
 PATIENCE_SECONDS: Final = 60.0
-PING_SECONDS: Final = 0.1
+_PING_SECONDS: Final = {Stimulus.PAUSED_READER: 0.1}
+"""In a pause, which is to last for many of them. All others are as rare as a user's: a kubelet that has told all while
+one is unread resets the connection, and what is under way is lost."""
 IDLE_SECONDS: Final = 2.5
 """A proxy's, longer than ssh's shortest ServerAliveInterval; only in a pause, for what idles anyway may be cut."""
 PAUSE_SECONDS: Final = 2 * IDLE_SECONDS
@@ -40,8 +42,8 @@ class Stand(Protocol):
 
     transport: Transport
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """``oc nsexec TARGET WORDS`` by this transport, with pipes; it pings every PING_SECONDS."""
+    def start(self, *words: str, ping_seconds: float | None = None) -> subprocess.Popen[bytes]:
+        """``oc nsexec TARGET WORDS`` by this transport, with pipes; it pings so often, or as ever."""
         ...
 
     def cut(self) -> None:
@@ -70,7 +72,8 @@ class Cell:
         self._go = f"/tmp/nsexec-go-{secrets.token_hex(8)}"
         self._script = row.script.replace(WAIT, f"echo up; until [ -e {self._go} ]; do sleep 0.05; done")
         flags = ["-q"] if row.stdin is None else ["-q", "-i"]
-        self.client = stand.start(*flags, "--", "sh", "-c", self._script)
+        ping_seconds = _PING_SECONDS.get(row.stimulus)
+        self.client = stand.start(*flags, "--", "sh", "-c", self._script, ping_seconds=ping_seconds)
         assert self.client.stdout
         self._stdout: IO[bytes] = self.client.stdout
         self.seen = b""
@@ -168,6 +171,11 @@ class Cell:
 
     def cut(self) -> None:
         self._stand.cut()
+
+
+def with_pings(environment: Mapping[str, str], ping_seconds: float | None) -> dict[str, str]:
+    """The environment in which ``tests.conformance.client`` pings so often; None: as ever."""
+    return {**environment, **({"NSEXEC_TEST_PING_SECONDS": str(ping_seconds)} if ping_seconds else {})}
 
 
 def _waiting_bytes(pipe: IO[bytes]) -> int:

@@ -64,13 +64,13 @@ class LiveStand:
             "PATH": sshd.environment["PATH"],
             "KUBECONFIG": str(config),
             "NSEXEC_NAMESPACE": helpers,
-            "NSEXEC_TEST_PING_SECONDS": str(run.PING_SECONDS),
         }
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, ping_seconds: float | None = None) -> subprocess.Popen[bytes]:
         pipe, target = subprocess.PIPE, (self._target.name, "-n", self._target.namespace)
         argv = [sys.executable, "-m", "tests.conformance.client", *target, *_FLAGS[self.transport], *words]
-        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=self._environment)
+        environment = run.with_pings(self._environment, ping_seconds)
+        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT, env=environment)
 
     def cut(self) -> None:
         if self.transport is Transport.LOCAL:

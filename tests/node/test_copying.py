@@ -27,8 +27,6 @@ CODE = [line.removeprefix("    ") for line in PAGE.read_text().splitlines() if l
 RSH = "\n".join(CODE[CODE.index("#!/bin/sh") :][:5]) + "\n"
 """The script that rsync takes for ssh."""
 IN_THE_CONTAINER = "/tmp/"
-SELDOM_PINGS = {"NSEXEC_TEST_PING_SECONDS": "15"}
-"""Not what these tests are about: the stand's own are ten a second, which a busy machine does not always answer."""
 
 
 def command(beginning: str) -> str:
@@ -53,7 +51,7 @@ def run(request: pytest.FixtureRequest, shim: Path, tmp_path: Path) -> Callable[
             done = subprocess.run(
                 ["bash", "-o", "pipefail", "-c", text.replace(IN_THE_CONTAINER, f"{tmp_path}/inside/")],
                 cwd=tmp_path,
-                env={**stand.environment, **SELDOM_PINGS, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
+                env={**stand.environment, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=60,
