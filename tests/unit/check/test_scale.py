@@ -6,6 +6,8 @@ import json
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from kubectl_nsexec.check import run as check
 from kubectl_nsexec.errors import ApiError
 from kubectl_nsexec.model.request import CheckRequest, ClusterOptions
@@ -15,8 +17,6 @@ from tests.unit.check.cluster import ALL_PODS, CLASS_PATH, LOOP, PROFILES, node,
 from tests.unit.fakes import FakeCluster
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.unit.fake_api import FakeApi
 
 
@@ -56,6 +56,7 @@ def many(number: int) -> Json:
     return made
 
 
+@pytest.mark.no_cover  # measured it takes four times as long
 def test_five_thousand_pods_take_ten_pages_and_little_memory(
     cluster: FakeApi, capfd: pytest.CaptureFixture[str]
 ) -> None:

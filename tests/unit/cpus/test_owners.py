@@ -196,6 +196,7 @@ def placed(world: World) -> CpuSet:
     return facts.mask
 
 
+@pytest.mark.no_cover  # measured it takes four times as long
 @settings(max_examples=2000, deadline=None)
 @given(worlds())
 def test_no_command_is_ever_on_somebodys_own_cpus(world: World) -> None:

@@ -67,6 +67,7 @@ def one_call(draw: st.DrawFn) -> tuple[str, list[tuple[tuple[int, str, int, int]
     return name, [((index, "EQ", chosen, 0),) for chosen in draw(st.lists(value, unique=True, min_size=2, max_size=4))]
 
 
+@pytest.mark.no_cover  # measured it takes four times as long
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.lists(one_call(), unique_by=lambda call: call[0], min_size=1, max_size=6),
