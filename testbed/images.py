@@ -59,19 +59,28 @@ def ensure() -> dict[str, Path]:
 
     Raises ClusterError when a program is missing that they are to be filled with.
     """
+    images = _all()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for image in images:
+        content = oci_archive(image)
+        if not image.archive.exists() or image.archive.read_bytes() != content:
+            image.archive.write_bytes(content)
+    return {image.name: image.archive for image in images}
+
+
+def together() -> bytes:
+    """All of them in one archive: to import each costs seconds on an emulated machine. Raises as :func:`ensure`."""
+    return oci_archive(*_all())
+
+
+def _all() -> list[Image]:
     try:
         busybox = _BUSYBOX_PROGRAM.read_bytes()
         applets = _output(str(_BUSYBOX_PROGRAM), "--list").split()
         more = {path: content for program in _PROGRAMS for path, content in with_libraries(program).items()}
     except (OSError, subprocess.CalledProcessError) as error:
         raise ClusterError(f"the test images need Debian's busybox-static, util-linux and rt-tests: {error}") from error
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    images = definitions(busybox, applets, more)
-    for image in images:
-        content = oci_archive(image)
-        if not image.archive.exists() or image.archive.read_bytes() != content:
-            image.archive.write_bytes(content)
-    return {image.name: image.archive for image in images}
+    return definitions(busybox, applets, more)
 
 
 def definitions(busybox: bytes, applets: list[str], more: Mapping[str, bytes]) -> list[Image]:
@@ -119,37 +128,38 @@ def definitions(busybox: bytes, applets: list[str], more: Mapping[str, bytes]) -
     ]
 
 
-def oci_archive(image: Image) -> bytes:
-    """Return IMAGE as an OCI image layout in a tar archive, reproducibly: no clock, no owner of this machine in it."""
-    layer = _layer(image)
-    configuration = json.dumps(
-        {
-            "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
-            "os": "linux",
-            "config": dict(image.config),
-            "rootfs": {"type": "layers", "diff_ids": [oci.digest(layer)]},
-            "history": [{"created_by": "testbed"}],
-        }
-    ).encode()
-    manifest = json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": f"{oci.MEDIA}.manifest.v1+json",
-            "config": oci.descriptor(f"{oci.MEDIA}.config.v1+json", configuration),
-            "layers": [oci.descriptor(f"{oci.MEDIA}.layer.v1.tar", layer)],
-        }
-    ).encode()
-    named = {"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name}
-    index = {
-        "schemaVersion": 2,
-        "manifests": [{**oci.descriptor(f"{oci.MEDIA}.manifest.v1+json", manifest), "annotations": named}],
-    }
+def oci_archive(*several: Image) -> bytes:
+    """Return the images as an OCI image layout in a tar archive, reproducibly: no clock, no owner from this machine."""
+    blobs: dict[str, bytes] = {}  # by digest: what images share is in it once
+    manifests = []
+    for image in several:
+        layer = _layer(image)
+        configuration = json.dumps(
+            {
+                "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+                "os": "linux",
+                "config": dict(image.config),
+                "rootfs": {"type": "layers", "diff_ids": [oci.digest(layer)]},
+                "history": [{"created_by": "testbed"}],
+            }
+        ).encode()
+        manifest = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": f"{oci.MEDIA}.manifest.v1+json",
+                "config": oci.descriptor(f"{oci.MEDIA}.config.v1+json", configuration),
+                "layers": [oci.descriptor(f"{oci.MEDIA}.layer.v1.tar", layer)],
+            }
+        ).encode()
+        named = {"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name}
+        manifests.append({**oci.descriptor(f"{oci.MEDIA}.manifest.v1+json", manifest), "annotations": named})
+        blobs |= {oci.digest(blob): blob for blob in (layer, configuration, manifest)}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         oci.add(tar, "oci-layout", oci.VERSION_FILE)
-        oci.add(tar, "index.json", json.dumps(index).encode())
-        for blob in (layer, configuration, manifest):
-            oci.add(tar, oci.blob_path(oci.digest(blob)), blob)
+        oci.add(tar, "index.json", json.dumps({"schemaVersion": 2, "manifests": manifests}).encode())
+        for digest, blob in blobs.items():
+            oci.add(tar, oci.blob_path(digest), blob)
     return buffer.getvalue()
 
 

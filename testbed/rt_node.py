@@ -39,9 +39,7 @@ def up() -> None:
     kubelet = binaries.KUBERNETES.ensure() / "kubelet"
     disk = rt_disk.ensure()
     digest_file = rt_vm.FOLDER / "digest"
-    payload, digest = rt_payload.write(
-        rt_vm.FOLDER, kubelet, _runtime(), images.ensure().values(), images.PAUSE, public_key
-    )
+    payload, digest = rt_payload.write(rt_vm.FOLDER, kubelet, _runtime(), _images(), images.PAUSE, public_key)
     wanted = f"{digest} {rt_vm.command(disk, payload, rt_accelerator.SOFTWARE)}"
     known = digest_file.read_text(encoding="utf-8") if digest_file.exists() else ""
     if rt_vm.running() and known != wanted:
@@ -111,7 +109,14 @@ def _runtime() -> list[Path]:
     return [folder / program for program in binaries.RUNTIME.programs if program not in left]
 
 
+def _images() -> dict[str, bytes]:
+    if rt_runtime.chosen() == rt_runtime.CRIO:  # it is given one after the other
+        return {archive.name: archive.read_bytes() for archive in images.ensure().values()}
+    return {"all.tar": images.together()}
+
+
 def _join() -> None:
+    rt_vm.ssh(["systemctl", "start", "images.service"])  # or wait for its end, or say that it has failed
     _wait("the real-time node's kubelet registers", lambda: nodes.exists(RT_NODE))
     nodes.settle(RT_NODE, "worker-rt", rt_vm.NAME)
     _wait_ready()

@@ -77,11 +77,12 @@ SystemdCgroup = true
 
 
 def write(
-    folder: Path, kubelet: Path, runtime: Iterable[Path], images: Iterable[Path], pause_image: str, public_key: str
+    folder: Path, kubelet: Path, runtime: Iterable[Path], images: Mapping[str, bytes], pause_image: str, public_key: str
 ) -> tuple[Path, str]:
     """Write the payload into FOLDER and return its path and a digest that changes with its content.
 
     RUNTIME: programs that take the place of Debian's: containerd, shim, ctr, and runc where that is the default.
+    IMAGES: archives that the node imports, by name.
     """
     crt, key = pki.certificate("rt-kubelet-serving", RT_NODE, "testbed", ["IP:127.0.0.1", f"DNS:{RT_NODE}"])
     pki.certificate("rt-kubelet", f"system:node:{RT_NODE}", "system:nodes")
@@ -107,7 +108,7 @@ def write(
         **{path: (mode, text.encode()) for path, (mode, text) in cni.files(f"{_CNI}/bin", f"{_CNI}/config").items()},
         **{f"usr/local/bin/{path.name}": (0o755, path.read_bytes()) for path in runtime},
         **(rt_crio.files(_CNI) if rt_runtime.chosen() == rt_runtime.CRIO else {}),
-        **{f"opt/node/images/{path.name}": (0o644, path.read_bytes()) for path in images},
+        **{f"opt/node/images/{name}": (0o644, content) for name, content in images.items()},
     }
     content = _tar(files)
     target = folder / "payload.tar"

@@ -48,6 +48,19 @@ def test_the_same_inputs_are_the_same_bytes() -> None:
     assert images.oci_archive(first) == images.oci_archive(second)
 
 
+def test_several_are_in_one_archive_with_what_they_share_once() -> None:
+    """The pause image has the very layer of the one without a shell."""
+    made = images.definitions(b"busybox", ["sh"], MORE)
+    with tarfile.open(fileobj=io.BytesIO(images.oci_archive(*made))) as tar:
+        index = tar.extractfile("index.json")
+        assert index is not None
+        listed = json.load(index)["manifests"]
+        names = tar.getnames()
+    assert [each["annotations"]["io.containerd.image.name"] for each in listed] == [image.name for image in made]
+    assert len(names) == len(set(names)) == len(("oci-layout", "index.json")) + 3 * len(made) - 1
+    assert {oci.blob_path(each["digest"]) for each in listed} <= set(names)
+
+
 def test_a_program_comes_with_what_it_is_linked_with(tmp_path: Path) -> None:
     """By the paths at which its loader looks for them: in a root of its own it runs."""
     taken = images.with_libraries(Path("/usr/bin/chrt"))
