@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from testbed.images import Image
+from tests.live import compiler
 
 if TYPE_CHECKING:
     from tests.live.nodes import Node
@@ -128,11 +128,8 @@ def marked(node: Node) -> bool:
 
 
 def _compiled(target: Path, libc: str, *flags: str) -> bytes:
-    source = Path(__file__).with_name("attack.c")
-    compiler = [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-{libc}"]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*compiler, "-Os", "-s", "-Wall", "-Werror", *flags, "-o", target, source], check=True)
-    return target.read_bytes()
+    words = ("-target", f"{platform.machine()}-linux-{libc}", "-Os", "-s", "-Wall", "-Werror", *flags)
+    return compiler.compiled(target, [Path(__file__).with_name("attack.c")], [*compiler.ZIG, *words]).read_bytes()
 
 
 def _cache(root: Path, library: bytes) -> bytes:

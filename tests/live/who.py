@@ -6,13 +6,12 @@ import difflib
 import json
 import platform
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from testbed import images, rt_config
 from testbed.paths import RT_NODE
+from tests.live import compiler
 from tests.live.pods import container, pod
 from tests.live.terminals import shown
 
@@ -238,10 +237,8 @@ def compiled_probe(folder: Path) -> Path:
 
 def compiled(name: str, folder: Path) -> Path:
     """Compile NAME.c beside this file as a static program, for this machine and whatever is in a container."""
-    source, program = Path(__file__).with_name(f"{name}.c"), folder / name
-    compiler = [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-musl"]
-    subprocess.run([*compiler, "-Os", "-static", "-s", "-Wall", "-Werror", "-o", program, source], check=True)
-    return program
+    flags = ("-target", f"{platform.machine()}-linux-musl", "-Os", "-static", "-s", "-Wall", "-Werror")
+    return compiler.compiled(folder / name, [Path(__file__).with_name(f"{name}.c")], [*compiler.ZIG, *flags])
 
 
 def profile_text() -> str:

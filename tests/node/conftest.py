@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import kubectl_nsexec.node
+from tests.live import compiler
 from tests.node.shim_lab import Target
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ WARNINGS = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror"]
 
 def compile_shim(program: Path, *flags: str) -> Path:
     """With gcc's address and undefined-behaviour sanitizers, or with the package's own compiler where it is missing."""
-    compilers = [[sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined"]]
+    compilers = [[*compiler.ZIG, "-fsanitize=undefined"]]
     if shutil.which("gcc"):
         compilers.insert(0, ["gcc", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
-    for compiler in compilers:
-        done = subprocess.run([*compiler, *WARNINGS, *flags, "-o", program, *SOURCES], capture_output=True, check=False)
-        if done.returncode == 0:
-            return program
-    raise AssertionError(f"the shim does not compile:\n{done.stderr.decode()}")
+    *better, last = ([*words, *WARNINGS, *flags] for words in compilers)
+    for words in better:
+        with suppress(AssertionError):
+            return compiler.compiled(program, SOURCES, words)
+    return compiler.compiled(program, SOURCES, last)
 
 
 @pytest.fixture(scope="session")
