@@ -11,12 +11,14 @@ from kubectl_nsexec.cpus.profiles import CLAIMS_ANNOTATION
 from kubectl_nsexec.model.cpuset import CpuSet
 from testbed import rt_config, rt_runtime
 from tests.live import rt, rt_ways
+from tests.live.harness import Pods
 from tests.live.pods import guaranteed, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.live.harness import Finished, Pods, Program
+    from tests.live.api import Api
+    from tests.live.harness import Finished, Program
     from tests.live.pods import Pod
 
 pytestmark = [pytest.mark.rt_node, pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
@@ -57,10 +59,18 @@ def profile_with_claims(kubectl: Program) -> Iterator[None]:
 
 
 @pytest.fixture(scope="class")
-def free(shared_pods: Pods, policy_none: None, rt_node: str) -> Pod:
-    """A pod that was given no CPU, and is given none."""
+def free(api: Api, namespace: str, policy_none: None, rt_node: str) -> Iterator[Pod]:
+    """A pod that was given no CPU, and is given none.
+
+    It goes with the policy: on all CPUs it would own the reserved ones under strict reservation, until the kubelet has
+    put it into the pool, and that one does so when it starts or an hour later.
+    """
     assert policy_none is None
-    return shared_pods.start(pod("free", node=rt_node))
+    made = Pods(api, namespace)
+    try:
+        yield made.start(pod("free", node=rt_node))
+    finally:
+        made.delete_all()
 
 
 @pytest.fixture
