@@ -77,9 +77,9 @@ its tests run one by one: what needs no cluster has the rest."""
 NO_CLUSTER: Final = Lane(
     (
         Part("test-install", "packages, installed in every way", 60),
-        Part("test-docs", "documentation", 30),
         Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
         Part("fuzz", "fuzz targets", 20),
+        Part("test-docs", "documentation", 30),
     ),
     NO_CLUSTER_NICENESS,
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ELSEWHERE = {"https://github.com/pradyunsg/furo", "https://keepachangelog.com/en/1.1.0/"}
 """Links that lead off the site, which an air-gapped reader cannot follow."""
 PHONE_PIXELS = 360
-SECONDS = 30
+SECONDS = 120
 
 
 def test_every_page_is_linked(site: Path, origin: str, pages: dict[str, Page]) -> None:
