@@ -58,32 +58,28 @@ HERMETIC: Final = Lane(
 """The packages are built early: the live tests of the host node take the image."""
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
 """Most of it is waiting: the hermetic tests have the CPUs, and would starve beside five processes of live tests."""
-TOGETHER: Final = Lane(
+LIVE: Final = Lane(
     (
         Part("test-host-together", "live tests, host node, side by side", 60),
         Part("cluster-down", "ending the host node's cluster", 10),
-    )
-)
-"""Their five processes have both cores wholly: beside them nothing else is over any sooner."""
-REAL_TIME: Final = Lane(
-    (
         Part("test-rt-newer", "live tests, real-time node: Linux 6.12, crun, SELinux", 120),
         Part("test-rt-older", "live tests, real-time node: Linux 6.1, runc, AppArmor", 60),
         Part("test-both", "live tests, both nodes in one cluster", 60),
     )
 )
-"""The last adds the host node to the real-time node's cluster. An emulated node keeps one and a half cores busy where
-its tests run one by one: what needs no cluster has the rest."""
+"""Not side by side: both cores are then busy with the emulated node, and neither suite is over any sooner. The
+last adds the host node to the real-time node's cluster."""
 NO_CLUSTER: Final = Lane(
     (
         Part("test-install", "packages, installed in every way", 60),
+        Part("test-docs", "documentation", 30),
         Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
         Part("fuzz", "fuzz targets", 20),
-        Part("test-docs", "documentation", 30),
     ),
     NO_CLUSTER_NICENESS,
 )
-STAGES: Final = ((ALONE, HERMETIC), (TOGETHER,), (REAL_TIME, NO_CLUSTER))
+"""First beside the host node's five processes, which lose next to nothing by it; the emulated node's tests do."""
+STAGES: Final = ((ALONE, HERMETIC), (LIVE, NO_CLUSTER))
 """One after the other, each with its lanes side by side."""
 
 TOOLS: Final = Part(".venv", "tools", 20)
