@@ -5,7 +5,6 @@ Each checkout's ziglang is a new one to its own cache: it looks through all of i
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -49,7 +48,5 @@ def _key(sources: Sequence[Path], compiler: Sequence[str]) -> str:
     else:
         says = subprocess.run([compiler[0], "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
         words = [says, *compiler]
-    key = hashlib.sha256(repr(words).encode())
-    for path in sorted({*sources, *sources[0].parent.glob("*.h")}):
-        key.update(hashlib.sha256(path.name.encode() + b"\0" + path.read_bytes()).digest())
-    return key.hexdigest()[:16]
+    folder = sources[0].parent
+    return once.digest(folder, "*.h", *(path.name for path in sources), more=repr(words))

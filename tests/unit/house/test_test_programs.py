@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,8 +24,9 @@ cat "$3" >"$2"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With a compiler, a source and a header; the cache is empty."""
+    """A checkout with a compiler, a source and a header; the cache is empty."""
     monkeypatch.setattr(compiler, "CACHE", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     (tmp_path / "cc").write_text(COMPILER)
     (tmp_path / "cc").chmod(0o755)
     (tmp_path / "source.c").write_text("one")
