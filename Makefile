@@ -16,13 +16,13 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/pytest --numprocesses auto
 TESTBED := $(PYTHON) -m testbed
 # $(call made,FOLDER,COMMANDS): a folder that is half made, by a failure or Ctrl-C, is out of date, so it is made again.
-made = trap 'touch --date=@0 $(1)' EXIT; $(2); trap - EXIT; touch $(1)
+made = trap 'touch --no-create --date=@0 $(1)' EXIT; $(2); trap - EXIT; touch $(1)
 
-# $(call rt,MARKS): the live tests on the real-time node that have them, in two processes those that may.
-rt = failed=0; \
-	$(BIN)/pytest tests/live -m "($(1)) and not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder || failed=1; \
-	$(BIN)/pytest tests/live -m "($(1)) and alone" || failed=1; \
-	exit $$failed
+# $(call together,MARKS,COUNT): the live tests that have them, in COUNT processes those that may.
+together = $(BIN)/pytest tests/live -m "($(1)) and not alone" --numprocesses $(2) --dist loadfile --no-loadscope-reorder
+alone = $(BIN)/pytest tests/live -m "($(1)) and alone"
+OF_RT ?= rt_node$(if $(filter selinux,$(RT_LSM)), and not apparmor or selinux)$(if $(filter crio,$(RUNTIME)), or crio)
+NEWER := RT_DISTRO=trixie RT_LSM=selinux
 
 .PHONY: help
 help: ## what can be done here
@@ -142,26 +142,42 @@ test-host: ## live tests on the host node (brings it up)
 .PHONY: test-host-alone
 test-host-alone: .venv .release ## of them those that run one by one: they own its only CPU, or stop what others need
 	@$(TESTBED) up --node host
-	@$(BIN)/pytest tests/live -m "host_node and alone"
+	@$(call alone,host_node)
 
 .PHONY: test-host-together
 test-host-together: .venv .release ## of them the others, in five processes
 	@$(TESTBED) up --node host
-	@$(BIN)/pytest tests/live -m "host_node and not alone" --numprocesses 5 --dist loadfile --no-loadscope-reorder
+	@$(call together,host_node,5)
 
 .PHONY: test-rt
-test-rt: .venv ## live tests on the real-time node (brings it up); RT_DISTRO, RT_LSM, RUNTIME=crio: on another such node
+test-rt: ## live tests on the real-time node (brings it up); RT_DISTRO, RT_LSM, RUNTIME=crio: on another such node
+	@$(MAKE) --keep-going test-rt-together test-rt-alone
+
+.PHONY: test-rt-together
+test-rt-together: .venv ## of them those that do not need it for themselves, in two processes
 	@$(TESTBED) up --node rt
-	@$(call rt,rt_node$(if $(filter selinux,$(RT_LSM)), and not apparmor or selinux)$(if $(filter crio,$(RUNTIME)), or crio))
+	@$(call together,$(OF_RT),2)
+
+.PHONY: test-rt-alone
+test-rt-alone: .venv ## of them the others
+	@$(TESTBED) up --node rt
+	@$(call alone,$(OF_RT))
 
 .PHONY: test-rt-newer
 test-rt-newer: ## all of them on one as OpenShift's: Linux 6.12, crun, SELinux enforcing
-	@RT_DISTRO=trixie RT_LSM=selinux $(MAKE) test-rt
+	@$(MAKE) --keep-going test-rt-newer-together test-rt-newer-alone
+
+.PHONY: test-rt-newer-together
+test-rt-newer-together:
+	@$(NEWER) $(MAKE) test-rt-together
+
+.PHONY: test-rt-newer-alone
+test-rt-newer-alone:
+	@$(NEWER) $(MAKE) test-rt-alone
 
 .PHONY: test-rt-older
-test-rt-older: .venv ## of them what depends on kernel, runtime and LSM, on another one: Linux 6.1, runc, AppArmor
-	@$(TESTBED) up --node rt
-	@$(call rt,rt_node and kernel)
+test-rt-older: ## of them what depends on kernel, runtime and LSM, on another one: Linux 6.1, runc, AppArmor
+	@$(MAKE) test-rt OF_RT="rt_node and kernel"
 
 .PHONY: test-both
 test-both: .venv ## live tests of one run over both nodes, in one cluster (brings them up)
@@ -200,14 +216,10 @@ format: .venv ## lets ruff and clang-format put the sources in order
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 	@$(BIN)/clang-format -i $$(git ls-files '*.[ch]')
 
-# pip knows dependency groups since 25.1.
-.docs-venv: pyproject.toml
+.docs-venv: pyproject.toml testbed/environment.py
 	@$(TESTBED) packages base
-	@echo "installing what makes the documentation into .docs-venv (about half a minute)"
-	@$(call made,.docs-venv, \
-	$(PYTHON) -m venv --clear .docs-venv; \
-	$(DOCS_BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'; \
-	$(DOCS_BIN)/pip install --quiet --disable-pip-version-check --group docs)
+	@rm -rf .docs-venv
+	@ln -s "$$($(PYTHON) -m tools.env docs)" .docs-venv && touch -h .docs-venv
 
 .PHONY: shims
 shims: .venv ## the program that enters the container, for nodes of every architecture; .venv has this machine's
@@ -217,14 +229,13 @@ shims: .venv ## the program that enters the container, for nodes of every archit
 lock: .release ## the newest versions of the tools and of what is bundled, into both requirements.txt
 	@.release/bin/python -m release lock
 
-.release: release/requirements.txt
+.release: release/requirements.txt testbed/environment.py
 	@$(TESTBED) packages base packaging
 	@ln -sfn "$$($(PYTHON) -m release.env)" .release && touch -h .release
 
 .venv: pyproject.toml tools/requirements.txt hatch_build.py $(wildcard kubectl_nsexec/node/shim/*.[ch])
 	@$(TESTBED) packages base
-	@echo "installing the project and its tools into .venv (about a minute)"
+	@echo "installing the project and its tools into .venv (the first time about a minute)"
 	@$(call made,.venv, \
-	$(PYTHON) -m venv .venv; \
-	$(PIP) --require-hashes -r tools/requirements.txt; \
+	$(PYTHON) -m tools.env checkout .venv; \
 	$(PIP) --no-deps --no-build-isolation --editable .)

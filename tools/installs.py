@@ -23,6 +23,7 @@ DECIDE: Final = (
     "testbed/__init__.py",
     "testbed/binaries.py",
     "testbed/debian.py",
+    "testbed/environment.py",
     "testbed/errors.py",
     "testbed/go_build.py",
     "testbed/krew",

@@ -14,36 +14,60 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PYTHON = """#!/bin/sh
-case $* in *venv*) mkdir -p .venv/bin .docs-venv/bin; cp pip .venv/bin; cp pip .docs-venv/bin ;; esac
+case $* in
+  *"tools.env checkout"*) {copy} ;;
+  *"tools.env docs"*) {kept} ;;
+esac
 """
-_NEEDED = ("pyproject.toml", "tools/requirements.txt", "hatch_build.py")
+COPY = "mkdir -p .venv/bin; cp pip .venv/bin"
+KEPT = "mkdir -p kept; echo kept"
+_NEEDED = ("pyproject.toml", "tools/requirements.txt", "hatch_build.py", "testbed/environment.py")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The Makefile, and what its environments are made of."""
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
-    (tmp_path / "tools").mkdir()
+    for folder in ("tools", "testbed"):
+        (tmp_path / folder).mkdir()
     for name in _NEEDED:
         (tmp_path / name).touch()
     return tmp_path
 
 
-def make(checkout: Path, target: str, pip: str, *options: str) -> int:
-    """Its exit status where pip is such a script."""
-    for name, text in (("python", PYTHON), ("pip", pip)):
+def make(checkout: Path, target: str, *options: str, pip: str = "", copy: str = COPY, kept: str = KEPT) -> int:
+    """Its exit status where pip and python3 -m tools.env are such scripts."""
+    for name, text in (("python", PYTHON.format(copy=copy, kept=kept)), ("pip", f"#!/bin/sh\n{pip}\n")):
         (checkout / name).write_text(text)
         (checkout / name).chmod(0o755)
     argv = ["make", *options, f"PYTHON={checkout / 'python'}", target]
     return subprocess.run(argv, cwd=checkout, capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("target", [".venv", ".docs-venv"])
-@pytest.mark.parametrize("pip", ["mkdir -p $0-share; exit 1", "kill -TERM $PPID"])
-def test_an_environment_that_is_half_made_is_made_again(checkout: Path, target: str, pip: str) -> None:
-    """pip fails, or whoever waits does no longer; then the same again, and nothing is left to do."""
-    assert make(checkout, target, f"#!/bin/sh\n{pip}\n") != 0
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        (".venv", {"pip": "mkdir -p $0-share; exit 1"}),
+        (".venv", {"pip": "kill -TERM $PPID"}),
+        (".venv", {"copy": f"{COPY}; exit 1"}),
+        (".venv", {"copy": "exit 1"}),
+        (".docs-venv", {"kept": "exit 1"}),
+        (".docs-venv", {"kept": "kill -TERM $PPID"}),
+    ],
+    ids=str,
+)
+def test_an_environment_that_is_half_made_is_made_again(checkout: Path, target: str, fault: dict[str, str]) -> None:
+    """Something fails, or whoever waits does no longer; then the same again, and nothing is left to do."""
+    assert make(checkout, target, **fault) != 0
+    assert make(checkout, target, "--question") == 1
+    assert make(checkout, target) == 0
     assert (checkout / target).is_dir()
-    assert make(checkout, target, "", "--question") == 1
-    assert make(checkout, target, "#!/bin/sh\n") == 0
-    assert make(checkout, target, "", "--question") == 0
+    assert make(checkout, target, "--question") == 0
+
+
+def test_an_environment_of_the_documentation_replaces_one_of_before(checkout: Path) -> None:
+    """It was a folder of the checkout's own once."""
+    (checkout / ".docs-venv").mkdir()
+    (checkout / "pyproject.toml").touch()
+    assert make(checkout, ".docs-venv", "--always-make") == 0
+    assert (checkout / ".docs-venv").readlink().name == "kept"
