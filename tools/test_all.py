@@ -42,44 +42,47 @@ class Lane(NamedTuple):
     """Parts that run one after the other, beside the other lanes."""
 
     parts: tuple[Part, ...]
-    niceness: int = 0
-    """See nice(1): what can wait leaves the CPUs to the nodes, whose pods have to start in time."""
+    behind: bool = False
+    """Whether they leave the CPUs to the other lanes' (tools/bounded), whose pods have to start in time."""
 
 
-NO_CLUSTER_NICENESS: Final = 10
 HERMETIC: Final = Lane(
     (
         Part("check", "checks", 10),
         Part("test-dist", "packages", 60),
         Part("coverage", "hermetic tests and their coverage", 40),
     ),
-    NO_CLUSTER_NICENESS,
+    behind=True,
 )
 """The packages are built early: the live tests of the host node take the image."""
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
-"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside five processes of live tests."""
-LIVE: Final = Lane(
+"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside TOGETHER."""
+TOGETHER: Final = Lane(
     (
         Part("test-host-together", "live tests, host node, side by side", 60),
         Part("cluster-down", "ending the host node's cluster", 10),
-        Part("test-rt-newer", "live tests, real-time node: Linux 6.12, crun, SELinux", 120),
-        Part("test-rt-older", "live tests, real-time node: Linux 6.1, runc, AppArmor", 60),
+        Part("test-rt-newer-together", "live tests, real-time node (6.12, crun, SELinux), side by side", 60),
+    )
+)
+"""Both cores are busy with each. Not side by side: neither suite would be over any sooner."""
+ONE_BY_ONE: Final = Lane(
+    (
+        Part("test-rt-newer-alone", "live tests, real-time node (6.12, crun, SELinux), one by one", 60),
+        Part("test-rt-older", "live tests, real-time node (Linux 6.1, runc, AppArmor)", 60),
         Part("test-both", "live tests, both nodes in one cluster", 60),
     )
 )
-"""Not side by side: both cores are then busy with the emulated node, and neither suite is over any sooner. The
-last adds the host node to the real-time node's cluster."""
+"""The last adds the host node to the real-time node's cluster."""
 NO_CLUSTER: Final = Lane(
     (
-        Part("test-install", "packages, installed in every way", 60),
         Part("test-docs", "documentation", 30),
         Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
         Part("fuzz", "fuzz targets", 20),
+        Part("test-install", "packages, installed in every way", 60),
     ),
-    NO_CLUSTER_NICENESS,
+    behind=True,
 )
-"""First beside the host node's five processes, which lose next to nothing by it; the emulated node's tests do."""
-STAGES: Final = ((ALONE, HERMETIC), (LIVE, NO_CLUSTER))
+STAGES: Final = ((ALONE, HERMETIC), (TOGETHER,), (ONE_BY_ONE, NO_CLUSTER))
 """One after the other, each with its lanes side by side."""
 
 TOOLS: Final = Part(".venv", "tools", 20)
@@ -154,7 +157,7 @@ class Running:
 def main(root: Path = _ROOT, stages: Sequence[Sequence[Lane]] = STAGES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run; 128+n after a signal."""
     began = time.monotonic()
-    _say("make test: about half an hour; where nothing is compiled or built yet, 10 minutes more")
+    _say("make test: about 25 minutes; where nothing is compiled or built yet, 10 minutes more")
     running = Running()
     with running.heeding():
         outcomes = [_run(running, root, TOOLS)]
@@ -195,7 +198,7 @@ def _side_by_side(running: Running, root: Path, lanes: Sequence[Lane]) -> list[O
 
 def _through(running: Running, root: Path, lane: Lane) -> list[Outcome]:
     """Runs the parts of LANE, unless it is known what becomes of them."""
-    return [_without(running, part) or _run(running, root, part, lane.niceness) for part in lane.parts]
+    return [_without(running, part) or _run(running, root, part, behind=lane.behind) for part in lane.parts]
 
 
 def _without(running: Running, part: Part) -> Outcome | None:
@@ -223,14 +226,14 @@ def _why_not(part: Part) -> str:
     return ""
 
 
-def _run(running: Running, root: Path, part: Part, niceness: int = 0) -> Outcome:
+def _run(running: Running, root: Path, part: Part, *, behind: bool = False) -> Outcome:
     """Makes PART. Its output is in build/test/, also while it runs."""
     log = root / "build" / "test" / f"{part.target.lstrip('.')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     _say(f"== {part.title}: make {part.target}")
     began = time.monotonic()
-    bounded = [sys.executable, str(_ROOT / "tools/bounded"), f"{part.minutes:g}"]
-    status = running.status([*bounded, "nice", "-n", str(niceness), "make", part.target], root, log)
+    bounded = [sys.executable, str(_ROOT / "tools/bounded"), *["--behind"] * behind, f"{part.minutes:g}"]
+    status = running.status([*bounded, "make", part.target], root, log)
     seconds = time.monotonic() - began
     words = "ended" if status and running.ended_by else f"failed with status {status}" if status else "passed"
     text = log.read_text(encoding="utf-8", errors="replace").rstrip()

@@ -181,9 +181,9 @@ def valve(pods: Pods) -> Iterator[rt_valve.Valve]:
         valve.calm()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def only_sessions() -> Iterator[None]:
-    """No other module runs commands without a helper pod meanwhile: what they leave is looked for on the whole node."""
+    """No other test runs commands without a helper pod meanwhile: what they leave is looked for on the whole node."""
     with once.alone("sessions-without-helper"):
         yield
 

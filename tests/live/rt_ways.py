@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import tarfile
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from tests.live.harness import Program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CLIENT: Final = "/var/tmp/client"  # /run is mounted noexec, and a library has compiled parts
+# One for each of the processes that tests run in; /run is mounted noexec, and a library has compiled parts.
+_CLIENT: Final = f"/var/tmp/client-{os.getpid()}"
 _LIBRARIES: Final = (
     *("annotated-doc", "certifi", "durationpy", "kubernetes", "python-dateutil", "pyyaml", "shellingham", "six"),
     *("typer", "urllib3"),

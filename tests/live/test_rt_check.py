@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-pytestmark = [pytest.mark.rt_node, pytest.mark.alone]
+pytestmark = pytest.mark.rt_node
 
 _NEVER: Final = 86400
 """Seconds until the kubelet probes: an exec that starves can hang the node, and is ours to bring about."""
@@ -116,6 +116,7 @@ def test_a_loop_is_found_behind_an_ordinary_first_process(pods: Pods, nsexec: Pr
     assert valve.calm() == 1
 
 
+@pytest.mark.alone
 @pytest.mark.kernel
 def test_a_starving_exec_is_seen_or_the_node_cannot_be_looked_at_and_says_so(
     pods: Pods, kubectl: Program, nsexec: Program, valve: rt_valve.Valve

@@ -141,7 +141,7 @@ def test_a_user_namespace_goes_with_volumes_in_memory(
     assert kept.ok(*where, "echo ours >/memory/file && stat -c '%u %g' /memory /memory/file") == "0 0\n0 0\n"
 
 
-@pytest.mark.alone
+@pytest.mark.usefixtures("only_sessions")
 def test_by_ssh_the_command_is_the_same(kubectl: Program, nsexec: Program, apart: Pod) -> None:
     """In a user namespace, without a helper pod."""
     who.compare(kubectl, rt_ways.by_ssh(nsexec), apart, who.name_of(_NO_NEW_PRIVILEGES), by_runtime=False)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.live.harness import Pods, Program
 
-pytestmark = [pytest.mark.rt_node, pytest.mark.alone]
+pytestmark = pytest.mark.rt_node
 
 _KUBECTL_PATIENCE_SECONDS: Final = 20.0
 _GONE_WITHIN_SECONDS: Final = 10.0
@@ -48,6 +48,7 @@ def test_the_kernels_threads_have_the_priority_that_openshift_gives_them(rt_node
     assert len(told) == 2 * rt_config.CPUS
 
 
+@pytest.mark.alone
 @pytest.mark.kernel
 def test_it_answers_where_kubectl_exec_starves_or_steals(
     pods: Pods, kubectl: Program, nsexec: Program, rt_node: str, valve: rt_valve.Valve
@@ -94,6 +95,7 @@ def _share_lost(valve: rt_valve.Valve) -> Iterator[Callable[[], float]]:
     looks.append(valve.look())
 
 
+@pytest.mark.alone
 def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
     pods: Pods, kubectl: Program, nsexec: Program, rt_node: str
 ) -> None:
@@ -116,6 +118,7 @@ def test_it_stays_reserved_while_cpus_are_given_away_and_the_kubelet_restarts(
     )
 
 
+@pytest.mark.alone
 @pytest.mark.kernel
 def test_the_kubelet_cannot_widen_the_helper(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """Whatever the kubelet writes into a helper's container, not for a moment may its processes use other CPUs."""
@@ -127,6 +130,7 @@ def test_the_kubelet_cannot_widen_the_helper(pods: Pods, nsexec: Program, rt_nod
     assert all(CpuSet.parse(mask) <= rt.RESERVED for mask in masks), masks
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("strict")
 def test_it_stays_reserved_under_strict_reservation(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """Where the pool that the helper starts in has no reserved CPU at all, it still gets there, and stays there."""
@@ -153,6 +157,7 @@ def test_the_command_cannot_leave(pods: Pods, nsexec: Program, rt_node: str) -> 
     assert CpuSet.parse(mask) == rt.RESERVED
 
 
+@pytest.mark.alone
 def test_where_its_folder_is_refused_nothing_starts(pods: Pods, nsexec: Program, rt_node: str) -> None:
     """A pin without a folder could be undone by the command and overridden by the kubelet: the run stops."""
     target = pods.start(guaranteed("target", node=rt_node))
@@ -169,6 +174,7 @@ def test_where_its_folder_is_refused_nothing_starts(pods: Pods, nsexec: Program,
         nsexec.ok("--cleanup", "--force")
 
 
+@pytest.mark.alone
 @pytest.mark.kernel
 def test_a_killed_client_leaves_nothing(
     pods: Pods, kubectl: Program, nsexec: Program, helpers: str, rt_node: str

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = [pytest.mark.selinux, pytest.mark.alone, pytest.mark.usefixtures("nothing_left", "enforcing")]
+pytestmark = [pytest.mark.selinux, pytest.mark.usefixtures("nothing_left", "enforcing")]
 
 _LABEL: Final = ("cat", "/proc/self/attr/current")
 _PAIR: Final = re.compile(r"system_u:system_r:container_t:s0:c\d+,c\d+")
@@ -72,6 +72,7 @@ def _plain(nsexec: Program) -> Program:
     return nsexec
 
 
+@pytest.mark.usefixtures("only_sessions")
 @pytest.mark.parametrize("way", [_plain, rt_ways.by_ssh], ids=["helper pod", "ssh"])
 def test_the_label_is_kubectl_execs_and_nothing_is_denied(
     kubectl: Program, nsexec: Program, target: Pod, denials: Callable[[], list[str]], way: Callable[[Program], Program]
@@ -90,6 +91,7 @@ def test_the_label_is_kubectl_execs_and_nothing_is_denied(
     assert denials() == []
 
 
+@pytest.mark.usefixtures("only_sessions")
 def test_on_the_node_itself_as_well(
     kubectl: Program, client: None, target: Pod, denials: Callable[[], list[str]]
 ) -> None:

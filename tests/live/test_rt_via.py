@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.live.harness import Pods, Program
     from tests.live.pods import Pod
 
-pytestmark = [pytest.mark.rt_node, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.rt_node, pytest.mark.usefixtures("only_sessions", "nothing_left")]
 
 _ISOLATED = CpuSet.parse(rt_config.ISOLATED)
 _GONE_WITHIN_SECONDS = 30.0
@@ -49,8 +49,9 @@ def by_local(client: None) -> Program:
 
 
 @pytest.fixture
-def nothing_stays() -> Iterator[None]:
+def nothing_stays(only_sessions: None) -> Iterator[None]:
     """After the test nothing of a session is left on the node: file, cgroup folder, scope."""
+    assert only_sessions is None
     with vias.nothing_stays(rt.inside, _GONE_WITHIN_SECONDS):
         yield
 

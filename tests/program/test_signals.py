@@ -148,6 +148,14 @@ def test_a_part_of_make_test_has_the_signals_of_the_whole() -> None:
     assert ignored_and_blocked(done.stdout) == ({signal.SIGHUP}, set())
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel has no sched_autogroup")
+def test_a_part_that_can_wait_leaves_the_cpus_to_the_others() -> None:
+    """Whichever session those are in: niceness counts within one, and what a session gets is said apart."""
+    argv = ["tools/bounded", "--behind", "1", "sh", "-c", 'nice; until grep "nice 19" /proc/$$/autogroup; do :; done']
+    done = subprocess.run(argv, cwd=_REPOSITORY, capture_output=True, text=True, check=True, timeout=_SECONDS)
+    assert re.fullmatch(r"19\n/autogroup-[0-9]+ nice 19\n", done.stdout)
+
+
 def test_every_test_has_a_time(pytestconfig: pytest.Config) -> None:
     """By pyproject.toml, where its folder or the test itself has no other; and by the way that lets others go on."""
     assert float(pytestconfig.getini("timeout")) > 0

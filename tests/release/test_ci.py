@@ -32,8 +32,14 @@ AT_NIGHT = {
     "test-rt",
     "test-rt-newer",
 }
-PARTS = {"test-host-alone", "test-host-together", "test-rt-older"}
-"""Of test-host and test-rt."""
+PARTS = {
+    "test-host-alone",
+    "test-host-together",
+    "test-rt-newer-alone",
+    "test-rt-newer-together",
+    "test-rt-older",
+}
+"""Of test-host, test-rt and test-rt-newer."""
 
 
 @pytest.fixture(scope="module")
