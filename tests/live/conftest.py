@@ -151,12 +151,11 @@ def shared_pods(api: Api, namespace: str) -> Iterator[Pods]:
     yield from _until_over(Pods(api, namespace))
 
 
-@pytest.fixture(scope="module")
-def client(rt_node: str) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def client(rt_node: str) -> None:
     """The client itself on the real-time node, for ``--via local``."""
     assert rt_node
-    with rt_ways.install_client():
-        yield
+    rt_ways.install_client()
 
 
 @pytest.fixture(scope="session")

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import hashlib
 import sys
 import tarfile
-from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import kubectl_nsexec
 from testbed import pki, rt_vm
 from testbed.paths import API_SERVER_IN_VM, REPOSITORY, RT_SSH_PORT
 from tests.live.harness import Program
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# One for each of the processes that tests run in; /run is mounted noexec, and a library has compiled parts.
-_CLIENT: Final = f"/var/tmp/client-{os.getpid()}"
+_CLIENT: Final = "/var/tmp/client"  # /run is mounted noexec, and a library has compiled parts
 _LIBRARIES: Final = (
     *("annotated-doc", "certifi", "durationpy", "kubernetes", "python-dateutil", "pyyaml", "shellingham", "six"),
     *("typer", "urllib3"),
@@ -49,11 +45,56 @@ def by_ssh(nsexec: Program, **settings: str) -> Program:
 
 def by_local() -> Program:
     """``oc nsexec --via local`` in a shell of root's on the node, where :func:`install_client` has put it."""
-    words = ["env", f"KUBECONFIG={_CLIENT}/kubeconfig", f"PYTHONPATH={_CLIENT}", "python3", "-m", "kubectl_nsexec"]
+    client = _folder()
+    words = ["env", f"KUBECONFIG={client}/kubeconfig", f"PYTHONPATH={client}", "python3", "-m", "kubectl_nsexec"]
     # Every word passes a shell there, and the way to it is a socket with a relative path.
     go = "import os, sys; from testbed import rt_vm; os.chdir(rt_vm.FOLDER); a = rt_vm.ssh_argv(sys.argv[1:]); "
     argv = (sys.executable, "-c", f"{go}os.execvp(a[0], a)", *words, "--via", "local")
     return Program(argv, environment={"PYTHONPATH": str(REPOSITORY)})
+
+
+def install_client() -> None:
+    """Puts the client of this checkout onto the node, with what of its libraries a run takes there, and a kubeconfig.
+
+    Once for all tests, which may run side by side: Python takes an emulated CPU six seconds to compile it.
+    """
+    folder = _folder()
+    if rt_vm.ssh(["test", "-d", folder], check=False).returncode == 0:
+        return
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for name, data in _client().items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, BytesIO(data))
+    new = f"new=$(mktemp -d {_CLIENT}.XXXX) && chmod 755 $new && tar x -C $new && mv -T $new {folder}"
+    rt_vm.ssh(["sh", "-c", f"{new} || {{ rm -r $new; test -d {folder}; }}"], stdin=content.getvalue())
+
+
+@cache
+def _folder() -> str:
+    digest = hashlib.sha256()
+    for name, data in _client().items():
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    return f"{_CLIENT}-{digest.hexdigest()[:12]}"
+
+
+@cache
+def _client() -> dict[str, bytes]:
+    """The files, by their path there."""
+    there = rt_vm.ssh(["python3", "-c", "import sys; print(*sys.version_info[:2])"]).stdout.decode().split()
+    same_python = there == [str(number) for number in sys.version_info[:2]]
+    with TemporaryDirectory() as folder:
+        found = {"kubeconfig": pki.kubeconfig(Path(folder, "kubeconfig"), "admin", API_SERVER_IN_VM).read_bytes()}
+    package = Path(kubectl_nsexec.__file__).parent
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            found[str(path.relative_to(package.parent))] = path.read_bytes()
+    for library in (*_LIBRARIES, *(_COMPILED if same_python else ())):
+        for file in _files(library):
+            if file.suffix in (".py", ".so") and not _is_a_model(file):
+                found[str(file)] = Path(file.locate()).read_bytes()
+    return found
 
 
 def _files(library: str) -> list[metadata.PackagePath]:
@@ -69,21 +110,3 @@ def _is_a_model(file: metadata.PackagePath) -> bool:
     return (
         file.parts[0] == "kubernetes" and bool({"api", "models", "aio"} & {*file.parts}) and file.name != "__init__.py"
     )
-
-
-@contextmanager
-def install_client() -> Iterator[None]:
-    """The client of this checkout on the node, with what of its libraries a run takes there, and a kubeconfig."""
-    there = rt_vm.ssh(["python3", "-c", "import sys; print(*sys.version_info[:2])"]).stdout.decode().split()
-    same_python = there == [str(number) for number in sys.version_info[:2]]
-    content = BytesIO()
-    with TemporaryDirectory() as folder, tarfile.open(fileobj=content, mode="w") as tar:
-        tar.add(pki.kubeconfig(Path(folder, "kubeconfig"), "admin", API_SERVER_IN_VM), "kubeconfig")
-        tar.add(Path(kubectl_nsexec.__file__).parent, "kubectl_nsexec")
-        for library in (*_LIBRARIES, *(_COMPILED if same_python else ())):
-            for file in _files(library):
-                if file.suffix in (".py", ".so") and not _is_a_model(file):
-                    tar.add(str(file.locate()), str(file))
-    rt_vm.ssh(["sh", "-c", f"rm -rf {_CLIENT} && mkdir {_CLIENT} && tar x -C {_CLIENT}"], stdin=content.getvalue())
-    yield
-    rt_vm.ssh(["rm", "-r", _CLIENT])
