@@ -73,15 +73,19 @@ ONE_BY_ONE: Final = Lane(
     )
 )
 """The last adds the host node to the real-time node's cluster."""
-NO_CLUSTER: Final = Lane(
+MACHINES: Final = Lane(
+    (Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),),
+    behind=True,
+)
+SITE: Final = Lane(
     (
         Part("test-docs", "documentation", 30),
-        Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),
         Part("test-install", "packages, installed in every way", 60),
     ),
     behind=True,
 )
-STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER,), (ONE_BY_ONE, NO_CLUSTER))
+"""A browser would wait too long for its pages beside TOGETHER."""
+STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER, MACHINES), (ONE_BY_ONE, SITE))
 """One after the other, each with its lanes side by side."""
 
 TOOLS: Final = Part(".venv", "tools", 20)
