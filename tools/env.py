@@ -57,7 +57,7 @@ def _move(script: Path, kept: Path, into: Path) -> None:
 def main(name: str, *into: str) -> None:
     """Does what the words of the command line say."""
     if name == "checkout":
-        copy(environment.ensure("checkout", _LOCK, environment.locked(_LOCK)), Path(*into).absolute())
+        copy(environment.ensure("tools", _LOCK, environment.locked(_LOCK)), Path(*into).absolute())
     else:
         # pip knows dependency groups since 25.1.
         print(environment.ensure("docs", REPOSITORY / "pyproject.toml", [("pip>=25.1",), ("--group", "docs")]))
