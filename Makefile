@@ -80,12 +80,12 @@ test-node: .venv shims ## hermetic tests of what runs on the node, and of every 
 	@$(TESTBED) packages hermetic
 	@$(PYTEST) tests/node
 
-# What waits comes first: at the end it would be all that is left to do.
+# What waits comes first, and each process takes few tests at a time: else one has what waits for the last minute alone.
 .PHONY: coverage
 coverage: .venv shims ## all three: which branches the first two take, and whether the floor of that holds
 	@$(TESTBED) packages hermetic
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest tests/node tests/program tests/unit --numprocesses 4 --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest tests/node tests/program tests/unit --numprocesses 4 --maxschedchunk 4 --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m tools.floor
 
 .PHONY: fuzz
