@@ -78,14 +78,14 @@ test-program: .venv ## hermetic tests of the whole client as a user starts it, a
 .PHONY: test-node
 test-node: .venv shims ## hermetic tests of what runs on the node, and of every transport, three minutes, no cluster
 	@$(TESTBED) packages hermetic
-	@$(PYTEST) tests/node
+	@$(BIN)/pytest tests/node --numprocesses 4
 
-# What waits comes first, and each process takes few tests at a time: else one has what waits for the last minute alone.
+# Each process takes few tests at a time: else one has those that wait for the last minute alone.
 .PHONY: coverage
-coverage: .venv shims ## all three: which branches the first two take, and whether the floor of that holds
+coverage: .venv ## the first two of these: which branches they take, and whether the floor of that holds
 	@$(TESTBED) packages hermetic
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest tests/node tests/program tests/unit --numprocesses 4 --maxschedchunk 4 --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest tests/program tests/unit --numprocesses 4 --maxschedchunk 4 --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m tools.floor
 
 .PHONY: fuzz

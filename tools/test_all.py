@@ -49,12 +49,12 @@ class Lane(NamedTuple):
 HERMETIC: Final = Lane(
     (
         Part("check", "checks", 10),
-        Part("coverage", "hermetic tests and their coverage", 40),
+        Part("coverage", "hermetic tests of the client and their coverage", 40),
     ),
     behind=True,
 )
-PACKAGES: Final = Lane((Part("test-dist", "packages", 60), Part("fuzz", "fuzz targets", 20)), behind=True)
-"""Those are built early: the live tests of the host node take the image."""
+PACKAGES: Final = Lane((Part("test-dist", "packages", 60),), behind=True)
+"""They are built early: the live tests of the host node take the image."""
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
 """Most of it is waiting: the hermetic tests have the CPUs, and would starve beside TOGETHER."""
 TOGETHER: Final = Lane(
@@ -77,15 +77,17 @@ MACHINES: Final = Lane(
     (Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),),
     behind=True,
 )
-SITE: Final = Lane(
+NO_CLUSTER: Final = Lane(
     (
+        Part("test-node", "hermetic tests of the node's side", 30),
         Part("test-docs", "documentation", 30),
+        Part("fuzz", "fuzz targets", 20),
         Part("test-install", "packages, installed in every way", 60),
     ),
     behind=True,
 )
 """A browser would wait too long for its pages beside TOGETHER."""
-STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER, MACHINES), (ONE_BY_ONE, SITE))
+STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER, MACHINES), (ONE_BY_ONE, NO_CLUSTER))
 """One after the other, each with its lanes side by side."""
 
 TOOLS: Final = Part(".venv", "tools", 20)
