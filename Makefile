@@ -220,7 +220,7 @@ format: .venv ## lets ruff and clang-format put the sources in order
 .docs-venv: pyproject.toml testbed/environment.py
 	@$(TESTBED) packages base
 	@rm -rf .docs-venv
-	@ln -s "$$($(PYTHON) -m tools.env docs)" .docs-venv && touch -h .docs-venv
+	@ln -s "$$($(PYTHON) -m tools.env docs)" .docs-venv
 
 .PHONY: shims
 shims: .venv ## the program that enters the container, for nodes of every architecture; .venv has this machine's

@@ -162,7 +162,7 @@ class Running:
 def main(root: Path = _ROOT, stages: Sequence[Sequence[Lane]] = STAGES) -> int:
     """The exit status: 1 when a part of the checkout ROOT has failed or could not run; 128+n after a signal."""
     began = time.monotonic()
-    _say("make test: about 25 minutes; where nothing is compiled or built yet, 10 minutes more")
+    _say("make test: about half an hour; where nothing is compiled or built yet, 10 minutes more")
     running = Running()
     with running.heeding():
         outcomes = [_run(running, root, TOOLS)]
