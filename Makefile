@@ -10,6 +10,8 @@ NODE ?= rt
 SECONDS ?= 15
 SEED ?= 1
 export NSEXEC_BUILD_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/oc-nsexec-testbed/links
+# Dozens of processes read the tests: without what the first of them compiled each would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 DOCS_BIN := .docs-venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check

@@ -50,13 +50,15 @@ HERMETIC: Final = Lane(
     (
         Part("check", "checks", 10),
         Part("coverage", "hermetic tests of the client and their coverage", 40),
+        Part("test-docs", "documentation", 30),
+        Part("fuzz", "fuzz targets", 20),
     ),
     behind=True,
 )
 PACKAGES: Final = Lane((Part("test-dist", "packages", 60),), behind=True)
 """They are built early: the live tests of the host node take the image."""
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
-"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside TOGETHER."""
+"""Most of it is waiting: the hermetic tests have the CPUs, and would starve beside TOGETHER, a browser first."""
 TOGETHER: Final = Lane(
     (
         Part("test-host-together", "live tests, host node, side by side", 60),
@@ -80,13 +82,10 @@ MACHINES: Final = Lane(
 NO_CLUSTER: Final = Lane(
     (
         Part("test-node", "hermetic tests of the node's side", 30),
-        Part("test-docs", "documentation", 30),
-        Part("fuzz", "fuzz targets", 20),
         Part("test-install", "packages, installed in every way", 60),
     ),
     behind=True,
 )
-"""A browser would wait too long for its pages beside TOGETHER."""
 STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER, MACHINES), (ONE_BY_ONE, NO_CLUSTER))
 """One after the other, each with its lanes side by side."""
 

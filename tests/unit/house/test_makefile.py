@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -71,3 +72,12 @@ def test_an_environment_of_the_documentation_replaces_one_of_before(checkout: Pa
     (checkout / "pyproject.toml").touch()
     assert make(checkout, ".docs-venv", "--always-make") == 0
     assert (checkout / ".docs-venv").readlink().name == "kept"
+
+
+def test_what_python_compiles_is_kept_whatever_the_environment_says(checkout: Path) -> None:
+    """Images of containers forbid it by a variable; `make test` starts Python some thousand times."""
+    argv = ["make", "--silent", "--eval", "shown: ; @env", "shown"]
+    forbidding = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "KEPT": "1"}
+    shown = subprocess.run(argv, cwd=checkout, env=forbidding, capture_output=True, check=True, text=True).stdout
+    assert "\nKEPT=1\n" in f"\n{shown}"
+    assert "PYTHONDONTWRITEBYTECODE" not in shown
