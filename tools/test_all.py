@@ -51,7 +51,6 @@ HERMETIC: Final = Lane(
         Part("check", "checks", 10),
         Part("coverage", "hermetic tests of the client and their coverage", 40),
         Part("test-docs", "documentation", 30),
-        Part("fuzz", "fuzz targets", 20),
     ),
     behind=True,
 )
@@ -82,6 +81,7 @@ MACHINES: Final = Lane(
 NO_CLUSTER: Final = Lane(
     (
         Part("test-node", "hermetic tests of the node's side", 30),
+        Part("fuzz", "fuzz targets", 20),
         Part("test-install", "packages, installed in every way", 60),
     ),
     behind=True,
