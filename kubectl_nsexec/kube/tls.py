@@ -8,12 +8,28 @@ and urllib3 insist. Nobody is asked for a key's password.
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kubectl_nsexec.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubernetes.client import Configuration
+
+_ALPN: Final = ("http/1.1",)
+"""RFC 7301: a WebSocket needs it, and urllib3 has no other."""
+
+
+class _Shared(ssl.SSLContext):
+    """A context that stays as it was made, for threads connect by it at the same time.
+
+    urllib3 tells it the protocols anew for each connection, and CPython then frees those that another thread's
+    connection is copying (its issue 141012): the server refuses what that one says (decode_error), or the process dies.
+    """
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """They are set already."""
 
 
 def context(configuration: Configuration) -> ssl.SSLContext:
@@ -21,7 +37,8 @@ def context(configuration: Configuration) -> ssl.SSLContext:
 
     Raises ConfigError for certificates that cannot be used.
     """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made = _Shared(ssl.PROTOCOL_TLS_CLIENT)
+    ssl.SSLContext.set_alpn_protocols(made, _ALPN)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.hostname_checks_common_name = False
     made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
