@@ -58,14 +58,14 @@ PACKAGES: Final = Lane((Part("test-dist", "packages", 60),), behind=True)
 """They are built early: the live tests of the host node take the image."""
 ALONE: Final = Lane((Part("test-host-alone", "live tests, host node, one by one", 60),))
 """Most of it is waiting: the hermetic tests have the CPUs, and would starve beside TOGETHER, a browser first."""
-TOGETHER: Final = Lane(
+TOGETHER: Final = Lane((Part("test-host-together", "live tests, host node, side by side", 60),))
+"""Both cores are busy with it, as with NEWER. Not side by side: neither suite would be over any sooner."""
+NEWER: Final = Lane(
     (
-        Part("test-host-together", "live tests, host node, side by side", 60),
         Part("cluster-down", "ending the host node's cluster", 10),
         Part("test-rt-newer-together", "live tests, real-time node (6.12, crun, SELinux), side by side", 60),
     )
 )
-"""Both cores are busy with each. Not side by side: neither suite would be over any sooner."""
 ONE_BY_ONE: Final = Lane(
     (
         Part("test-rt-newer-alone", "live tests, real-time node (6.12, crun, SELinux), one by one", 60),
@@ -78,15 +78,16 @@ MACHINES: Final = Lane(
     (Part("test-machines", "the shim on small machines: arm64, ppc64le, s390x, SELinux", 60),),
     behind=True,
 )
+FUZZ: Final = Lane((Part("fuzz", "fuzz targets", 20),), behind=True)
+"""For the minute in which the real-time node boots, on a CPU and a half."""
 NO_CLUSTER: Final = Lane(
     (
         Part("test-node", "hermetic tests of the node's side", 30),
-        Part("fuzz", "fuzz targets", 20),
         Part("test-install", "packages, installed in every way", 60),
     ),
     behind=True,
 )
-STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER, MACHINES), (ONE_BY_ONE, NO_CLUSTER))
+STAGES: Final = ((ALONE, HERMETIC, PACKAGES), (TOGETHER, MACHINES), (NEWER, FUZZ), (ONE_BY_ONE, NO_CLUSTER))
 """One after the other, each with its lanes side by side."""
 
 TOOLS: Final = Part(".venv", "tools", 20)
