@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kubectl_nsexec.kube import tls
 from kubectl_nsexec.kube.client import Client, configuration, failures
-from kubectl_nsexec.model.background import Background
-from tests.unit.raw_server import SECONDS
+from tests.unit.raw_server import SECONDS, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,21 +30,16 @@ def test_no_connection_changes_it(monkeypatch: pytest.MonkeyPatch, *, verified: 
 
         return change
 
-    def hang_up(server: socket.socket, times: int) -> None:
-        for _ in range(times):
-            server.accept()[0].close()
-
     for name in CHANGES:
         monkeypatch.setattr(ssl.SSLContext, name, noting(name, getattr(ssl.SSLContext, name)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        told = configuration(f"https://127.0.0.1:{listener.getsockname()[1]}")
+    with raw_server([], []) as server:  # it hangs up on each, and one is tried once more
+        told = configuration(server.configuration.host.replace("http:", "https:"))
         told.verify_ssl = verified
         made = Client(told)
         when_made = list(changes)
-        hanging_up = Background(partial(hang_up, listener, 2))  # one is tried once more
         with pytest.raises(failures()):
             made.send("GET", "/", [], connect_seconds=SECONDS, read_seconds=SECONDS)
-        hanging_up.result(SECONDS)
+    assert server.connections == 2
     assert when_made == ["set_alpn_protocols", *["load_default_certs"] * verified]
     assert changes == when_made
 
